@@ -1,0 +1,1 @@
+"""BTF as values: bytes in, values out; no files, no system calls."""

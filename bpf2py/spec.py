@@ -1,0 +1,138 @@
+"""The contract between build side and run side: what a compiled object says, as plain data.
+
+In: nothing; the ELF reader and generated modules create these values.  Out: nothing; the loader
+reads them.  A spec is the same on every machine: whatever depends on the running kernel happens
+in ``bpf2py.runtime``.  The user may change a spec before it is loaded, so its classes are mutable
+and share nothing with the kernel objects made from them.
+"""
+
+from __future__ import annotations
+
+import copy
+import enum
+from dataclasses import dataclass, field
+from typing import Literal
+
+from .uapi import AttachType, MapFlags, MapType, ProgFlags, ProgType
+
+#: The number of this description's shape.  A generated module carries the number it was written
+#: for; the runtime refuses another one with a sentence.
+FORMAT = 1
+
+ByteOrder = Literal["little", "big"]
+
+
+class Linkage(enum.IntEnum):
+    """``BTF_VAR_*`` and ``BTF_FUNC_*`` of <linux/btf.h>."""
+
+    STATIC = 0
+    GLOBAL = 1
+    EXTERN = 2
+
+
+class Pinning(enum.IntEnum):
+    """``LIBBPF_PIN_*``: what ``__uint(pinning, …)`` of a map says."""
+
+    NONE = 0
+    BY_NAME = 1
+
+
+@dataclass(slots=True, kw_only=True)
+class VariableSpec:
+    """One global variable: where it lies in its section, in bytes, and its BTF type."""
+
+    name: str
+    offset: int
+    size: int
+    type_id: int = 0
+    linkage: Linkage = Linkage.GLOBAL
+
+
+@dataclass(slots=True, kw_only=True)
+class MapSpec:
+    """One map as the object declares it; sizes in bytes, ids into the object's BTF."""
+
+    name: str
+    map_type: MapType | int
+    key_size: int = 0
+    value_size: int = 0
+    max_entries: int = 0
+    flags: MapFlags = MapFlags(0)
+    map_extra: int = 0
+    numa_node: int | None = None
+    pinning: Pinning = Pinning.NONE
+    key_type_id: int = 0
+    value_type_id: int = 0
+    #: What a ring buffer or perf array carries.  It comes from ``__type(value, …)``, which the
+    #: kernel refuses on these map types, so it never becomes ``value_type_id``.
+    event_type_id: int = 0
+    inner: MapSpec | None = None
+    #: Data sections only: ``.rodata.x``, the bytes it starts with, and the variables inside.
+    section: str = ""
+    data: bytearray | None = None
+    variables: dict[str, VariableSpec] = field(default_factory=dict)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the kernel shall refuse writes from user space after loading."""
+        return self.section == ".rodata" or self.section.startswith(".rodata.")
+
+
+@dataclass(slots=True, frozen=True)
+class MapRelocation:
+    """The 16-byte load at instruction *insn* takes the descriptor of *map*.
+
+    With *offset*, it takes the address *offset* bytes into the map's value instead
+    (BPF_PSEUDO_MAP_VALUE): that is how programs reach global variables.
+    """
+
+    insn: int
+    map: str
+    offset: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class ProgramSpec:
+    """One program, linked: the entry function first, then every subprogram it reaches.
+
+    ``insns`` are the bytes of the object in the object's byte order, eight per instruction; calls
+    and callback loads between the functions are already resolved, maps are not.  ``func_info``,
+    ``line_info`` and ``core_relocations`` are records as in ``.BTF.ext`` without headers (8, 16
+    and 16 bytes each), their first field an instruction number counted from the entry function.
+    """
+
+    name: str
+    section: str
+    prog_type: ProgType | int
+    attach_type: AttachType | int | None = None
+    #: What follows the section's kind: ``syscalls/sys_enter_openat``, ``sched_switch``.
+    attach_to: str = ""
+    flags: ProgFlags = ProgFlags(0)
+    insns: bytes = b""
+    map_relocations: tuple[MapRelocation, ...] = ()
+    func_info: bytes = b""
+    line_info: bytes = b""
+    core_relocations: bytes = b""
+    #: Load this program, attach it in ``attach()``.  ``SEC("?…")`` switches autoload off.
+    autoload: bool = True
+    autoattach: bool = True
+    log_level: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class ObjectSpec:
+    """A whole object: maps and programs in file order, and the BTF their ids point into."""
+
+    name: str
+    byte_order: ByteOrder
+    license: str = ""
+    maps: dict[str, MapSpec] = field(default_factory=dict)
+    programs: dict[str, ProgramSpec] = field(default_factory=dict)
+    #: ``.BTF`` with the sizes and offsets of DATASECs filled in; empty if the object has none.
+    btf: bytes = b""
+    #: sha256 of the object file, in hexadecimal.
+    digest: str = ""
+
+    def copy(self) -> ObjectSpec:
+        """An independent copy: changing it leaves this one as it is."""
+        return copy.deepcopy(self)
