@@ -1,0 +1,43 @@
+"""Bytes in generated modules: zlib, then base64, in ordinary string literals.
+
+In: text.  Out: bytes.  ``blob`` is what generated modules call, ``encode_blob`` what writes them.
+The same bytes give the same text only with the same zlib; nothing depends on that text.
+"""
+
+from __future__ import annotations
+
+import binascii
+import zlib
+
+from ..spec import FORMAT
+
+
+def blob(text: str) -> bytes:
+    """The bytes that *text* stands for; :class:`ValueError` if it was damaged."""
+    try:
+        return zlib.decompress(binascii.a2b_base64(text, strict_mode=True)) if text else b""
+    except (binascii.Error, zlib.error) as exc:
+        raise ValueError(f"a blob of {len(text)} characters is damaged: {exc}") from None
+
+
+def encode_blob(data: bytes) -> str:
+    """*data* as text for :func:`blob`, one line of ASCII; empty for no data."""
+    return binascii.b2a_base64(zlib.compress(data, 9), newline=False).decode() if data else ""
+
+
+def require_format(number: int) -> None:
+    """Refuse a module that was generated for another shape of description.
+
+    :class:`RuntimeError` says which of the two to renew.
+    """
+    if number != FORMAT:
+        older = "module" if number < FORMAT else "runtime"
+        raise RuntimeError(
+            f"this module was generated for description format {number}, the runtime has format "
+            f"{FORMAT}: "
+            + (
+                "generate the module again with `bpf2py gen`"
+                if older == "module"
+                else "install a newer bpf2py"
+            )
+        )

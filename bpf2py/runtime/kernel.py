@@ -1,0 +1,89 @@
+"""Facts about the running kernel that are no BPF feature: CPUs, page size, interfaces, tracefs.
+
+In: nothing, or a name.  Out: plain numbers and paths.  Not here: BPF features (features.py), the
+kernel's BTF (kernel_btf.py).  Everything is read when first asked for, never at import.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from functools import cache
+
+#: Where tracefs is mounted, newest place first; the kernel mounts the second by itself as soon as
+#: somebody looks into debugfs.
+TRACEFS_PATHS = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
+
+#: Where everybody expects bpffs.
+BPFFS_PATH = "/sys/fs/bpf"
+
+_POSSIBLE_CPUS = "/sys/devices/system/cpu/possible"
+
+
+def count_cpu_list(text: str) -> int:
+    """How many CPUs a kernel CPU list such as ``0-3,8`` names; :class:`ValueError` if it is none."""
+    count = 0
+    for part in text.strip().split(","):
+        first, dash, last = part.partition("-")
+        low = int(first)
+        high = int(last) if dash else low
+        if low < 0 or high < low:
+            raise ValueError(f"{text!r} is no list of CPUs")
+        count += high - low + 1
+    return count
+
+
+@cache
+def possible_cpus() -> int:
+    """The number of CPUs this kernel could ever have: what per-CPU values are sized by.
+
+    Not the online ones: a per-CPU value has a place for each possible CPU
+    (``num_possible_cpus()``).  :class:`OSError` if sysfs is not mounted.
+    """
+    with open(_POSSIBLE_CPUS, encoding="ascii") as file:
+        return count_cpu_list(file.read())
+
+
+@cache
+def page_size() -> int:
+    """Bytes per page."""
+    return os.sysconf("SC_PAGE_SIZE")
+
+
+def interface_index(interface: str | int) -> int:
+    """The number of a network interface given by name or number.
+
+    :class:`OSError` (ENODEV) if this network namespace has no interface of that name.
+    """
+    import socket
+
+    if isinstance(interface, int):
+        if interface <= 0:
+            raise ValueError(f"{interface} is no interface number")
+        return interface
+    try:
+        return socket.if_nametoindex(interface)
+    except OSError:
+        names = ", ".join(sorted(name for _, name in socket.if_nameindex()))
+        raise OSError(
+            errno.ENODEV,
+            f"no such network interface in this network namespace (there are: {names})",
+            interface,
+        ) from None
+
+
+def tracefs() -> str:
+    """The directory where tracefs is mounted.
+
+    :class:`FileNotFoundError` with the mount command if it is not: mounting is the user's to do.
+    """
+    for path in TRACEFS_PATHS:
+        if os.path.exists(f"{path}/events"):
+            return path
+    if not os.access(TRACEFS_PATHS[0], os.X_OK) and os.path.ismount(TRACEFS_PATHS[0]):
+        raise PermissionError(errno.EACCES, "tracefs can be read by root only", TRACEFS_PATHS[0])
+    raise FileNotFoundError(
+        errno.ENOENT,
+        f"tracefs is not mounted; mount it with: mount -t tracefs tracefs {TRACEFS_PATHS[0]}",
+        TRACEFS_PATHS[0],
+    )
