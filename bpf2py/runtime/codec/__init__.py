@@ -1,0 +1,73 @@
+"""Codecs: the bytes of a C type as a Python value, and back.
+
+In: tables in generated modules that say where things lie.  Out: :class:`Codec` objects, whose
+functions are compiled for exactly that type when first used.  Bytes are in the byte order of the
+machine this runs on.
+"""
+
+from __future__ import annotations
+
+from .array import Array, Padded, Rest, RestBytes, RestText
+from .base import Buffer, Codec
+from .overlay import Forward, Member, Union, forward, member, union
+from .record import of, struct
+from .scalar import (
+    BOOL,
+    F32,
+    F64,
+    S8,
+    S16,
+    S32,
+    S64,
+    U8,
+    U16,
+    U32,
+    U64,
+    Bits,
+    Bool,
+    Bytes,
+    Enum,
+    Float,
+    Int,
+    Text,
+)
+
+__all__ = [
+    "Codec",
+    "Buffer",
+    "of",
+    # numbers
+    "U8",
+    "U16",
+    "U32",
+    "U64",
+    "S8",
+    "S16",
+    "S32",
+    "S64",
+    "BOOL",
+    "F32",
+    "F64",
+    "Int",
+    "Bool",
+    "Float",
+    "Enum",
+    "Bits",
+    # runs of bytes
+    "Text",
+    "Bytes",
+    # several values
+    "Array",
+    "Padded",
+    "Rest",
+    "RestBytes",
+    "RestText",
+    "struct",
+    # unions
+    "Union",
+    "union",
+    "Member",
+    "member",
+    "Forward",
+    "forward",
+]
