@@ -1,0 +1,7 @@
+"""The build side's reader: a compiled BPF object to an ``ObjectSpec``.  Needs pyelftools."""
+
+from .errors import ObjectError
+from .objects import read_object, read_object_file
+from .sections import section_def
+
+__all__ = ["ObjectError", "read_object", "read_object_file", "section_def"]

@@ -1,0 +1,134 @@
+"""``read_object``: a compiled BPF object to an ``ObjectSpec``.
+
+In: the bytes of an object file of clang 10 or newer, in either byte order.  Out: everything that
+loading needs, the same on every machine.  Nothing is asked of the running kernel.  This module
+only puts the rooms together: ``reader`` (ELF), ``fixup`` (BTF), ``maps``, ``data``, ``programs``,
+``link`` and ``sections``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from ..btf.errors import BTFError
+from ..btf.ext_info import decode_ext
+from ..btf.table import TypeTable
+from ..btf.types import DeclTag, Func
+from ..spec import Linkage, MapSpec, ObjectSpec, ProgramSpec
+from ..uapi import BTFKind, ProgType
+from .data import data_maps
+from .errors import ObjectError
+from .fixup import fixed_btf
+from .link import Linker
+from .maps import declared_maps
+from .programs import Function, Functions, require_supported
+from .reader import ElfObject, read_elf
+from .sections import section_def
+
+_EXCEPTION_CALLBACK = "exception_callback:"
+
+
+def read_object(data: bytes, *, name: str) -> ObjectSpec:
+    """What the object file *data* says; *name* is its file name (``opensnoop.bpf.o``).
+
+    The spec's name is the file name up to its first dot.  Raises ``ObjectError``, which names the
+    section or symbol, for files that are damaged, that are no BPF objects, or that use what is not
+    supported yet: externs (``.ksyms``, ``.kconfig``), struct_ops, arenas, maps filled in the source.
+    """
+    data = bytes(data)
+    elf = read_elf(data, name=name)
+    try:
+        return _read(elf, data)
+    except BTFError as exc:
+        raise ObjectError(f"{name}: section '.BTF' or '.BTF.ext' is damaged: {exc}") from exc
+
+
+def read_object_file(path: str | os.PathLike[str]) -> ObjectSpec:
+    """``read_object`` for the file at *path*.  Raises also ``OSError``."""
+    path = Path(path)
+    return read_object(path.read_bytes(), name=path.name)
+
+
+def _read(elf: ElfObject, data: bytes) -> ObjectSpec:
+    require_supported(elf)
+    btf, table = fixed_btf(elf)
+    declared = declared_maps(elf, table)
+    sections = data_maps(elf, table)
+    maps: dict[str, MapSpec] = {spec.name: spec for spec in declared.values()} | sections
+    functions = Functions(elf, declared, sections)
+    ext_section = elf.section(".BTF.ext")
+    ext = None if ext_section is None or table is None else decode_ext(ext_section.data, table)
+    linker = Linker(elf, functions, ext, _exception_callbacks(elf, table))
+    return ObjectSpec(
+        name=elf.name.partition(".")[0],
+        byte_order=elf.byte_order,
+        license=_license(elf),
+        maps=maps,
+        programs={
+            function.name: _program(function, linker) for function in functions.entries().values()
+        },
+        btf=btf,
+        digest=hashlib.sha256(data).hexdigest(),
+    )
+
+
+def _program(function: Function, linker: Linker) -> ProgramSpec:
+    section = function.section.name
+    autoload = not section.startswith("?")
+    section = section.removeprefix("?")
+    row = section_def(section)
+    linked = linker.link(function)
+    spec = ProgramSpec(
+        name=function.name,
+        section=section,
+        prog_type=ProgType.UNSPEC,
+        insns=linked.insns,
+        map_relocations=linked.map_relocations,
+        func_info=linked.func_info,
+        line_info=linked.line_info,
+        core_relocations=linked.core_relocations,
+        autoload=autoload,
+        autoattach=False,
+    )
+    if row is not None:
+        spec.prog_type = row.prog_type
+        spec.attach_type = row.attach_type
+        spec.attach_to = row.target(section)
+        spec.flags = row.prog_flags
+        spec.autoattach = row.auto_attach
+    return spec
+
+
+def _license(elf: ElfObject) -> str:
+    section = elf.section("license")
+    if section is None:
+        return ""
+    text = section.data.partition(b"\0")[0]
+    try:
+        return text.decode("ascii")
+    except UnicodeDecodeError as exc:
+        raise elf.error("section 'license' is not text in ASCII") from exc
+
+
+def _exception_callbacks(elf: ElfObject, table: TypeTable | None) -> dict[str, str]:
+    """Program to its exception callback, as ``__exception_cb()`` says it in the BTF (6.7)."""
+    found: dict[str, str] = {}
+    for type_id in table or ():
+        if table is None or table.kind(type_id) is not BTFKind.DECL_TAG:
+            continue
+        tag = table[type_id]
+        if (
+            not isinstance(tag, DeclTag)
+            or tag.component != -1
+            or not tag.name.startswith(_EXCEPTION_CALLBACK)
+        ):
+            continue
+        function = table[tag.target]
+        if not isinstance(function, Func) or function.linkage != Linkage.GLOBAL:
+            raise elf.error(f"{tag.name!r} in the BTF is not the tag of a program")
+        callback = tag.name.removeprefix(_EXCEPTION_CALLBACK)
+        if found.setdefault(function.name, callback) != callback:
+            raise elf.error(f"program {function.name!r} names two exception callbacks")
+    return found
