@@ -1,0 +1,67 @@
+"""Whether the running kernel can do something: tried, never read off a version.
+
+In: nothing.  Out: yes or no, remembered; "could not tell" is raised and not remembered.  Only what
+the runtime itself must know is here.
+"""
+
+from __future__ import annotations
+
+import errno
+from functools import cache
+
+from ..uapi import AttachType, ProgType
+from .syscalls.fd import FD
+from .syscalls.link import link_create
+from .syscalls.prog import LoadRequest, prog_load
+
+#: r0 = 0; exit.  The same bytes in either byte order: every field wider than a byte is zero.
+_EXIT = bytes.fromhex("b700000000000000 9500000000000000")
+_NO_FD = 0xFFFFFFFF
+
+
+def _minimal(prog_type: ProgType, attach_type: int = 0) -> FD:
+    what = f"probe program of type {prog_type.name}"
+    return FD(
+        prog_load(
+            LoadRequest(
+                prog_type=prog_type,
+                insns=_EXIT,
+                license="GPL",
+                expected_attach_type=attach_type,
+                what=what,
+            )
+        ),
+        what,
+    )
+
+
+def _knows_link(prog_type: ProgType, attach_type: AttachType, target: int) -> bool:
+    """Whether LINK_CREATE gets as far as looking at a target that does not exist."""
+    with _minimal(prog_type, 0) as program:
+        try:
+            fd = link_create(
+                program.fileno(),
+                target=target,
+                attach_type=attach_type,
+                what=f"probe link of type {attach_type.name}",
+            )
+        except OSError as exc:
+            if exc.errno in (errno.EBADF, errno.ENODEV):
+                return True
+            if exc.errno == errno.EINVAL:
+                return False
+            raise
+    FD(fd).close()
+    raise AssertionError("a link was made on a target that cannot exist")
+
+
+@cache
+def has_perf_event_links() -> bool:
+    """Links for perf events (5.15): EBADF for the target instead of EINVAL for the attach type."""
+    return _knows_link(ProgType.TRACEPOINT, AttachType.PERF_EVENT, _NO_FD)
+
+
+@cache
+def has_tcx() -> bool:
+    """tcx links (6.6): ENODEV for the interface instead of EINVAL for the attach type."""
+    return _knows_link(ProgType.SCHED_CLS, AttachType.TCX_INGRESS, _NO_FD)

@@ -1,0 +1,398 @@
+"""The object before and after loading, and the containers its parts live in.
+
+In: an ``ObjectSpec`` before, a :class:`Loaded` (what the loader made) after.  Out: what generated
+modules derive from, and :class:`DynamicObject` for whoever has only a spec.  Not here: how things
+reach the kernel (loader.py).
+
+Containers whose attributes are C names have no public methods, only dunders, so that no C name
+can clash with one; ``container["c_name"]``, ``in``, ``len`` and iteration over C names work on all.
+``Object`` and ``TypedSpec`` themselves do not declare ``maps`` and ``programs``: the generated
+classes do, with their own types, and a checker would not let them narrow an attribute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
+
+from ..spec import MapSpec, ObjectSpec, ProgramSpec
+from .errors import ClosedError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from .links.base import Link
+    from .loaded import Loaded
+    from .maps.base import Map
+    from .programs.base import Program
+
+T = TypeVar("T")
+ObjectT = TypeVar("ObjectT", bound="Object")
+
+
+def _missing(kind: str, name: str, names: Iterator[str]) -> str:
+    return f"no {kind} {name!r}; there are: {', '.join(names) or 'none'}"
+
+
+# ---- before loading -----------------------------------------------------------------------------
+
+
+class _Specs(Generic[T]):
+    """C names as attributes and as keys, over one dict of an ``ObjectSpec``."""
+
+    #: Python name to C name, where they differ by more than a trailing underscore.
+    __c_names__: ClassVar[Mapping[str, str]] = {}
+
+    __specs: dict[str, T]
+    __kind: str
+
+    def __init__(self, specs: dict[str, T], kind: str) -> None:
+        object.__setattr__(self, "_Specs__specs", specs)
+        object.__setattr__(self, "_Specs__kind", kind)
+
+    def __getitem__(self, name: str) -> T:
+        try:
+            return self.__specs[name]
+        except KeyError:
+            raise KeyError(_missing(self.__kind, name, iter(self.__specs))) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.__specs)
+
+    def __len__(self) -> int:
+        return len(self.__specs)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.__specs
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self.__specs})
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {', '.join(self.__specs) or 'none'}>"
+
+    if not TYPE_CHECKING:  # the checkers see the names of the generated subclass, and only those
+
+        def __c_name(self, name: str) -> str:
+            c_name = self.__c_names__.get(name, name)
+            if c_name not in self.__specs and name.endswith("_"):
+                c_name = name[:-1]
+            if c_name not in self.__specs or name.startswith("__"):
+                raise AttributeError(
+                    _missing(self.__kind, name, iter(self.__specs)), name=name, obj=self
+                )
+            return c_name
+
+        def __getattr__(self, name: str) -> T:
+            return self.__specs[self.__c_name(name)]
+
+        def __setattr__(self, name: str, value: T) -> None:
+            self.__specs[self.__c_name(name)] = value
+
+
+class MapSpecs(_Specs[MapSpec]):
+    """The maps of an object before loading; change them freely."""
+
+    def __init__(self, object_spec: ObjectSpec) -> None:
+        super().__init__(object_spec.maps, "map")
+
+
+class ProgramSpecs(_Specs[ProgramSpec]):
+    """The programs of an object before loading; change them freely."""
+
+    def __init__(self, object_spec: ObjectSpec) -> None:
+        super().__init__(object_spec.programs, "program")
+
+
+class TypedSpec(Generic[ObjectT]):
+    """A typed view of an ``ObjectSpec``: change it, then :meth:`load` it, as often as you like.
+
+    A subclass names its object class as ``TypedSpec["Opensnoop"]``; that name is looked up in the
+    subclass's module when the first object is loaded.
+    """
+
+    #: The description itself.
+    object_spec: ObjectSpec
+
+    def __init__(self, object_spec: ObjectSpec) -> None:
+        self.object_spec = object_spec
+
+    def load(
+        self,
+        *,
+        pin_path: str | None = None,
+        kernel_btf: str | bytes | None = None,
+        log_level: int | None = None,
+        maps: Mapping[str, Map[Any, Any]] | None = None,
+    ) -> ObjectT:
+        """Create the maps, fill the data, load the programs: all of it or nothing.
+
+        *pin_path* is the directory on a bpf file system for maps that are pinned by name
+        (``/sys/fs/bpf`` if not given).  *kernel_btf*, a path or the bytes, replaces the running
+        kernel's BTF in CO-RE fix-ups.  *log_level* asks for the verifier's log of every program,
+        loaded or not.  *maps* puts open maps in the place of those of that name.
+
+        Raises :class:`VerifierError` when the kernel refuses a program's instructions,
+        :class:`OSError` for other refusals, :class:`RelocationError`, :class:`ValueError` for a
+        spec that contradicts itself or this machine.
+        """
+        from .loader import load
+
+        loaded = load(
+            self.object_spec,
+            pin_path=pin_path,
+            kernel_btf=kernel_btf,
+            log_level=log_level,
+            maps=maps,
+        )
+        try:
+            return self.__object_class()(loaded)
+        except BaseException:
+            loaded.close()
+            raise
+
+    @classmethod
+    def __object_class(cls) -> type[ObjectT]:
+        import sys
+        from typing import ForwardRef, get_args, get_origin
+
+        for klass in cls.__mro__:
+            for base in klass.__dict__.get("__orig_bases__", ()):
+                if get_origin(base) is not TypedSpec:
+                    continue
+                (argument,) = get_args(base)
+                if isinstance(argument, ForwardRef):
+                    argument = getattr(sys.modules[klass.__module__], argument.__forward_arg__)
+                found: type[ObjectT] = argument
+                return found
+        raise TypeError(f'{cls.__qualname__} does not name its object: TypedSpec["…"]')
+
+    def __repr__(self) -> str:
+        spec = self.object_spec
+        return (
+            f"<{type(self).__name__} of {spec.name!r}, not loaded: {len(spec.maps)} maps, "
+            f"{len(spec.programs)} programs>"
+        )
+
+
+# ---- after loading ------------------------------------------------------------------------------
+
+
+class _Parts(Generic[T]):
+    """C names as attributes and as keys: what a generated subclass made, else what is made here."""
+
+    __kind: str
+    __names: tuple[str, ...]
+    __make: Callable[[str], T]
+    __made: dict[str, T]
+
+    def __init__(self, kind: str, names: Iterable[str], make: Callable[[str], T]) -> None:
+        for name, value in (("kind", kind), ("names", tuple(names)), ("make", make), ("made", {})):
+            object.__setattr__(self, f"_Parts__{name}", value)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # A generated subclass sets every typed map or program once; it carries its C name.
+        self.__made[value.name] = value
+        super().__setattr__(name, value)
+
+    def __getitem__(self, name: str) -> T:
+        made = self.__made.get(name)
+        if made is None:
+            if name not in self.__names:
+                raise KeyError(_missing(self.__kind, name, iter(self.__names)))
+            made = self.__made[name] = self.__make(name)
+        return made
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.__names)
+
+    def __len__(self) -> int:
+        return len(self.__names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.__names
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {', '.join(self.__names) or 'none'}>"
+
+    if not TYPE_CHECKING:  # the checkers see the names of the generated subclass, and only those
+
+        def __getattr__(self, name: str) -> T:
+            if name.startswith("_Parts__"):
+                raise AttributeError(name)  # a subclass that did not call __init__
+            raise AttributeError(
+                _missing(self.__kind, name, iter(self.__names)), name=name, obj=self
+            )
+
+
+class Maps(_Parts["Map[Any, Any]"]):
+    """The maps of a loaded object; maps a generated class does not type take and give bytes."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        def make(name: str) -> Map[Any, Any]:
+            from .maps import untyped
+
+            return untyped(loaded.map(name))
+
+        super().__init__("map", loaded.maps, make)
+
+
+class Programs(_Parts["Program"]):
+    """The programs of a loaded object, each in the class of its kind."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        def make(name: str) -> Program:
+            from .programs import program
+
+            return program(loaded.program(name))
+
+        super().__init__("program", loaded.programs, make)
+
+
+class Links(Mapping[str, "Link"]):
+    """What :meth:`Object.attach` attached, by the program's C name; leaving a ``with`` detaches it."""
+
+    def __init__(self) -> None:
+        self._links: dict[str, Link] = {}
+
+    def __getitem__(self, name: str) -> Link:
+        try:
+            return self._links[name]
+        except KeyError:
+            raise KeyError(_missing("link of program", name, iter(self._links))) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._links)
+
+    def __len__(self) -> int:
+        return len(self._links)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every link: programs come off their hooks, except where a link is pinned."""
+        while self._links:
+            self._links.popitem()[1].close()
+
+    def __repr__(self) -> str:
+        return f"<Links: {', '.join(self._links) or 'none'}>"
+
+
+class Object:
+    """An object in the kernel: its maps, its programs, and the links :meth:`attach` made.
+
+    Close it or leave a ``with``: links, programs and maps go away unless something else (a pin,
+    an attached program) holds them.
+    """
+
+    #: What :meth:`attach` attached and has not been closed.
+    links: Links
+
+    def __init__(self, loaded: Loaded) -> None:
+        self._loaded = loaded
+        self.links = Links()
+
+    @property
+    def name(self) -> str:
+        """The object's name, from its file."""
+        return self._loaded.spec.name
+
+    def attach(self) -> Links:
+        """Attach every program whose section name says where and whose ``autoattach`` is on.
+
+        All of them or none.  A program whose hook is not in its section name (``SEC("xdp")``) is
+        left alone: attach it by hand.  Returns :attr:`links`; a ``with`` over it detaches again.
+        A program that is attached already stays as it is.  Raises what the programs' ``attach``
+        raises.
+        """
+        from .programs import program
+
+        if self._loaded.closed:
+            raise ClosedError(f"object {self.name!r} is closed")
+        links = self.links._links
+        for name in [name for name, link in links.items() if link.closed]:
+            del links[name]
+        fresh: dict[str, Link] = {}
+        try:
+            for name, loaded in self._loaded.programs.items():
+                if name in links or not (loaded.spec.autoload and loaded.spec.autoattach):
+                    continue
+                link = program(loaded).auto_attach()
+                if link is not None:
+                    fresh[name] = link
+        except BaseException:
+            while fresh:
+                fresh.popitem()[1].close()
+            raise
+        links.update(fresh)
+        return self.links
+
+    @property
+    def closed(self) -> bool:
+        """Whether :meth:`close` was called."""
+        return self._loaded.closed
+
+    def close(self) -> None:
+        """Detach, then close programs and maps; a second call does nothing."""
+        try:
+            self.links.close()
+        finally:
+            self._loaded.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else f"links: {', '.join(self.links) or 'none'}"
+        return f"<{type(self).__name__} {self.name!r}, {state}>"
+
+
+class DynamicObject(Object):
+    """A loaded object without a generated class: ``maps["name"]`` in bytes, ``programs["name"]``."""
+
+    maps: Maps
+    programs: Programs
+
+    def __init__(self, loaded: Loaded) -> None:
+        super().__init__(loaded)
+        self.maps = Maps(loaded)
+        self.programs = Programs(loaded)
+
+
+def load(
+    object_spec: ObjectSpec,
+    *,
+    pin_path: str | None = None,
+    kernel_btf: str | bytes | None = None,
+    log_level: int | None = None,
+    maps: Mapping[str, Map[Any, Any]] | None = None,
+) -> DynamicObject:
+    """Load a description without a generated module; options as in :meth:`TypedSpec.load`."""
+    from . import loader
+
+    return DynamicObject(
+        loader.load(
+            object_spec,
+            pin_path=pin_path,
+            kernel_btf=kernel_btf,
+            log_level=log_level,
+            maps=maps,
+        )
+    )

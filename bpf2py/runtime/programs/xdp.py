@@ -1,0 +1,37 @@
+"""XDP programs: on a network interface, by a link (5.9)."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, ClassVar
+
+from ...uapi import XDPFlags
+from .base import Program
+
+if TYPE_CHECKING:
+    from ..links.netdev import XDPLink
+
+
+class XDPMode(enum.Enum):
+    """Where the program runs; AUTO is native where the driver can, else generic."""
+
+    AUTO = XDPFlags(0)
+    GENERIC = XDPFlags.SKB_MODE
+    NATIVE = XDPFlags.DRV_MODE
+    OFFLOAD = XDPFlags.HW_MODE
+
+
+class XDP(Program):
+    """A program of ``SEC("xdp")``."""
+
+    kind: ClassVar[str] = "XDP program"
+
+    def attach(self, interface: str | int, *, mode: XDPMode = XDPMode.AUTO) -> XDPLink:
+        """Run on every packet that *interface* (name or number) receives (5.9).
+
+        Raises :class:`OSError`: ENODEV without such an interface, EBUSY when another program is
+        there, EOPNOTSUPP when the driver cannot do *mode*.
+        """
+        from ..links.netdev import attach_xdp
+
+        return attach_xdp(self, interface, mode.value)

@@ -1,0 +1,42 @@
+"""BPF_BTF_LOAD: give an object's BTF to the kernel (4.18).
+
+In: the blob.  Out: a descriptor, owned by the caller.  Not here: replacing kinds an old kernel
+does not know.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+
+from ...uapi import Cmd
+from . import bpf as door
+
+#: btf, btf_log_buf, btf_size, btf_log_size, btf_log_level, btf_log_true_size
+_LOAD = Struct("=QQIIII")
+_LOG_SIZE = 1 << 16
+
+
+def btf_load(btf: bytes, *, what: str) -> int:
+    """Load *btf* and return its descriptor.
+
+    Raises :class:`OSError`; when the kernel's log says why it refused, the last line of that log
+    is in the message and the whole log in its ``__notes__``.
+    """
+    place = door.address(btf)
+    try:
+        return door.bpf(
+            Cmd.BTF_LOAD, bytearray(_LOAD.pack(place, 0, len(btf), 0, 0, 0)), 20, what=what
+        )
+    except OSError as exc:
+        first = exc
+    log = bytearray(_LOG_SIZE)
+    attr = bytearray(_LOAD.pack(place, door.address(log), len(btf), len(log), 1, 0))
+    try:
+        return door.bpf(Cmd.BTF_LOAD, attr, what=what)
+    except OSError:
+        text = log.partition(b"\0")[0].decode("utf-8", "replace").strip()
+        if text:
+            failed = OSError(first.errno, f"{first.strerror}: {text.splitlines()[-1]}", what)
+            failed.add_note(text)
+            raise failed from None
+        raise first from None

@@ -1,0 +1,195 @@
+"""BPF_PROG_LOAD and BPF_PROG_TEST_RUN.
+
+In: plain values; instructions as bytes in this machine's order, with map descriptors patched in.
+Out: a descriptor owned by the caller, or the numbers of a test run.  Not here: when to ask for
+the verifier's log, and what it means (verifier.py).
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from struct import Struct
+from typing import Final
+
+from ...uapi import Cmd
+from . import bpf as door
+
+#: The part of ``union bpf_attr`` for BPF_PROG_LOAD up to ``log_true_size``, without holes.
+_LOAD: Final = Struct("=IIQQIIQII16sIIIIQIIQIIIIQQII")
+
+#: The part of ``union bpf_attr`` for BPF_PROG_TEST_RUN.
+_TEST: Final = Struct("=IIIIQQIIIIQQIII")
+
+INSN_SIZE: Final = 8
+FUNC_INFO_SIZE: Final = 8
+LINE_INFO_SIZE: Final = 16
+
+#: Room behind the output the kernel is told of.  Before 4.20 bpf_test_finish() copied the whole
+#: packet whatever the size said (fixed by 78e52272461f), and a program may grow it by
+#: XDP_PACKET_HEADROOM + NET_IP_ALIGN.
+OUTPUT_PADDING: Final = 256 + 2
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class LoadRequest:
+    """Everything BPF_PROG_LOAD takes; ``what`` names the program for errors."""
+
+    prog_type: int
+    insns: bytes | bytearray
+    license: str
+    name: bytes = b""
+    flags: int = 0
+    expected_attach_type: int = 0
+    btf_fd: int | None = None
+    func_info: bytes = b""
+    line_info: bytes = b""
+    attach_btf_id: int = 0
+    #: A module's BTF, or the program that is to be extended; 0 is the kernel's own BTF.
+    attach_fd: int = 0
+    ifindex: int = 0
+    what: str
+
+
+class LogBuffer:
+    """Room for the verifier's log, as large as asked for; read ``text`` after a load."""
+
+    __slots__ = ("buffer", "level", "true_size")
+
+    def __init__(self, level: int, size: int) -> None:
+        self.level = level
+        self.buffer = bytearray(size)
+        #: Bytes the whole log needs, its NUL counted; 0 where the kernel does not say (before 6.4).
+        self.true_size = 0
+
+    @property
+    def text(self) -> str:
+        """What the kernel wrote; cut at the end when the room was too small."""
+        return self.buffer.partition(b"\0")[0].decode("utf-8", "replace")
+
+    @property
+    def full(self) -> bool:
+        """Whether something is missing at the end."""
+        if self.true_size:
+            return self.true_size > len(self.buffer)
+        # A log that was cut is terminated in the very last byte (bpf_vlog_finalize()).
+        end = self.buffer.find(0)
+        return end < 0 or end >= len(self.buffer) - 1
+
+
+def prog_load(request: LoadRequest, log: LogBuffer | None = None) -> int:
+    """Load one program and return its descriptor.
+
+    With *log*, the verifier writes into it, whether the program loads or not.  Raises
+    :class:`OSError`; EAGAIN (a signal during verification) is tried again below this.
+    """
+    license_text = request.license.encode() + b"\0"
+    has_btf = request.btf_fd is not None
+    func_info = request.func_info if has_btf else b""
+    line_info = request.line_info if has_btf else b""
+    attr = bytearray(
+        _LOAD.pack(
+            request.prog_type,
+            len(request.insns) // INSN_SIZE,
+            door.address(request.insns),
+            door.address(license_text),
+            log.level if log else 0,
+            len(log.buffer) if log else 0,
+            door.address(log.buffer) if log else 0,
+            0,  # kern_version: looked at for kprobes before 5.0 only
+            request.flags,
+            request.name,
+            request.ifindex,
+            request.expected_attach_type,
+            request.btf_fd or 0,
+            FUNC_INFO_SIZE if func_info else 0,
+            door.address(func_info),
+            len(func_info) // FUNC_INFO_SIZE,
+            LINE_INFO_SIZE if line_info else 0,
+            door.address(line_info),
+            len(line_info) // LINE_INFO_SIZE,
+            request.attach_btf_id,
+            request.attach_fd,
+            0,  # core_relo_cnt
+            0,  # fd_array
+            0,  # core_relos
+            0,  # core_relo_rec_size
+            0,  # log_true_size, written by the kernel
+        )
+    )
+    # Without a log nothing comes back; what is cut off is zero, as the kernel assumes.
+    size = len(attr) if log else len(attr.rstrip(b"\0"))
+    try:
+        return door.bpf(Cmd.PROG_LOAD, attr, size, what=request.what)
+    finally:
+        if log:
+            log.true_size = int.from_bytes(attr[-4:], sys.byteorder)
+
+
+@dataclass(slots=True, frozen=True)
+class TestRun:
+    """What one BPF_PROG_TEST_RUN gave.
+
+    ``return_value`` is the program's, unsigned 32 bits; ``data`` and ``context`` what the program
+    left of packet and context, empty if none was given; ``duration`` the mean time of one run in
+    nanoseconds, measured by the kernel.
+    """
+
+    __test__ = False  # not for pytest to collect
+
+    return_value: int
+    data: bytes
+    context: bytes
+    duration: int
+
+
+def prog_test_run(
+    fd: int,
+    *,
+    data: bytes = b"",
+    data_out_size: int = 0,
+    context: bytes = b"",
+    context_out_size: int = 0,
+    repeat: int = 0,
+    flags: int = 0,
+    cpu: int = 0,
+    batch_size: int = 0,
+    what: str,
+) -> TestRun:
+    """Run a loaded program once or *repeat* times, on given data (4.12; contexts 5.2).
+
+    The sizes are room for what comes back.  Raises :class:`OSError`: EINTR when a signal came
+    during many repeats, ENOSPC when the room was too small, ENOTSUPP (524) when programs of this
+    type cannot be run.
+    """
+    data_out = bytearray(data_out_size + OUTPUT_PADDING if data_out_size else 0)
+    context_out = bytearray(context_out_size)
+    attr = bytearray(
+        _TEST.pack(
+            fd,
+            0,
+            len(data),
+            data_out_size,
+            door.address(data),
+            door.address(data_out),
+            repeat,
+            0,
+            len(context),
+            context_out_size,
+            door.address(context),
+            door.address(context_out),
+            flags,
+            cpu,
+            batch_size,
+        )
+    )
+    # Up to duration (offset 36) the kernel answers; a kernel before 5.2 knows no more than that.
+    size = max(40, len(attr.rstrip(b"\0")))
+    door.bpf(Cmd.PROG_TEST_RUN, attr, size, what=what)
+    _, value, _, data_size, _, _, _, duration, _, context_size, *_ = _TEST.unpack(attr)
+    return TestRun(
+        value,
+        bytes(data_out[: min(data_size, len(data_out))]),
+        bytes(context_out[: min(context_size, len(context_out))]),
+        duration,
+    )
