@@ -89,7 +89,13 @@ class Job:
         return [
             self.build.clang,
             *("-g", "-O2", f"--target={self.build.target}", f"-mcpu={self.build.cpu}"),
-            *("-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter", "-Wno-unknown-warning-option"),
+            *(
+                "-Wall",
+                "-Wextra",
+                "-Werror",
+                "-Wno-unused-parameter",
+                "-Wno-unknown-warning-option",
+            ),
             *("-fno-ident", "-fdebug-compilation-dir=."),
             *(f"-ffile-prefix-map={old}={new}" for old, new in maps),
             *(word for path in ASM_INCLUDES if path.is_dir() for word in ("-idirafter", str(path))),
