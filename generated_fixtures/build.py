@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -45,12 +47,15 @@ class Build:
     cpu: str
 
 
+#: The usual compiler; the environment may name another one.
+CLANG = os.environ.get("CLANG", "clang-19")
+
 BUILDS = {
     build.infix: build
     for build in (
-        Build("", "clang-19", "bpfel", "v3"),
-        Build("eb", "clang-19", "bpfeb", "v3"),
-        Build("v4", "clang-19", "bpfel", "v4"),
+        Build("", CLANG, "bpfel", "v3"),
+        Build("eb", CLANG, "bpfeb", "v3"),
+        Build("v4", CLANG, "bpfel", "v4"),
         Build("clang14", "clang-14", "bpfel", "v2"),
         Build("clang16", "clang-16", "bpfel", "v3"),
     )
@@ -80,7 +85,8 @@ class Job:
         text = hashlib.sha256(self.source.read_bytes())
         for header in sorted(self.source.parent.glob("*.h")):
             text.update(header.read_bytes())
-        text.update(repr((self.build, self.flags)).encode())
+        how = (self.build.infix, self.build.target, self.build.cpu, self.flags)
+        text.update(repr(how).encode())
         return text.hexdigest()
 
     def command(self) -> list[str]:
@@ -107,7 +113,15 @@ class Job:
         """Compile, then drop DWARF: BTF stays, and the object shrinks to a third."""
         folder = self.source.parent
         subprocess.run(self.command(), cwd=folder, check=True)
-        subprocess.run(["llvm-strip-19", "-g", self.output.name], cwd=folder, check=True)
+        subprocess.run(
+            [strip_command(self.build.clang), "-g", self.output.name], cwd=folder, check=True
+        )
+
+
+def strip_command(clang: str) -> str:
+    """The ``llvm-strip`` that came with *clang*, or the one without a number."""
+    numbered = "llvm-strip" + clang.rpartition("clang")[2]
+    return numbered if shutil.which(numbered) else "llvm-strip"
 
 
 def jobs() -> list[Job]:
