@@ -1,0 +1,142 @@
+"""``bpf2py inspect``: what a compiled object contains, as tables or as JSON.
+
+The object is read, never loaded; the kernel is not asked.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..elf import read_object
+from .describe import describe
+
+#: Longer values are cut in the tables; ``--json`` has them whole.
+_MAX_VALUE = 48
+
+
+@click.command("inspect")
+@click.argument(
+    "file", metavar="FILE.o", type=click.Path(path_type=Path, exists=True, dir_okay=False)
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+def command(file: Path, as_json: bool) -> None:
+    """Show maps, programs, variables, types and CO-RE relocations of a compiled object.
+
+    With --json the document has the keys format, name, byte_order, license, sha256, maps,
+    programs, variables, types and core_relocations.  They keep their meaning as long as "format"
+    stays the same number.
+    """
+    document = describe(read_object(file.read_bytes(), name=file.name))
+    if as_json:
+        click.echo(json.dumps(document, indent=2))
+        return
+    console = Console()
+    if not console.is_terminal:
+        # a pipe has no width: nothing is wrapped, so that every row stays one line
+        console = Console(width=10_000)
+    show(console, document)
+
+
+def show(console: Console, document: dict[str, Any]) -> None:
+    """Print the document as tables; those without rows are left out."""
+    console.print(
+        Text(
+            f"{document['name']}: {document['byte_order']}-endian, "
+            f"license {document['license'] or 'none'}, sha256 {document['sha256'][:16]}…"
+        )
+    )
+    _print(
+        console,
+        "Maps",
+        ("name", "type", "key", "value", "entries", "flags"),
+        [_map_row(each) for each in document["maps"]],
+    )
+    _print(
+        console,
+        "Programs",
+        ("name", "section", "type", "attach", "insns"),
+        [_program_row(each) for each in document["programs"]],
+    )
+    _print(
+        console,
+        "Variables",
+        ("name", "section", "type", "value"),
+        [
+            (each["name"], each["section"], each["type"] or "", _short(each["value"]))
+            for each in document["variables"]
+        ],
+    )
+    _print(
+        console,
+        "Types",
+        ("type", "size"),
+        [(f"{each['kind']} {each['name']}", str(each["size"])) for each in document["types"]],
+    )
+    _print(
+        console,
+        "CO-RE relocations",
+        ("program", "insn", "source", "kind", "what"),
+        [_relocation_row(each) for each in document["core_relocations"]],
+    )
+
+
+def _map_row(each: dict[str, Any]) -> tuple[str, ...]:
+    value = each["value_type"] or each["event_type"] or _bytes(each["value_size"])
+    if each["section"]:
+        value = _bytes(each["value_size"])
+    if each["inner"] is not None:
+        value = f"map of {each['inner']['type']}"
+    if each["pinning"] != "NONE":
+        value += f", pinned {each['pinning'].lower()}"
+    return (
+        each["name"],
+        each["type"],
+        each["key_type"] or _bytes(each["key_size"]),
+        value,
+        str(each["max_entries"]),
+        " ".join(each["flags"]),
+    )
+
+
+def _program_row(each: dict[str, Any]) -> tuple[str, ...]:
+    attach = each["attach_type"] or ""
+    if not each["autoload"]:
+        attach = f"{attach} (not loaded by default)".strip()
+    return each["name"], each["section"], each["type"], attach, str(each["instructions"])
+
+
+def _relocation_row(each: dict[str, Any]) -> tuple[str, ...]:
+    source = f"{each['file']}:{each['line']}" if each["file"] else ""
+    what = each["path"] or f"{each['type']} {each['access']}"
+    return each["program"], str(each["instruction"]), source, each["kind"], what
+
+
+def _bytes(size: int) -> str:
+    return f"{size} bytes" if size else ""
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _MAX_VALUE else text[: _MAX_VALUE - 1] + "…"
+
+
+def _print(
+    console: Console, title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]
+) -> None:
+    if not rows:
+        return
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in columns:
+        # sections, types and values come from anybody's object: they are text, never markup
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console.print()
+    console.print(table)
