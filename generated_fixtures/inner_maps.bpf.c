@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Maps of maps: the inner map declared in place, declared apart, and slots filled in the source.
+// Maps of maps: the inner map declared apart and in place; user space fills the slots.
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
@@ -15,9 +15,7 @@ struct {
 	__uint(max_entries, 4);
 	__type(key, __u32);
 	__array(values, struct inner);
-} outer SEC(".maps") = {
-	.values = {[0] = &inner_one, [2] = &inner_two},
-};
+} outer SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH_OF_MAPS);

@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: MIT
-// A program array filled in the source, and one filled at run time.
+// A program array, filled at run time, declared with sizes and with types.
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
-
-int from_first(struct __sk_buff *skb);
-int from_second(struct __sk_buff *skb);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, 3);
 	__uint(key_size, sizeof(__u32));
-	__array(values, int(struct __sk_buff *));
-} steps SEC(".maps") = {
-	.values = {[0] = (void *)&from_first, [2] = (void *)&from_second},
-};
+	__uint(value_size, sizeof(__u32));
+} steps SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
