@@ -1,0 +1,206 @@
+"""Every compiled fixture as libbpf reads and links it, and as we do: no difference but the known.
+
+``libbpf_oracle.c`` is compiled against the libbpf of the machine, or the one under the prefix in
+BPF2PY_LIBBPF, and keeps the kernel out of it, so no privileges are needed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import struct
+import subprocess
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from bpf2py.elf import ObjectError, read_object_file, section_def
+from bpf2py.spec import MapSpec, ObjectSpec, Pinning, ProgramSpec
+from bpf2py.uapi import MapType, ProgFlags
+
+HERE = Path(__file__).parent
+FIXTURES = HERE.parents[1] / "generated_fixtures"
+LITTLE_ENDIAN = [
+    path for path in sorted(FIXTURES.glob("*.bpf.o")) if path.read_bytes()[5:6] == b"\x01"
+]
+PAGE = os.sysconf("SC_PAGE_SIZE")
+_EVENTS = (MapType.RINGBUF, MapType.USER_RINGBUF, MapType.PERF_EVENT_ARRAY)
+
+
+@dataclass
+class Oracle:
+    """What libbpf said about one object, line by line."""
+
+    version: tuple[int, int] = (0, 0)
+    maps: list[list[str]] = field(default_factory=list)
+    programs: dict[str, list[str]] = field(default_factory=dict)
+    autoload: dict[str, bool] = field(default_factory=dict)
+    records: dict[str, dict[str, bytes]] = field(default_factory=lambda: defaultdict(dict))
+    loaded: dict[str, list[str]] = field(default_factory=dict)
+    btf: bytes = b""
+    not_loaded: bool = False
+
+
+def unhex(text: str) -> bytes:
+    return b"" if text == "-" else bytes.fromhex(text)
+
+
+@pytest.fixture(scope="module")
+def oracle_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler")
+    program = tmp_path_factory.mktemp("oracle") / "libbpf_oracle"
+    prefix = os.environ.get("BPF2PY_LIBBPF")
+    where = [f"-I{prefix}/include", f"-L{prefix}/lib64", f"-L{prefix}/lib"] if prefix else []
+    command = [compiler, "-o", str(program), str(HERE / "libbpf_oracle.c"), *where]
+    done = subprocess.run(
+        [*command, "-lbpf", "-lelf", "-lz"], capture_output=True, text=True, timeout=120
+    )
+    if done.returncode:
+        pytest.skip(f"libbpf's headers or library are missing: {done.stderr.splitlines()[0]}")
+    return program
+
+
+def ask(program: Path, path: Path) -> Oracle:
+    """Run libbpf over the object; its name must be cut at the dot as ours is."""
+    done = subprocess.run([program, path], capture_output=True, text=True, timeout=60)
+    found = Oracle()
+    assert done.returncode == 0, done.stderr
+    for line in done.stdout.splitlines():
+        kind, *words = line.split(" ")
+        match kind:
+            case "version":
+                found.version = int(words[0]), int(words[1])
+            case "map":
+                found.maps.append(words)
+            case "program":
+                found.programs[words[0]] = words
+            case "autoload":
+                found.autoload[words[0]] = words[1] == "1"
+            case "func_info" | "line_info":
+                found.records[words[0]][kind] = unhex(words[1])
+            case "loaded":
+                found.loaded[words[0]] = words
+            case "not-loaded":
+                found.not_loaded = True
+            case "btf":
+                found.btf = unhex(words[0])
+    return found
+
+
+def read_or_skip(path: Path) -> ObjectSpec:
+    try:
+        return read_object_file(path)
+    except ObjectError as exc:
+        if "not supported yet" in str(exc):
+            pytest.skip(str(exc))
+        raise
+
+
+def all_maps(spec: ObjectSpec) -> list[MapSpec]:
+    """The maps in file order, each inner map behind its outer one."""
+    return [
+        each
+        for outer in spec.maps.values()
+        for each in ([outer] if outer.inner is None else [outer, outer.inner])
+    ]
+
+
+def ring_size(size: int) -> int:
+    """libbpf rounds up to a power of two pages when it opens an object; we do when loading."""
+    if size % PAGE == 0 and (size // PAGE).bit_count() == 1:
+        return size
+    return PAGE << (size // PAGE).bit_length() if size else 0
+
+
+@pytest.mark.parametrize("path", LITTLE_ENDIAN, ids=lambda path: path.name)
+def test_maps_are_those_that_libbpf_finds(path: Path, oracle_program: Path) -> None:
+    spec = read_or_skip(path)
+    theirs = ask(oracle_program, path).maps
+    ours = all_maps(spec)
+    assert len(ours) == len(theirs)
+    for mine, words in zip(ours, theirs, strict=True):
+        name, data = words[0], unhex(words[12])
+        numbers = [int(word) for word in words[1:11]]
+        if mine.section:
+            assert name.endswith(mine.section[: len(name)]) or mine.section.startswith(name)
+        else:
+            assert name == mine.name
+        rings = mine.map_type in (MapType.RINGBUF, MapType.USER_RINGBUF)
+        assert numbers[0] == mine.map_type
+        assert numbers[1] == mine.key_size
+        assert numbers[3] == (ring_size(mine.max_entries) if rings else mine.max_entries)
+        assert numbers[4] == mine.flags
+        assert numbers[5] == (mine.numa_node or 0)
+        assert numbers[6] == mine.map_extra
+        assert numbers[7] == mine.key_type_id
+        assert bool(numbers[9]) == (mine.pinning is Pinning.BY_NAME)
+        if mine.map_type in _EVENTS:
+            # libbpf takes what the events look like for the size of a slot, and cannot load it.
+            assert mine.value_type_id == 0
+            assert mine.event_type_id in (0, numbers[8])
+        else:
+            assert numbers[2] == mine.value_size
+            assert numbers[8] == mine.value_type_id
+        if mine.data is not None:
+            assert data == mine.data
+
+
+def normalised(spec: ProgramSpec, insns: bytes) -> bytes:
+    """The instructions without what belongs to the running kernel: descriptors, CO-RE results."""
+    code = bytearray(insns)
+    for relocation in spec.map_relocations:
+        at = relocation.insn * 8
+        assert code[at] == 0x18
+        offset = struct.unpack_from("<i", code, at + 12)[0]
+        assert code[at + 1] >> 4 == (1 if relocation.offset is None else 2)
+        assert offset == (relocation.offset or 0)
+        code[at + 1] &= 0x0F
+        code[at + 4 : at + 8] = code[at + 12 : at + 16] = bytes(4)
+    for at, *_ in struct.iter_unpack("<IIII", spec.core_relocations):
+        code[at * 8 : at * 8 + 8] = bytes(8)
+    return bytes(code)
+
+
+@pytest.mark.parametrize("path", LITTLE_ENDIAN, ids=lambda path: path.name)
+def test_programs_are_linked_to_the_same_instructions(path: Path, oracle_program: Path) -> None:
+    spec = read_or_skip(path)
+    theirs = ask(oracle_program, path)
+    assert list(spec.programs) == list(theirs.programs)
+    for program in spec.programs.values():
+        _, section, prog_type, attach_type, insns = theirs.programs[program.name]
+        assert section == program.section
+        assert theirs.autoload[program.name] == program.autoload
+        if int(prog_type) or section_def(section) is None:
+            assert (int(prog_type), int(attach_type)) == (
+                program.prog_type,
+                program.attach_type or 0,
+            )
+        else:
+            assert theirs.version < (1, 7), f"libbpf does not know {section!r}"
+        mine = bytearray(program.insns)
+        for at, *_ in struct.iter_unpack("<IIII", program.core_relocations):
+            mine[at * 8 : at * 8 + 8] = bytes(8)
+        assert normalised(program, unhex(insns)) == mine
+
+
+@pytest.mark.parametrize("path", LITTLE_ENDIAN, ids=lambda path: path.name)
+def test_records_and_btf_are_those_that_libbpf_gives_the_kernel(
+    path: Path, oracle_program: Path
+) -> None:
+    spec = read_or_skip(path)
+    theirs = ask(oracle_program, path)
+    assert theirs.btf == spec.btf
+    for name, records in theirs.records.items():
+        assert records["func_info"] == spec.programs[name].func_info
+        assert records["line_info"] == spec.programs[name].line_info
+    # Those behind one whose BTF target is missing are never loaded; most objects have none.
+    assert theirs.loaded or not spec.programs or theirs.not_loaded
+    for name, (_, attach_type, flags, *license_) in theirs.loaded.items():
+        program = spec.programs[name]
+        assert int(attach_type) == (program.attach_type or 0)
+        assert ProgFlags(int(flags)) == program.flags
+        assert " ".join(license_) == spec.license
