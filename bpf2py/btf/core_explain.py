@@ -1,0 +1,173 @@
+"""Why a CO-RE fix-up failed, in words: what was asked for, what was tried, what the kernel has.
+
+In: an ``Outcome`` and its ``Relocator``.  Out: text.  Only imported when somebody wants to know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from . import core_access, core_match
+from .core_access import FieldPath, FieldPlace, spell, spell_path, spell_type
+from .core_errors import Unanswerable
+from .core_fixup import ENUM_KINDS, FIELD_KINDS, PHRASES
+from .core_view import ARRAY, ENUM, ENUM64, STRUCT, UNION, TypeView, essential
+from .errors import BTFError
+
+if TYPE_CHECKING:
+    from .core import Outcome, Record, Relocator
+
+_NEAREST = 3
+
+
+def spell_record(relocator: Relocator, record: Record) -> str:
+    """What *record* asks for: ``offset of struct task_struct.pid``; of a broken one, its numbers."""
+    _, type_id, access, kind = record
+    numbers = f"kind {kind} of type {type_id} at string {access}"
+    phrase = PHRASES.get(kind)
+    if phrase is None:
+        return numbers
+    try:
+        return f"{phrase} {_spell_subject(relocator, type_id, access, kind)}"
+    except (Unanswerable, BTFError):
+        return numbers
+
+
+def _spell_subject(relocator: Relocator, type_id: int, access: int, kind: int) -> str:
+    local = relocator.local
+    subject = spell_type(local, type_id)
+    try:
+        if kind in FIELD_KINDS:
+            return spell_path(local, type_id, relocator.path(type_id, access))
+        if kind in ENUM_KINDS:
+            enum, index = _enumerator(relocator, type_id, access)
+            return f"{spell(local.value_name(local.shape(enum), index))} of {subject}"
+    except (Unanswerable, BTFError):
+        return f"{subject}, access string {spell(local.string(access))!r}"
+    return subject
+
+
+def _enumerator(relocator: Relocator, type_id: int, access: int) -> tuple[int, int]:
+    text = spell(relocator.local.string(access))
+    return core_access.parse_enumerator(relocator.local, type_id, text)
+
+
+def describe(outcome: Outcome, relocator: Relocator, *, why: str) -> str:
+    """The text of ``Outcome.describe()``."""
+    subject = outcome.what()
+    fate = "this kernel cannot tell the" if outcome.poisoned else "relocated: the"
+    lines = [f"program {outcome.program!r}, instruction {outcome.insn}: {fate} {subject}"]
+    source = outcome.source(outcome.insn) if outcome.source else ""
+    if source:
+        lines.append(f"  at {source}")
+    if why:
+        lines.append(f"  {why}")
+    elif not outcome.poisoned:
+        lines.append(f"  {outcome.fixup.original} became {outcome.fixup.target}")
+    else:
+        lines.extend(f"  {line}" for line in _reasons(relocator, outcome.record))
+        lines.append(
+            "  guard it with bpf_core_field_exists(), bpf_core_type_exists() or "
+            "bpf_core_enum_value_exists() if the program can do without"
+        )
+    return "\n".join(lines)
+
+
+def _reasons(relocator: Relocator, record: Record) -> list[str]:
+    """A line for each candidate, or what there is instead of candidates."""
+    _, type_id, access, kind = record
+    local = relocator.local
+    candidates = relocator.all_candidates(type_id)
+    if not candidates:
+        return _instead(relocator.target, local, type_id)
+    lines = []
+    for candidate in candidates:
+        view = candidate.view
+        if kind in FIELD_KINDS:
+            path = relocator.path(type_id, access)
+            reason = _why_no_field(local, path, view, candidate.type_id)
+        elif kind in ENUM_KINDS:
+            reason = _why_no_value(relocator, type_id, access, view, candidate.type_id)
+        else:
+            reason = "is another type than the program's"
+        lines.append(f"{relocator.spell_candidate(candidate)} {reason}")
+    return lines
+
+
+def _why_no_field(local: TypeView, path: FieldPath, target: TypeView, target_id: int) -> str:
+    place: FieldPlace | None = None
+    steps = path.steps
+    for count in range(1, len(steps) + 1):
+        part = FieldPath(steps[:count], path.place)
+        found = core_match.match_field(local, part, target, target_id)
+        if isinstance(found, FieldPlace):
+            place = found
+            continue
+        step = steps[count - 1]
+        holder = target.resolve(place.target if place else target_id)
+        shape = target.shape(holder)
+        inside = spell_type(target, holder)
+        if step.name is None:
+            if shape.kind != ARRAY:
+                return f"has no array at {spell_path(local, local.resolve(0), part)}"
+            return f"has an array of {target.array(shape)[1]} elements, element {step.number} is wanted"
+        if shape.kind not in (STRUCT, UNION):
+            return f"has something without members where {spell(step.name)!r} is wanted"
+        if target.member(holder, step.name) is not None:
+            return f"has a member {spell(step.name)!r} in {inside}, but of another kind of type"
+        names = target.member_names(holder)
+        return (
+            f"has no member {spell(step.name)!r}"
+            + (f" in {inside}" if count > 2 else "")
+            + _nearest(step.name, names)
+        )
+    return "does not match"
+
+
+def _why_no_value(
+    relocator: Relocator, type_id: int, access: int, target: TypeView, target_id: int
+) -> str:
+    local = relocator.local
+    enum, index = _enumerator(relocator, type_id, access)
+    name = essential(local.value_name(local.shape(enum), index))
+    resolved = target.resolve(target_id)
+    if target.shape(resolved).kind not in (ENUM, ENUM64):
+        return "is no enum"
+    return f"has no value {spell(name)!r}" + _nearest(name, target.value_names(resolved))
+
+
+def _instead(target: TypeView, local: TypeView, type_id: int) -> list[str]:
+    """What the kernel has although it has no type of that name and kind."""
+    name = essential(local.name(type_id))
+    kind = local.shape(type_id).kind
+    lines = [f"this kernel has no {spell_type(local, type_id)}"]
+    table = target.table
+    others = table.ids_essentially_named(name.decode("utf-8", "surrogateescape"))
+    if others:
+        what = ", ".join(
+            f"{table.kind(other).name} {spell(target.name(other))}" for other in others
+        )
+        lines.append(f"it has {what}")
+        return lines
+    # Only names that could be near, or comparing with a hundred thousand would take a second.
+    names = {
+        other
+        for each in table
+        if target.shape(each).kind == kind
+        and (other := target.name(each))
+        and other[:2] == name[:2]
+        and abs(len(other) - len(name)) < 4
+    }
+    near = _nearest(name, sorted(names))
+    if near:
+        lines.append(near.removeprefix("; "))
+    return lines
+
+
+def _nearest(name: bytes, names: Iterable[bytes]) -> str:
+    """``; nearest: a, b``, or nothing if no name is near."""
+    import difflib
+
+    near = difflib.get_close_matches(spell(name), map(spell, names), n=_NEAREST)
+    return f"; nearest: {', '.join(near)}" if near else ""
