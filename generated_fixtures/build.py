@@ -81,10 +81,12 @@ class Job:
         return self.output.relative_to(ROOT).as_posix()
 
     def digest(self) -> str:
-        """What the object depends on: the source, headers beside it, and how it is compiled."""
-        text = hashlib.sha256(self.source.read_bytes())
+        """What the object depends on: the source, the headers beside it that it takes in, and how it is compiled."""
+        source = self.source.read_bytes()
+        text = hashlib.sha256(source)
         for header in sorted(self.source.parent.glob("*.h")):
-            text.update(header.read_bytes())
+            if b'#include "%s"' % header.name.encode() in source:
+                text.update(header.read_bytes())
         how = (self.build.infix, self.build.target, self.build.cpu, self.flags)
         text.update(repr(how).encode())
         return text.hexdigest()
