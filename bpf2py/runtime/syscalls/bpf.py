@@ -2,8 +2,9 @@
 
 In: a command and the bytes of its ``union bpf_attr``, as a buffer that the kernel may write back
 into.  Out: what the system call returned, or an OSError that says which command failed on what
-and what the errno means there.  Everything above goes through :func:`bpf`; only the hot map
-operations keep a prepared attr and call :data:`syscall` themselves, then :func:`failure`.
+and what the errno means there.  Everything goes through :func:`bpf`, except calls on single map
+elements: ``maps/handle.py`` prepares those once and takes only :func:`number` and
+:func:`failure` from here.
 
 Sizes need no care with kernel versions: a kernel older than an attr accepts it as long as the
 bytes beyond what it knows are zero (bpf_check_uarg_tail_zero(), in the system call since 3.18).
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import functools
 import os
 import sys
 from typing import Any, TypeAlias
@@ -116,7 +118,9 @@ _AGAIN = {(Cmd.PROG_LOAD, errno.EAGAIN)}
 _AGAIN_LIMIT = 30
 
 
-def _number() -> int:
+@functools.cache
+def number() -> int:
+    """The number of bpf(2) on this machine; NotImplementedError for an unknown one."""
     machine = os.uname().machine
     bits = 64 if sys.maxsize > 2**32 else 32
     try:
@@ -132,8 +136,6 @@ _syscall = _libc["syscall"]
 _syscall.restype = ctypes.c_long
 _syscall.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_ulong)
 
-_nr: int | None = None
-
 
 def bpf(cmd: Cmd, attr: Buffer, size: int | None = None, *, what: str) -> int:
     """Run one ``bpf(2)`` command and return its result.
@@ -145,9 +147,6 @@ def bpf(cmd: Cmd, attr: Buffer, size: int | None = None, *, what: str) -> int:
     Raises OSError (its subclass by errno) when the kernel refuses.  Interrupted calls are made
     again, as everywhere in Python, except PROG_TEST_RUN, which has side effects.
     """
-    global _nr
-    if _nr is None:
-        _nr = _number()
     if isinstance(attr, bytearray):
         place = ctypes.addressof((ctypes.c_char * len(attr)).from_buffer(attr))
         length = len(attr)
@@ -160,7 +159,7 @@ def bpf(cmd: Cmd, attr: Buffer, size: int | None = None, *, what: str) -> int:
         length = size
     again = 0
     while True:
-        result: int = _syscall(_nr, cmd, place, length)
+        result: int = _syscall(number(), cmd, place, length)
         if result >= 0:
             return result
         code = ctypes.get_errno()

@@ -1,0 +1,225 @@
+"""A map in the kernel, before anyone says what its keys and values mean.
+
+In: an owned descriptor and what the map was created with.  Out: prepared system calls.  A call on
+one element needs a ``union bpf_attr``, a place for the key and one for the value; all three are
+made once, used again, and lent to one caller at a time, so any number of threads may share a map.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import functools
+import os
+import struct
+from collections.abc import Callable
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from ...uapi import Cmd, MapFlags, MapType
+from ..errors import ClosedError
+from ..syscalls import bpf as door
+from ..syscalls.fd import FD
+from ..syscalls.map import MapInfo, map_by_id, map_freeze, map_info, object_get, object_pin
+
+_ELEM = struct.Struct("=IxxxxQQQ")
+_KEY = struct.Struct("=IxxxxQ")
+
+#: Map types whose value is one per possible CPU, each rounded up to 8 bytes.
+PER_CPU = frozenset(
+    (
+        MapType.PERCPU_HASH,
+        MapType.PERCPU_ARRAY,
+        MapType.LRU_PERCPU_HASH,
+        MapType.PERCPU_CGROUP_STORAGE,
+    )
+)
+
+# Element calls take well under a microsecond inside the kernel and do not sleep on the map types
+# that use them: giving up the interpreter's lock would cost more than the call, and with several
+# threads a whole switch interval.  What may sleep goes through door.bpf().
+_pylib = ctypes.PyDLL(None, use_errno=True)
+# Without argtypes an int or bytes argument is converted with no object made for it.  Every int
+# passed below fits a C int; the attr is a bytes object, passed as its address.
+_syscall: Callable[..., int] = _pylib["syscall"]
+
+
+class Calls(NamedTuple):
+    """Prepared calls with the buffers their attrs point to; each returns 0 or -1 with errno set."""
+
+    key: bytearray
+    value: bytearray
+    lookup: Callable[[], int]
+    update: Callable[[], int]
+    delete: Callable[[], int]
+    lookup_and_delete: Callable[[], int]
+
+
+class MapHandle:
+    """Owns the descriptor of a map and knows what it was created with.
+
+    Sizes in bytes; ``value_size`` as the map was declared, ``room`` as system calls need it
+    (per-CPU maps: every possible CPU's value, each rounded up to 8 bytes).
+    """
+
+    __slots__ = (
+        "calls",
+        "fd",
+        "flags",
+        "key_size",
+        "map_type",
+        "max_entries",
+        "name",
+        "room",
+        "value_size",
+    )
+
+    def __init__(
+        self,
+        fd: FD,
+        *,
+        name: str,
+        map_type: MapType | int,
+        key_size: int,
+        value_size: int,
+        max_entries: int,
+        flags: int = 0,
+    ) -> None:
+        self.fd = fd
+        self.name = name
+        self.map_type = map_type
+        self.key_size = key_size
+        self.value_size = value_size
+        self.max_entries = max_entries
+        self.flags = MapFlags(flags)
+        self.room = value_size
+        if map_type in PER_CPU:
+            from ..kernel import possible_cpus
+
+            self.room = (value_size + 7) // 8 * 8 * possible_cpus()
+        #: Calls nobody is using.  Take one with pop(), IndexError means prepare(); give it back
+        #: to the same list.  close() replaces the list, so that no call outlives the descriptor.
+        self.calls: list[Calls] = []
+
+    @classmethod
+    def from_fd(cls, fd: FD, name: str = "") -> MapHandle:
+        """A handle of a map that was created elsewhere: the kernel says what it is (4.13)."""
+        info = map_info(fd.fileno(), what=fd.what)
+        return cls(
+            fd,
+            name=name or info.name,
+            map_type=info.map_type,
+            key_size=info.key_size,
+            value_size=info.value_size,
+            max_entries=info.max_entries,
+            flags=info.flags,
+        )
+
+    @classmethod
+    def open_pinned(cls, path: str | os.PathLike[str], *, flags: int = 0) -> MapHandle:
+        """Open the map pinned at *path*; *flags* may be MapFlags.RDONLY or WRONLY (4.15)."""
+        return cls._adopt(object_get(path, flags=flags, what="map"))
+
+    @classmethod
+    def open_id(cls, map_id: int) -> MapHandle:
+        """Open the map of that id, anywhere in the system (4.13)."""
+        return cls._adopt(map_by_id(map_id))
+
+    @classmethod
+    def _adopt(cls, fd: FD) -> MapHandle:
+        try:
+            return cls.from_fd(fd)
+        except BaseException:
+            fd.close()
+            raise
+
+    @property
+    def what(self) -> str:
+        """The map's name for errors."""
+        return f"map {self.name!r}"
+
+    def fileno(self) -> int:
+        """The descriptor's number; ClosedError when it is closed."""
+        if self.fd.closed:
+            raise ClosedError(f"{self.what} is closed")
+        return self.fd.fileno()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the descriptor is closed."""
+        return self.fd.closed
+
+    def prepare(self) -> Calls:
+        """New calls for one caller; ClosedError when the map is closed."""
+        fd = self.fileno()
+        key, value = bytearray(self.key_size), bytearray(self.room)
+        key_only = _KEY.pack(fd, door.address(key))
+        elem = _ELEM.pack(fd, door.address(key), door.address(value), 0)
+        nr = door.number()
+
+        def call(cmd: Cmd, attr: bytes) -> Callable[[], int]:
+            return functools.partial(_syscall, nr, int(cmd), attr, len(attr))
+
+        return Calls(
+            key,
+            value,
+            call(Cmd.MAP_LOOKUP_ELEM, elem),
+            call(Cmd.MAP_UPDATE_ELEM, elem),
+            call(Cmd.MAP_DELETE_ELEM, key_only),
+            call(Cmd.MAP_LOOKUP_AND_DELETE_ELEM, elem),
+        )
+
+    def elem(
+        self, cmd: Cmd, key: bytearray | None, value: bytearray | None, flags: int = 0
+    ) -> None:
+        """One element command with its own attr: rare ones, and those that may sleep."""
+        attr = _ELEM.pack(
+            self.fileno(),
+            door.address(key) if key is not None else 0,
+            door.address(value) if value is not None else 0,
+            flags,
+        )
+        door.bpf(cmd, bytearray(attr), what=self.what)
+
+    def next_key(self, key: bytearray | None, into: bytearray) -> bool:
+        """BPF_MAP_GET_NEXT_KEY: write the key after *key* (None: the first); False at the end."""
+        try:
+            self.elem(Cmd.MAP_GET_NEXT_KEY, key, into)
+        except OSError as error:
+            if error.errno == errno.ENOENT:
+                return False
+            raise
+        return True
+
+    def info(self) -> MapInfo:
+        """What the kernel says about the map (4.13)."""
+        return map_info(self.fileno(), what=self.what)
+
+    def pin(self, path: str | os.PathLike[str]) -> None:
+        """Keep the map under *path* on a bpf file system, beyond the life of this process (4.4)."""
+        object_pin(self.fileno(), path, what=self.what)
+
+    def freeze(self) -> None:
+        """Refuse further writes from user space, for good (5.2)."""
+        map_freeze(self.fileno(), what=self.what)
+
+    def close(self) -> None:
+        """Give the descriptor back; a second call does nothing."""
+        self.calls = []
+        self.fd.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else f"fd {self.fd.fileno()}"
+        kind = self.map_type.name if isinstance(self.map_type, MapType) else self.map_type
+        return f"<MapHandle {self.name!r}, {kind}, {state}>"
