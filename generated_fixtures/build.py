@@ -81,7 +81,7 @@ class Job:
         return self.output.relative_to(ROOT).as_posix()
 
     def digest(self) -> str:
-        """What the object depends on: the source, the headers beside it that it takes in, and how it is compiled."""
+        """Of the source, the headers beside it that it takes in, and the way to compile."""
         source = self.source.read_bytes()
         text = hashlib.sha256(source)
         for header in sorted(self.source.parent.glob("*.h")):
