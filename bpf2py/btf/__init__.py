@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .decode import decode
+from .encode import encode
 from .errors import BTFError
 from .ext_info import CoreRelocationRecord, ExtInfo, FuncInfo, LineInfo, decode_ext
 from .names import NameIndex, essential_name
@@ -20,5 +21,6 @@ __all__ = [
     "TypeTable",
     "decode",
     "decode_ext",
+    "encode",
     "essential_name",
 ]

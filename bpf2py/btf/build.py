@@ -222,11 +222,14 @@ def _decl_tag(table: TypeTable, words: Sequence[int], at: int) -> DeclTag:
         table.string(words[at]),
         _target(table, words[at + 2]),
         component - (1 << 32) if component >> 31 else component,
+        bool(words[at + 1] & KIND_FLAG),
     )
 
 
 def _type_tag(table: TypeTable, words: Sequence[int], at: int) -> TypeTag:
-    return TypeTag(table.string(words[at]), _target(table, words[at + 2]))
+    return TypeTag(
+        table.string(words[at]), _target(table, words[at + 2]), bool(words[at + 1] & KIND_FLAG)
+    )
 
 
 BUILDERS: dict[int, Builder] = {

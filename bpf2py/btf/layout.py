@@ -110,19 +110,30 @@ def _align_of(table: TypeTable, type_id: int, known: dict[int, int], depth: int)
         raise BTFError(f"type {type_id} is nested too deep", table.offset(type_id))
     if depth >= _MAX_DEPTH:
         raise BTFError(f"type {type_id} is nested too deep", table.offset(type_id))
-    composite = table[at]
+    widest, packed = _composite(table, at, known, depth)
+    align = known[at] = 1 if packed else widest
+    return align
+
+
+def _composite(
+    table: TypeTable, type_id: int, known: dict[int, int], depth: int
+) -> tuple[int, bool]:
+    """The widest alignment among the members, and whether they lie as in a packed struct only."""
+    composite = table[type_id]
     assert isinstance(composite, (Struct, Union))
-    align = 1
+    widest = 1
     for member in members(table, composite):
         wanted = _align_of(table, member.type_id, known, depth + 1)
-        if member.bit_size == 0 and member.bit_offset % (8 * wanted):
-            align = 1
-            break
-        align = max(align, wanted)
-    if composite.size % align:
-        align = 1
-    known[at] = align
-    return align
+        widest = max(widest, wanted)
+        if member.bit_size == 0:
+            misplaced = member.bit_offset % (8 * wanted) != 0
+        else:
+            unit = 8 * size_of(table, member.type_id) or 8
+            last = member.bit_offset + member.bit_size - 1
+            misplaced = member.bit_offset // unit != last // unit
+        if misplaced:
+            return 1, True
+    return widest, composite.size % widest != 0
 
 
 def is_packed(table: TypeTable, type_id: int) -> bool:
@@ -132,22 +143,9 @@ def is_packed(table: TypeTable, type_id: int) -> bool:
     not put it, or a bitfield straddles the units of its type; else the attribute would make no
     difference.  Follows btf_is_struct_packed() of libbpf.
     """
-    composite = table[type_id]
-    if not isinstance(composite, (Struct, Union)):
+    if table.kind(type_id) not in (BTFKind.STRUCT, BTFKind.UNION):
         return False
-    known: dict[int, int] = {}
-    widest = 1
-    for member in members(table, composite):
-        wanted = _align_of(table, member.type_id, known, 0)
-        widest = max(widest, wanted)
-        if member.bit_size == 0:
-            if member.bit_offset % (8 * wanted):
-                return True
-        else:
-            unit = 8 * size_of(table, member.type_id)
-            if member.bit_offset // unit != (member.bit_offset + member.bit_size - 1) // unit:
-                return True
-    return composite.size % widest != 0
+    return _composite(table, type_id, {}, 0)[1]
 
 
 def members(table: TypeTable, struct: Struct | Union) -> list[PlacedMember]:

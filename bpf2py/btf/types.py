@@ -212,6 +212,8 @@ class DeclTag:
     name: str
     target: int
     component: int = -1
+    #: ``__attribute__((name))`` itself and not a tag (kind_flag, since 6.15).
+    attribute: bool = False
 
 
 @dataclass(slots=True, frozen=True)
@@ -221,6 +223,8 @@ class TypeTag:
     kind: ClassVar[BTFKind] = BTFKind.TYPE_TAG
     name: str
     target: int
+    #: ``__attribute__((name))`` itself and not a tag (kind_flag, since 6.15).
+    attribute: bool = False
 
 
 @dataclass(slots=True, frozen=True)
