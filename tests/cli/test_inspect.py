@@ -1,0 +1,158 @@
+"""``bpf2py inspect`` tells what the C sources say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from bpf2py.cli.main import cli
+
+FIXTURES = Path(__file__).parents[2] / "generated_fixtures"
+
+#: Scripts read these: adding is free, taking away or renaming is a new "format".
+KEYS = {
+    "": {
+        "format",
+        "name",
+        "byte_order",
+        "license",
+        "sha256",
+        "maps",
+        "programs",
+        "variables",
+        "types",
+        "core_relocations",
+    },
+    "maps": {
+        "name",
+        "type",
+        "key_size",
+        "value_size",
+        "max_entries",
+        "flags",
+        "map_extra",
+        "numa_node",
+        "pinning",
+        "key_type",
+        "value_type",
+        "event_type",
+        "section",
+        "inner",
+    },
+    "programs": {
+        "name",
+        "section",
+        "type",
+        "attach_type",
+        "attach_to",
+        "flags",
+        "instructions",
+        "autoload",
+        "autoattach",
+        "maps",
+    },
+    "variables": {"name", "section", "type", "offset", "size", "linkage", "value"},
+    "types": {"name", "kind", "size", "declaration"},
+    "core_relocations": {
+        "program",
+        "instruction",
+        "file",
+        "line",
+        "kind",
+        "type",
+        "access",
+        "path",
+    },
+}
+
+OBJECTS = sorted(FIXTURES.glob("*.bpf.o"))
+
+
+def inspect(name: str) -> dict[str, Any]:
+    result = CliRunner().invoke(cli, ["inspect", "--json", str(FIXTURES / f"{name}.bpf.o")])
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    assert isinstance(document, dict)
+    return document
+
+
+def by_name(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {row["name"]: row for row in rows}
+
+
+@pytest.mark.parametrize("path", OBJECTS, ids=lambda path: path.name)
+def test_every_fixture_is_shown_or_refused_in_one_line(path: Path) -> None:
+    shown = CliRunner().invoke(cli, ["inspect", str(path)])
+    as_json = CliRunner().invoke(cli, ["inspect", "--json", str(path)])
+    assert shown.exit_code == as_json.exit_code
+    if shown.exit_code:
+        assert shown.stderr.startswith("Error: ")
+        assert as_json.stdout == ""
+        return
+    document = json.loads(as_json.stdout)
+    assert document["format"] == 1
+    assert set(document) == KEYS[""]
+    for table in ("maps", "programs", "variables", "types", "core_relocations"):
+        for row in document[table]:
+            assert set(row) == KEYS[table]
+    for program in document["programs"]:
+        assert program["name"] in shown.stdout
+
+
+def test_variables_have_their_c_types_and_values() -> None:
+    variables = by_name(inspect("globals")["variables"])
+    expected = {
+        "enabled": ("const volatile _Bool", True),
+        "negative": ("const volatile __s16", -300),
+        "threshold_ns": ("const volatile __u64", 5_000_000_000),
+        "mode": ("const volatile enum mode", "MODE_AUTO"),
+        "label": ("const volatile char[16]", "default"),
+        "mac": ("const volatile unsigned char[6]", "020000aabbcc"),
+        "ports": ("const volatile __u32[4]", [80, 443, 0, 0]),
+        "limits": ("const volatile struct limits", {"low": 10, "high": -20, "unit": "ms"}),
+        "ratio": ("const volatile float", 0.5),
+        "precise": ("const volatile double", -2.25),
+        "pointer": ("void *", 0x1234),
+        "matrix": ("__u32[2][3]", [[0, 0, 0], [0, 0, 0]]),
+    }
+    assert {name: (variables[name]["type"], variables[name]["value"]) for name in expected} == (
+        expected
+    )
+
+
+def test_the_same_source_in_both_byte_orders_has_the_same_values() -> None:
+    little, big = inspect("globals"), inspect("globals.eb")
+    assert (little["byte_order"], big["byte_order"]) == ("little", "big")
+    values = [
+        {row["name"]: row["value"] for row in document["variables"]} for document in (little, big)
+    ]
+    assert values[0] == values[1]
+
+
+def test_the_same_source_from_three_compilers_has_the_same_maps() -> None:
+    maps = [inspect(name)["maps"] for name in ("maps_basic", "maps_basic.clang14")]
+    assert maps[0] == maps[1]
+
+
+def test_a_core_relocation_names_its_line_and_its_path() -> None:
+    document = inspect("core_fields")
+    source = (FIXTURES / "core_fields.bpf.c").read_text(encoding="utf-8").splitlines()
+    records = document["core_relocations"]
+    assert records
+    for record in records:
+        assert record["file"].endswith(".c")
+        assert 0 < record["line"] <= len(source)
+        assert record["path"].startswith(record["type"])
+    kinds = {record["kind"] for record in records}
+    assert "field_byte_offset" in kinds
+
+
+def test_what_clang_calls_the_types_is_what_c_calls_them() -> None:
+    types = by_name(inspect("globals")["types"])
+    assert types["limits"]["size"] == 12
+    assert types["limits"]["declaration"].startswith("struct limits {")
+    assert types["mode"]["kind"] == "enum"
