@@ -8,29 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..spec import MapSpec, ObjectSpec
+from ..spec import ObjectSpec
 
 if TYPE_CHECKING:
+    from .maps.handle import MapHandle
     from .programs.base import LoadedProgram
     from .syscalls.fd import FD
-
-
-class LoadedMap:
-    """One map the loader made or found pinned: its description and its descriptor.
-
-    ``spec`` is a copy that says what the kernel has: ``max_entries`` as it was rounded or filled
-    in, flags as they were accepted.  The typed classes borrow ``fd``; the object closes it.
-    """
-
-    __slots__ = ("fd", "spec")
-
-    def __init__(self, spec: MapSpec, fd: FD) -> None:
-        self.spec = spec
-        self.fd = fd
-
-    def close(self) -> None:
-        """Close the descriptor; a second call does nothing."""
-        self.fd.close()
 
 
 class Loaded:
@@ -41,7 +24,7 @@ class Loaded:
     def __init__(
         self,
         spec: ObjectSpec,
-        maps: dict[str, LoadedMap],
+        maps: dict[str, MapHandle],
         programs: dict[str, LoadedProgram],
         btf: FD | None,
     ) -> None:
@@ -52,7 +35,7 @@ class Loaded:
         self.btf = btf
         self.closed = False
 
-    def map(self, name: str) -> LoadedMap:
+    def map(self, name: str) -> MapHandle:
         """The map of that C name; :class:`KeyError` names those there are."""
         try:
             return self.maps[name]
@@ -66,7 +49,7 @@ class Loaded:
         except KeyError:
             raise KeyError(self._missing("program", name, self.programs)) from None
 
-    def data(self, section: str) -> LoadedMap:
+    def data(self, section: str) -> MapHandle:
         """The map behind a data section (``.bss``); :class:`KeyError` names those there are."""
         return self.map(section)
 

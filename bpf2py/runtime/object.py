@@ -21,6 +21,7 @@ from .errors import ClosedError
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from .create import HasFileno
     from .links.base import Link
     from .loaded import Loaded
     from .maps.base import Map
@@ -123,7 +124,7 @@ class TypedSpec(Generic[ObjectT]):
         pin_path: str | None = None,
         kernel_btf: str | bytes | None = None,
         log_level: int | None = None,
-        maps: Mapping[str, Map[Any, Any]] | None = None,
+        maps: Mapping[str, HasFileno] | None = None,
     ) -> ObjectT:
         """Create the maps, fill the data, load the programs: all of it or nothing.
 
@@ -382,7 +383,7 @@ def load(
     pin_path: str | None = None,
     kernel_btf: str | bytes | None = None,
     log_level: int | None = None,
-    maps: Mapping[str, Map[Any, Any]] | None = None,
+    maps: Mapping[str, HasFileno] | None = None,
 ) -> DynamicObject:
     """Load a description without a generated module; options as in :meth:`TypedSpec.load`."""
     from . import loader

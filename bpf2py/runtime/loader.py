@@ -1,0 +1,275 @@
+"""From an ``ObjectSpec`` to a :class:`Loaded`: all of it in the kernel, or nothing.
+
+In: a spec; what the user wants otherwise.  Out: descriptors with one owner.  The order is that of
+libbpf: BTF, maps, data, then each program with CO-RE numbers and map descriptors patched in.  The
+kernel's BTF is read only if a program to be loaded needs it.
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from functools import cache
+from typing import TYPE_CHECKING
+
+from ..spec import ObjectSpec, ProgramSpec
+from ..uapi import AttachType, ProgType
+from .create import HasFileno, MapMaker
+from .loaded import Loaded
+from .privileges import why_eperm, with_memlock
+from .programs.base import LoadedProgram
+from .relocate import relocated
+from .source_lines import source_of
+from .syscalls import bpf as door
+from .syscalls.btf import btf_load
+from .syscalls.fd import FD
+from .syscalls.map import kernel_name
+from .syscalls.prog import LoadRequest, LogBuffer, prog_load
+
+if TYPE_CHECKING:
+    from ..btf import TypeTable
+    from ..btf.core import Outcome, Relocator
+    from .maps.handle import MapHandle
+    from .targets import Target
+
+#: The first log buffer, and the largest a kernel before 5.15 takes (UINT_MAX >> 8).
+_LOG_FIRST = 1 << 16
+_LOG_LIMIT = (1 << 24) - 1
+
+
+def load(
+    spec: ObjectSpec,
+    *,
+    pin_path: str | None = None,
+    kernel_btf: str | bytes | TypeTable | None = None,
+    log_level: int | None = None,
+    maps: Mapping[str, HasFileno] | None = None,
+) -> Loaded:
+    """Create maps, fill data, load programs; options and errors as in ``TypedSpec.load``."""
+    if spec.byte_order != sys.byteorder:
+        raise ValueError(
+            f"object {spec.name!r} was compiled for {spec.byte_order}-endian machines, this one is "
+            f"{sys.byteorder}-endian: compile it with -target bpf"
+            f"{'el' if sys.byteorder == 'little' else 'eb'}"
+        )
+    given = dict(maps or {})
+    if unknown := given.keys() - spec.maps.keys():
+        raise ValueError(
+            f"object {spec.name!r} has no map {sorted(unknown)[0]!r} to be replaced; there are: "
+            f"{', '.join(spec.maps) or 'none'}"
+        )
+    with ExitStack() as stack:
+        btf = _load_btf(spec)
+        if btf is not None:
+            stack.callback(btf.close)
+        maker = MapMaker(spec.name, btf, pin_path, stack)
+        loaded_maps = {
+            name: maker.make(map_spec, given.get(name)) for name, map_spec in spec.maps.items()
+        }
+        programs = _ProgramLoader(spec, loaded_maps, btf, kernel_btf, log_level)
+        loaded_programs: dict[str, LoadedProgram] = {}
+        for name, program in spec.programs.items():
+            if not program.autoload:
+                loaded_programs[name] = LoadedProgram(program, None)
+                continue
+            loaded = loaded_programs[name] = programs.load(program)
+            stack.callback(loaded.close)
+        stack.pop_all()
+        return Loaded(spec, loaded_maps, loaded_programs, btf)
+    raise AssertionError("unreachable")
+
+
+def _load_btf(spec: ObjectSpec) -> FD | None:
+    """The object's BTF in the kernel; None, with a warning, where the kernel refuses it.
+
+    Without it maps and programs lose their types and C lines; what cannot live without is refused
+    by the kernel with a reason of its own.
+    """
+    if not spec.btf:
+        return None
+    what = f"BTF of object {spec.name!r}"
+    try:
+        return FD(with_memlock(lambda: btf_load(spec.btf, what=what)), what)
+    except PermissionError:
+        raise
+    except OSError as exc:
+        import warnings
+
+        warnings.warn(
+            f"going on without BTF, which this kernel refuses: {exc}", RuntimeWarning, stacklevel=4
+        )
+        return None
+
+
+class _ProgramLoader:
+    """Loads the programs of one object; what they share is computed when first needed."""
+
+    def __init__(
+        self,
+        spec: ObjectSpec,
+        maps: Mapping[str, MapHandle],
+        btf: FD | None,
+        kernel_btf: str | bytes | TypeTable | None,
+        log_level: int | None,
+    ) -> None:
+        self._spec = spec
+        self._maps = maps
+        self._btf = btf
+        self._kernel_btf = kernel_btf
+        self._log_level = log_level
+        self._relocator = cache(self._make_relocator)
+        self._table = cache(self._decode_table)
+
+    def load(self, program: ProgramSpec) -> LoadedProgram:
+        """Load one program.  Raises as ``TypedSpec.load`` says."""
+        what = f"program {program.name!r}"
+        _require_sensible(program)
+        source = source_of(program, self._table, self._spec.byte_order)
+        insns, outcomes = relocated(program, self._maps, self._relocator, source)
+        target = self._target(program)
+        try:
+            request = LoadRequest(
+                prog_type=int(program.prog_type),
+                insns=insns,
+                license=self._spec.license,
+                name=kernel_name(program.name),
+                flags=int(program.flags),
+                expected_attach_type=int(program.attach_type or 0),
+                btf_fd=self._btf.fileno() if self._btf is not None else None,
+                func_info=program.func_info,
+                line_info=program.line_info,
+                attach_btf_id=target.type_id if target else 0,
+                attach_fd=target.module.fileno() if target and target.module else 0,
+                what=what,
+            )
+            return self._load(program, request, outcomes, source)
+        finally:
+            if target and target.module:
+                target.module.close()
+
+    def _load(
+        self,
+        program: ProgramSpec,
+        request: LoadRequest,
+        outcomes: list[Outcome],
+        source: Callable[[int], str],
+    ) -> LoadedProgram:
+        level = program.log_level if self._log_level is None else self._log_level
+        if not level:
+            # A log costs the verifier time, so only who is refused gets one.
+            try:
+                fd = with_memlock(lambda: _load_anyhow(request))
+                return LoadedProgram(program, FD(fd, request.what))
+            except OSError as exc:
+                refused = exc
+        number, log, error = load_with_log(request, level or 1)
+        if number is not None:
+            return LoadedProgram(program, FD(number, request.what), log.text if level else "")
+        assert error is not None
+        if log.text.strip():
+            raise rejection_of(error, log.text, program, outcomes, source)
+        if not level:
+            error = refused
+        raise _explained(error, program, self._spec) from None
+
+    def _target(self, program: ProgramSpec) -> Target | None:
+        from .targets import TARGET_KINDS, find_target
+
+        if (program.prog_type, program.attach_type) not in TARGET_KINDS:
+            return None
+        return find_target(program)
+
+    def _decode_table(self) -> TypeTable:
+        from ..btf import decode
+
+        return decode(self._spec.btf)
+
+    def _make_relocator(self) -> Relocator:
+        from ..btf.core import Relocator
+        from .kernel_btf import kernel_btf as read_kernel_btf
+
+        return Relocator(self._table(), read_kernel_btf(self._kernel_btf))
+
+
+def _require_sensible(program: ProgramSpec) -> None:
+    what = f"program {program.name!r} (section {program.section!r})"
+    if program.prog_type == ProgType.UNSPEC:
+        raise ValueError(
+            f"{what}: its section name does not say what kind of program it is; set "
+            "prog_type (and attach_type) in its spec, or autoload = False"
+        )
+    if not program.insns or len(program.insns) % 8:
+        raise ValueError(f"{what}: {len(program.insns)} bytes are no instructions")
+
+
+def _load_anyhow(request: LoadRequest) -> int:
+    """Load without a log, leaving out what kernels before 5.0 (lines) and 4.15 (names) refuse."""
+    from dataclasses import replace
+
+    try:
+        return prog_load(request)
+    except OSError as exc:
+        if exc.errno == errno.E2BIG and (request.func_info or request.line_info):
+            return prog_load(replace(request, btf_fd=None))
+        if exc.errno != errno.E2BIG or not request.name:
+            raise
+        return prog_load(replace(request, name=b""))
+
+
+def load_with_log(request: LoadRequest, level: int) -> tuple[int | None, LogBuffer, OSError | None]:
+    """Load and give back descriptor or error, with the whole log.
+
+    The buffer grows until the log fits: to the size the kernel names (6.4), else fourfold.  A
+    log that ends in EFAULT or anything else is kept as it is.
+    """
+    size = _LOG_FIRST
+    while True:
+        log = LogBuffer(level, size)
+        number: int | None = None
+        error: OSError | None = None
+        try:
+            number = prog_load(request, log)
+        except OSError as exc:
+            error = exc
+        if number is not None or not log.full or size >= _LOG_LIMIT:
+            return number, log, error
+        size = min(max(log.true_size, 4 * size if not log.true_size else 0), _LOG_LIMIT)
+
+
+def rejection_of(
+    error: OSError,
+    log: str,
+    program: ProgramSpec,
+    outcomes: list[Outcome],
+    source: Callable[[int], str],
+) -> OSError:
+    """The VerifierError; reading logs is imported only when one must be read."""
+    from .verifier import rejection
+
+    return rejection(error, log, program, outcomes, source)
+
+
+def _explained(error: OSError, program: ProgramSpec, spec: ObjectSpec) -> OSError:
+    """A refusal that came before the verifier looked at any instruction."""
+    kind = f"type {_name(program.prog_type)}"
+    if program.prog_type in (ProgType.TRACING, ProgType.LSM) and program.attach_type is not None:
+        kind += f" with attach type {_name(program.attach_type)}"
+    what = f"program {program.name!r} ({program.section}) of object {spec.name!r}"
+    if error.errno == errno.EPERM:
+        return OSError(errno.EPERM, f"BPF_PROG_LOAD: {why_eperm(program.prog_type, kind)}", what)
+    if error.errno == errno.EINVAL:
+        return OSError(
+            errno.EINVAL,
+            f"BPF_PROG_LOAD: the kernel refuses it before verifying: it does not know programs "
+            f"of {kind}, or not with these flags ({program.flags!s}) or this target",
+            what,
+        )
+    if error.errno == door.ENOTSUPP:
+        return OSError(errno.EOPNOTSUPP, f"BPF_PROG_LOAD: the kernel has no {kind}", what)
+    return OSError(error.errno, error.strerror, what)
+
+
+def _name(value: int) -> str:
+    return value.name if isinstance(value, (ProgType, AttachType)) else str(value)

@@ -1,0 +1,122 @@
+"""Why the kernel said EPERM, and the memory limit of kernels before 5.11.
+
+In: what was refused.  Out: a sentence.  Which capability a program type wants follows
+is_net_admin_prog_type() and is_perfmon_prog_type() in kernel/bpf/syscall.c.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from ..uapi import ProgType
+
+T = TypeVar("T")
+
+_CAPS = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21, "CAP_PERFMON": 38, "CAP_BPF": 39}
+
+_PERFMON = frozenset(
+    (
+        ProgType.KPROBE,
+        ProgType.TRACEPOINT,
+        ProgType.PERF_EVENT,
+        ProgType.RAW_TRACEPOINT,
+        ProgType.RAW_TRACEPOINT_WRITABLE,
+        ProgType.TRACING,
+        ProgType.LSM,
+        ProgType.STRUCT_OPS,
+        ProgType.EXT,
+    )
+)
+#: Everything else wants CAP_NET_ADMIN, but for these.
+_BPF_ONLY = frozenset((ProgType.SOCKET_FILTER, ProgType.CGROUP_SKB, ProgType.SYSCALL))
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="ascii", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def effective_capabilities() -> int:
+    """The capabilities this thread can use now, as a bit mask; all if it cannot be told."""
+    for line in _read("/proc/thread-self/status").splitlines():
+        if line.startswith("CapEff:"):
+            return int(line.split()[1], 16)
+    return -1
+
+
+def in_user_namespace() -> bool:
+    """Whether capabilities are only those of a user namespace: bpf(2) asks the first one."""
+    fields = _read("/proc/self/uid_map").split()
+    return bool(fields) and fields != ["0", "0", "4294967295"]
+
+
+def needed_capabilities(prog_type: int) -> tuple[str, ...]:
+    """What loading a program of this type takes besides CAP_SYS_ADMIN, which stands for all."""
+    if prog_type in _PERFMON:
+        return "CAP_BPF", "CAP_PERFMON"
+    if prog_type in _BPF_ONLY:
+        return ("CAP_BPF",)
+    return "CAP_BPF", "CAP_NET_ADMIN"
+
+
+def why_eperm(prog_type: int, kind: str) -> str:
+    """A sentence for EPERM on loading a program; *kind* names its type for people."""
+    needed = needed_capabilities(prog_type)
+    have = effective_capabilities()
+    missing = [name for name in needed if not have >> _CAPS[name] & 1]
+    if have >> _CAPS["CAP_SYS_ADMIN"] & 1:
+        missing = []
+    if missing:
+        return (
+            f"loading a program of {kind} needs {' and '.join(needed)} (or CAP_SYS_ADMIN); this "
+            f"process lacks {' and '.join(missing)}: run it as root, or give the capabilities"
+        )
+    if in_user_namespace():
+        return (
+            "this process is root only in its user namespace, and BPF asks for capabilities in "
+            "the first one (or a BPF token)"
+        )
+    return (
+        f"this kernel refuses programs of {kind} although this process has the capabilities "
+        "they need: it was built or configured without them, or lockdown or a security module "
+        "forbids them"
+    )
+
+
+def with_memlock(call: Callable[[], T]) -> T:
+    """Make *call*, which creates something in the kernel; raise RLIMIT_MEMLOCK only if it must be.
+
+    Before 5.11, BPF memory counted against that limit and too little of it is EPERM; since then
+    it counts to the cgroup (97306be45fbe).  So: try, and only on EPERM try once more with the
+    limit raised as far as this process may.  A limit that did not help is put back.
+    """
+    try:
+        return call()
+    except PermissionError as exc:
+        import resource
+
+        refused = exc
+        soft, hard = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+        if soft == resource.RLIM_INFINITY:
+            raise
+    for limits in (
+        (resource.RLIM_INFINITY, resource.RLIM_INFINITY),  # with CAP_SYS_RESOURCE
+        (hard, hard),
+    ):
+        try:
+            resource.setrlimit(resource.RLIMIT_MEMLOCK, limits)
+            break
+        except (ValueError, OSError):
+            continue
+    if resource.getrlimit(resource.RLIMIT_MEMLOCK)[0] == soft:
+        raise refused
+    try:
+        return call()
+    except PermissionError:
+        # Lowering is always allowed; a raised hard limit can be lowered again, too.
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, (soft, hard))
+        raise

@@ -1,0 +1,96 @@
+"""Where in the kernel's BTF a program is to be attached, which must be known when it is loaded.
+
+In: a program of ``SEC("tp_btf/…")``, ``SEC("fentry/…")`` and their like.  Out: a type id and, for
+a module's, a descriptor of its BTF.  Names are made as libbpf does (libbpf_find_attach_btf_id()).
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from ..spec import ProgramSpec
+from ..uapi import AttachType, BTFKind, ProgType
+from .syscalls import obj
+from .syscalls.fd import FD
+
+if TYPE_CHECKING:
+    from ..btf import TypeTable
+
+#: (type, attach type) to what goes before the name, the kind of BTF, and how to call it.
+TARGET_KINDS: Final[dict[tuple[int, int | None], tuple[str, BTFKind, str]]] = {
+    (ProgType.TRACING, AttachType.TRACE_RAW_TP): ("btf_trace_", BTFKind.TYPEDEF, "tracepoint"),
+    (ProgType.TRACING, AttachType.TRACE_FENTRY): ("", BTFKind.FUNC, "function"),
+    (ProgType.TRACING, AttachType.TRACE_FEXIT): ("", BTFKind.FUNC, "function"),
+    (ProgType.TRACING, AttachType.MODIFY_RETURN): ("", BTFKind.FUNC, "function"),
+    (ProgType.TRACING, AttachType.TRACE_FSESSION): ("", BTFKind.FUNC, "function"),
+    (ProgType.TRACING, AttachType.TRACE_ITER): ("bpf_iter_", BTFKind.FUNC, "iterator"),
+    (ProgType.LSM, AttachType.LSM_MAC): ("bpf_lsm_", BTFKind.FUNC, "LSM hook"),
+    (ProgType.LSM, AttachType.LSM_CGROUP): ("bpf_lsm_", BTFKind.FUNC, "LSM hook"),
+}
+
+
+class Target(NamedTuple):
+    """A type in the kernel's own BTF, or in that of *module* (owned by whoever gets this)."""
+
+    type_id: int
+    module: FD | None
+
+
+def find_target(program: ProgramSpec) -> Target:
+    """The target of a program; ``module:name`` looks in that module, a bare name in all.
+
+    Raises :class:`ValueError` for a section without a name, :class:`FileNotFoundError` when the
+    kernel has no such target.
+    """
+    prefix, kind, word = TARGET_KINDS[program.prog_type, program.attach_type]
+    module, _, name = program.attach_to.rpartition(":")
+    if not name:
+        raise ValueError(
+            f"program {program.name!r}: section {program.section!r} does not name its {word}; "
+            "set attach_to in its spec"
+        )
+    from .kernel_btf import kernel_btf
+
+    kernel = kernel_btf()
+    if module in ("", "vmlinux"):
+        type_id = kernel.find(prefix + name, kind)
+        if type_id is not None:
+            return Target(type_id, None)
+    if module != "vmlinux":
+        target = _in_modules(prefix + name, kind, module, kernel)
+        if target is not None:
+            return target
+    place = f"module {module!r}" if module else "the kernel or its modules"
+    raise FileNotFoundError(
+        errno.ENOENT,
+        f"there is no {word} {name!r} in the BTF of {place} (a function may be inlined or renamed "
+        "in this kernel)",
+        f"program {program.name!r}",
+    )
+
+
+def _in_modules(name: str, kind: BTFKind, module: str, kernel: TypeTable) -> Target | None:
+    """The type in the BTF of *module*, or of any loaded module if that is empty (5.11)."""
+    from ..btf import decode
+
+    for number in obj.btf_ids():
+        try:
+            fd = obj.btf_by_id(number)
+        except FileNotFoundError:
+            continue  # unloaded since
+        found: Target | None = None
+        try:
+            info = obj.btf_info(fd.fileno(), what=fd.what)
+            if info.kernel and info.name != "vmlinux" and module in ("", info.name):
+                table = decode(obj.btf_data(fd.fileno(), what=fd.what), base=kernel)
+                type_id = table.find(name, kind)
+                # An id below first_id is the kernel's own, which was looked at before.
+                if type_id is not None and type_id >= table.first_id:
+                    found = Target(type_id, fd)
+        finally:
+            if found is None:
+                fd.close()
+        if found is not None:
+            return found
+    return None
