@@ -4,7 +4,6 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
-CLANG ?= clang-19
 
 # The first interpreter that runs and is new enough; a pyenv shim may exist and still refuse.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 \
@@ -15,7 +14,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 OBJECTS := $(wildcard generated_fixtures/*.bpf.o)
 EXAMPLE_OBJECTS := $(wildcard examples/*/*.bpf.o)
 
-.PHONY: help demo test check fix fixtures fixtures-check objects bench uapi uapi-check clean
+.PHONY: help demo test check fix fixtures fixtures-check objects objects-check bench uapi uapi-check clean
 .DELETE_ON_ERROR:
 
 help:
@@ -24,7 +23,7 @@ help:
 	@echo 'make check           format, lint, types, generated files up to date, then the tests'
 	@echo 'make fix             format and sort imports'
 	@echo 'make fixtures        write the generated modules again'
-	@echo 'make objects         compile the BPF sources again ($(CLANG))'
+	@echo 'make objects         compile the BPF sources that changed (clang-14, -16, -19)'
 	@echo 'make uapi            write bpf2py/uapi.py again'
 	@echo 'make bench           measure'
 
@@ -60,7 +59,7 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check bpf2py tests generated_fixtures examples
 	$(BIN)/mypy bpf2py tests generated_fixtures examples
 	$(BIN)/pyright
-	$(MAKE) --no-print-directory fixtures-check uapi-check
+	$(MAKE) --no-print-directory objects-check fixtures-check uapi-check
 	$(PY) -m pytest
 
 fix: $(VENV)/.dev
@@ -79,7 +78,10 @@ fixtures-check: $(VENV)/.dev
 	$(BIN)/bpf2py gen --check $(OBJECTS) $(EXAMPLE_OBJECTS)
 
 objects: $(VENV)/.dev
-	CLANG='$(CLANG)' $(PY) generated_fixtures/build.py
+	$(PY) generated_fixtures/build.py
+
+objects-check: $(VENV)/.dev
+	$(PY) generated_fixtures/build.py --check
 
 uapi: $(VENV)/.dev
 	$(PY) -m bpf2py.codegen.uapi

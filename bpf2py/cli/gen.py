@@ -32,6 +32,8 @@ class Options:
 
     types: tuple[str, ...] = ()
     events: tuple[tuple[str, str], ...] = ()
+    as_bytes: tuple[str, ...] = ()
+    class_name: str = ""
     vendor: bool = False
     check: bool = False
     typecheck: bool = False
@@ -73,6 +75,20 @@ _OPTIONS = (
         callback=_events,
         metavar="MAP=TYPE",
         help="What a ring buffer or perf array carries, where the C map has no __type(value, …).",
+    ),
+    click.option(
+        "--bytes",
+        "as_bytes",
+        multiple=True,
+        metavar="STRUCT.MEMBER",
+        help="Make this char array bytes, all of it, instead of str; may be repeated.",
+    ),
+    click.option(
+        "--class",
+        "class_name",
+        default="",
+        metavar="NAME",
+        help="Name of the object's class, otherwise made from the file name; one FILE only.",
     ),
     click.option(
         "--vendor",
@@ -138,7 +154,10 @@ def run(
         if path in sources:
             raise Failure(f"{sources[path]} and {file} would both become {path}")
         sources[path] = file
-        texts[path] = _generate(file, directory, options)
+    if options.class_name and len(sources) > 1:
+        raise click.UsageError("--class names the class of one object, there are more")
+    for path, file in sources.items():
+        texts[path] = _generate(file, path.parent, options)
     stale: list[Path] = []
     if options.vendor:
         for directory in sorted({path.parent for path in texts}):
@@ -160,7 +179,15 @@ def run(
 def _generate(file: Path, directory: Path, options: Options) -> str:
     spec = read_object(file.read_bytes(), name=file.name)
     package = vendor.import_name(directory) if options.vendor else "bpf2py"
-    return generate(spec, package=package, types=options.types, events=dict(options.events))
+    return generate(
+        spec,
+        file_name=file.name,
+        class_name=options.class_name,
+        package=package,
+        types=options.types,
+        events=dict(options.events),
+        as_bytes=options.as_bytes,
+    )
 
 
 def _check(texts: dict[Path, str], stale: list[Path], objects: Mapping[Path, bytes]) -> None:
