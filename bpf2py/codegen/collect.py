@@ -1,0 +1,368 @@
+"""From BTF ids to layouts: everything reachable from the types that are asked for.
+
+In: a TypeTable.  Out: a :data:`Value` per id, and ``definitions``.  Whatever cannot be said in
+Python is a :class:`CodegenError` that begins with the C path.  The BTF may be hostile: recursion
+is bounded, sizes are checked against those of the containing type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from ..btf import BTFError, TypeTable
+from ..btf.types import (
+    Array,
+    Const,
+    Datasec,
+    DeclTag,
+    Enum,
+    Enum64,
+    Float,
+    Func,
+    FuncProto,
+    Fwd,
+    Int,
+    Member,
+    Ptr,
+    Restrict,
+    Struct,
+    Typedef,
+    TypeTag,
+    Union,
+    Var,
+    Void,
+    Volatile,
+)
+from .c_text import MAX_DEPTH, c_text, safe, tagged_name
+from .errors import CodegenError
+from .layouts import (
+    Definition,
+    EnumDef,
+    Field,
+    Left,
+    ListOf,
+    Named,
+    Number,
+    Raw,
+    RestOf,
+    StructDef,
+    Text,
+    UnionDef,
+    Value,
+)
+from .names import pascal_case
+from .tables import KERNEL_OWNED, KPTR_TAGS
+
+#: More members than any C source has; anonymous members of anonymous members could multiply.
+MAX_MEMBERS = 100_000
+POINTER = Number(8)
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    """A member after anonymous structs were unfolded; offset in bits from the class's start."""
+
+    c_name: str
+    target: int
+    bit_offset: int
+    bit_size: int
+
+
+class Collector:
+    """Collects definitions while values are asked for.
+
+    ``as_bytes`` are C paths (``event.comm``) of ``char`` arrays that shall be ``bytes``; the ones
+    met are in ``as_bytes_met``.
+    """
+
+    def __init__(self, table: TypeTable, *, as_bytes: Collection[str] = ()) -> None:
+        self.table = table
+        self.definitions: list[Definition] = []
+        self.as_bytes = frozenset(as_bytes)
+        self.as_bytes_met: set[str] = set()
+        self._index: dict[Definition, int] = {}
+        self._done: dict[tuple[int, bool], int] = {}
+        self._active: set[int] = set()
+        self._typedefs = _typedefs_of_anonymous(table)
+        self._budget = MAX_MEMBERS
+
+    def value(
+        self, type_id: int, *, path: str, hint: str, tail: bool = False, depth: int = 0
+    ) -> Value:
+        """What a value of that type is in Python.
+
+        ``path`` is the C path for errors, ``hint`` the C name for a type that has none; with
+        ``tail``, a flexible array member at the very end holds what follows in the buffer.
+        """
+        if depth > MAX_DEPTH:
+            raise CodegenError(f"{path}: nested too deeply")
+        resolved = self.table.resolve(type_id)
+        typ = self.table[resolved]
+        match typ:
+            case Int():
+                return _number(typ, path)
+            case Ptr():
+                return POINTER
+            case Float(size=size):
+                if size not in (4, 8):
+                    raise CodegenError(f"{path}: Python has no float of {size} bytes")
+                return Number(size, python="float")
+            case Array(element=element, length=length):
+                return self._array(element, length, path=path, hint=hint, depth=depth)
+            case Enum() | Enum64():
+                if not typ.values:  # declared, never defined: an int is all that is known
+                    return Number(typ.size, typ.signed)
+                return self._named(self._enum(resolved, typ, hint))
+            case Struct() | Union():
+                return self._named(self._class(resolved, typ, path, hint, tail, depth))
+            case Fwd():
+                raise CodegenError(f"{path}: {tagged_name(typ)} is declared, but never defined")
+            case Void() | Func() | FuncProto() | Var() | Datasec() | DeclTag():
+                raise CodegenError(f"{path}: a {typ.kind.name} is no type of a value")
+            case Typedef() | Const() | Volatile() | Restrict() | TypeTag():
+                raise BTFError(f"type {type_id} was not resolved")
+
+    def reachable(self, values: Collection[Value]) -> set[int]:
+        """The places of all definitions that *values* consist of."""
+        found: set[int] = set()
+        todo = list(values)
+        while todo:
+            value = todo.pop()
+            match value:
+                case ListOf(element=element) | RestOf(element=element):
+                    todo.append(element)
+                case Named(index=index) if index not in found:
+                    found.add(index)
+                    definition = self.definitions[index]
+                    if not isinstance(definition, EnumDef):
+                        todo += [m.value for m in definition.members if isinstance(m, Field)]
+                case _:
+                    pass
+        return found
+
+    # ---- definitions ----
+
+    def _named(self, index: int) -> Named:
+        return Named(index, self.definitions[index].size)
+
+    def _add(self, definition: Definition) -> int:
+        index = self._index.setdefault(definition, len(self.definitions))
+        if index == len(self.definitions):
+            self.definitions.append(definition)
+        return index
+
+    def _natural(self, type_id: int, name: str, hint: str) -> str:
+        """The C name that a class is named after."""
+        return name or self._typedefs.get(type_id, "") or hint
+
+    def _enum(self, type_id: int, typ: Enum | Enum64, hint: str) -> int:
+        natural = self._natural(type_id, typ.name, hint)
+        values = tuple((value.name, value.value) for value in typ.values)
+        c_name = self._c_name(type_id, typ)
+        return self._add(EnumDef(pascal_case(natural), c_name, typ.size, typ.signed, values))
+
+    def _c_name(self, type_id: int, typ: Struct | Union | Enum | Enum64) -> str:
+        if typ.name:
+            return tagged_name(typ)
+        typedef = self._typedefs.get(type_id)
+        return safe(typedef) if typedef else f"anonymous {tagged_name(typ)}"
+
+    def _class(
+        self, type_id: int, typ: Struct | Union, path: str, hint: str, tail: bool, depth: int
+    ) -> int:
+        done = self._done.get((type_id, tail))
+        if done is not None and (typ.name or type_id in self._typedefs):
+            return done
+        if type_id in self._active:
+            raise CodegenError(f"{path}: {tagged_name(typ)} contains itself")
+        self._active.add(type_id)
+        try:
+            natural = self._natural(type_id, typ.name, hint)
+            if typ.name or type_id in self._typedefs:
+                path = self._c_name(type_id, typ)
+            union = isinstance(typ, Union)
+            leaves = list(self._leaves(typ, 0, union, path, depth))
+            last = leaves[-1] if leaves and not union else None
+            members = tuple(
+                self._member(leaf, typ, path, natural, tail and leaf is last, depth)
+                for leaf in leaves
+            )
+            if not union:
+                _check_overlap(members, path)
+            make = UnionDef if union else StructDef
+            index = self._add(
+                make(pascal_case(natural), self._c_name(type_id, typ), typ.size, members)
+            )
+        finally:
+            self._active.discard(type_id)
+        self._done[type_id, tail] = index
+        return index
+
+    def _leaves(
+        self, typ: Struct | Union, base: int, union: bool, path: str, depth: int
+    ) -> Iterator[_Leaf]:
+        """The members, those of anonymous structs among them; in a union also those of unions."""
+        if depth > MAX_DEPTH:
+            raise CodegenError(f"{path}: nested too deeply")
+        for member in typ.members:
+            self._budget -= 1
+            if self._budget < 0:
+                raise CodegenError(f"{path}: more than {MAX_MEMBERS} members")
+            offset = base + member.bit_offset
+            if member.name:
+                yield _Leaf(member.name, member.target, offset, member.bit_size)
+                continue
+            inner = self.table[self.table.resolve(member.target)]
+            match inner:
+                case Struct():
+                    yield from self._leaves(inner, offset, union, path, depth + 1)
+                case Union() if union:
+                    yield from self._leaves(inner, offset, union, path, depth + 1)
+                case Union():
+                    yield _Leaf("", member.target, offset, 0)
+                case Int() if _bits_of(member, inner) is not None:
+                    pass  # ``int : 4``: padding
+                case _:
+                    raise CodegenError(f"{path}: a member has no name")
+
+    def _member(
+        self,
+        leaf: _Leaf,
+        parent: Struct | Union,
+        path: str,
+        natural: str,
+        tail: bool,
+        depth: int,
+    ) -> Field | Left:
+        offset, bit = divmod(leaf.bit_offset, 8)
+        name = leaf.c_name or f"union_{offset}"
+        path = f"{path}.{name}"
+        text = c_text(self.table, leaf.target)
+        owned = self.kernel_owned(leaf.target)
+        if owned:
+            return Left(leaf.c_name, f"{text} {name}, offset {offset}: {owned}")
+        value = self.value(leaf.target, path=path, hint=f"{natural}_{name}", depth=depth + 1)
+        bits = _bits_of(leaf, self.table[self.table.resolve(leaf.target)])
+        if bits is not None:
+            return self._bitfield(leaf, parent, value, (path, text), bits)
+        if bit:
+            raise CodegenError(f"{path}: begins inside a byte, but is no bitfield")
+        if offset + value.size > parent.size:
+            raise CodegenError(f"{path}: ends outside of its {parent.size} bytes")
+        if tail and (rest := _rest_of(value)) is not None:
+            return Field(leaf.c_name, offset, rest, text.replace("[0]", "[]", 1))
+        if value.size == 0:
+            return Left(leaf.c_name, f"{text} {name}, offset {offset}: has no bytes here")
+        if isinstance(value, Text) and path.split(" ", 1)[-1] in self.as_bytes:
+            self.as_bytes_met.add(path.split(" ", 1)[-1])
+            value = Raw(value.size)
+        return Field(leaf.c_name, offset, value, text)
+
+    def _bitfield(
+        self,
+        leaf: _Leaf,
+        parent: Struct | Union,
+        value: Value,
+        path_text: tuple[str, str],
+        bits: tuple[int, int],
+    ) -> Field:
+        path, text = path_text
+        shift, width = bits
+        start = leaf.bit_offset + shift
+        enum = isinstance(value, Named) and isinstance(self.definitions[value.index], EnumDef)
+        if not enum and not (isinstance(value, Number) and value.python != "float"):
+            raise CodegenError(f"{path}: a bitfield of {text}")
+        if width > value.size * 8 or start + width > parent.size * 8:
+            raise CodegenError(f"{path}: {width} bits from bit {start} on do not fit")
+        return Field(leaf.c_name, start // 8, value, text, (start % 8, width))
+
+    # ---- parts ----
+
+    def _array(self, element: int, length: int, *, path: str, hint: str, depth: int) -> Value:
+        inner = self.table[self.table.resolve(element)]
+        if isinstance(inner, Int) and inner.size == 1 and inner.bits == 8 and not inner.boolean:
+            # ``char name[0]`` is an empty text: the struct around it decides what that means
+            if inner.char or inner.name == "char":
+                return Text(length)
+            if not inner.signed:
+                return Raw(length)
+        value = self.value(element, path=path, hint=hint, depth=depth + 1)
+        return ListOf(value, length, value.size * length)
+
+    def kernel_owned(self, type_id: int) -> str:
+        """Why a member of that type is left to the kernel; empty if it is not."""
+        for _ in range(MAX_DEPTH):
+            typ = self.table[self.table.resolve(type_id)]
+            match typ:
+                case Array(element=element):
+                    type_id = element
+                case Struct(name=name) if name in KERNEL_OWNED:
+                    return "the kernel's own"
+                case Ptr(target=target):
+                    return "the kernel's own" if self._has_kptr_tag(target) else ""
+                case _:
+                    return ""
+        return ""
+
+    def _has_kptr_tag(self, type_id: int) -> bool:
+        for _ in range(MAX_DEPTH):
+            typ = self.table[type_id]
+            if isinstance(typ, TypeTag) and typ.name in KPTR_TAGS:
+                return True
+            if not isinstance(typ, TypeTag | Const | Volatile | Restrict | Typedef):
+                return False
+            type_id = typ.target
+        return False
+
+
+def _rest_of(value: Value) -> RestOf | None:
+    """What a flexible array member holds; ``None`` if *value* is none."""
+    match value:
+        case ListOf(element=element, length=0) if element.size:
+            return RestOf(element)
+        case Text(size=0) | Raw(size=0):
+            return RestOf(value)
+        case _:
+            return None
+
+
+def _check_overlap(members: tuple[Field | Left, ...], path: str) -> None:
+    end, before = 0, ""
+    fields = [field for field in members if isinstance(field, Field)]
+    for field in sorted(fields, key=lambda field: (field.offset, field.bits or (0, 0))):
+        start = field.offset * 8 + (field.bits[0] if field.bits else 0)
+        if start < end and field.value.size:
+            raise CodegenError(f"{path}: {field.c_name!r} and {before!r} share bits")
+        width = field.bits[1] if field.bits else field.value.size * 8
+        end, before = max(end, start + width), field.c_name
+
+
+def _number(typ: Int, path: str) -> Number:
+    if typ.size not in (1, 2, 4, 8, 16):
+        raise CodegenError(f"{path}: there is no integer of {typ.size} bytes")
+    if typ.boolean and typ.size == 1:
+        return Number(1, python="bool")
+    return Number(typ.size, typ.signed)
+
+
+def _bits_of(member: Member | _Leaf, typ: object) -> tuple[int, int] | None:
+    """(bits to skip, width) of a bitfield, of new compilers or old; ``None`` if it is none."""
+    if member.bit_size:
+        return 0, member.bit_size
+    if isinstance(typ, Int) and (typ.bits != typ.size * 8 or typ.bit_offset):
+        return typ.bit_offset, typ.bits
+    return None
+
+
+def _typedefs_of_anonymous(table: TypeTable) -> dict[int, str]:
+    """For each type without a name, the first typedef that gives it one."""
+    found: dict[int, str] = {}
+    for type_id in range(1, len(table)):
+        typ = table[type_id]
+        if isinstance(typ, Typedef):
+            target = table[typ.target]
+            anonymous = isinstance(target, Struct | Union | Enum | Enum64) and not target.name
+            if anonymous:
+                found.setdefault(typ.target, typ.name)
+    return found

@@ -1,0 +1,218 @@
+"""``ObjectSpec`` → :class:`ModuleModel`: every decision about a generated module.
+
+In: a spec and :class:`Options`.  Out: a model whose strings are ready to be laid out.  Nothing is
+read, nothing is printed, and the same input gives the same model.  Names follow names.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from .. import spec
+from ..spec import Linkage, MapSpec, ObjectSpec, VariableSpec
+from . import names
+from .c_text import c_text, safe
+from .describe_types import TypeModel, describe_types, paragraph
+from .errors import CodegenError
+from .gather import Gathered, gather, map_type_name
+from .literals import expression
+from .model import (
+    EnumModel,
+    MapModel,
+    ModuleModel,
+    ObjectNames,
+    ProgramModel,
+    SectionModel,
+    StructModel,
+    UnionModel,
+    VariableModel,
+)
+from .options import Options
+from .pytypes import Source
+from .tables import map_class, program_class
+
+#: The parts of an object, and what follows the object's name in their classes.
+_PARTS = ("", "Spec", "Maps", "MapSpecs", "Programs", "ProgramSpecs")
+
+
+def describe(object_spec: ObjectSpec, options: Options) -> ModuleModel:
+    """The model of the module for *object_spec*; :class:`CodegenError` for what cannot be said."""
+    object_spec = object_spec.copy()
+    file_name = safe(options.file_name or f"{object_spec.name}.bpf.o")
+    gathered = gather(object_spec, options)
+    maps = {name: m for name, m in object_spec.maps.items() if not m.section}
+    data = {m.section: m for m in object_spec.maps.values() if _has_class(m, gathered)}
+
+    attributes = names.assign(
+        [section.removeprefix(".") for section in data],
+        reserved=names.OBJECT_RESERVED,
+        where="sections",
+    )
+    prefix = _class_name(object_spec, options)
+    wanted = [prefix + part for part in _PARTS]
+    for section in data:
+        base = prefix + names.pascal_case(section.removeprefix("."))
+        wanted += [base, f"{base}Spec"]
+    own = names.assign_classes(wanted, reserved=())
+    source, types = describe_types(gathered.collector, reserved=own, keys=gathered.keys)
+
+    map_names = names.assign(maps, reserved=names.CONTAINER_RESERVED, where="maps")
+    program_names = names.assign(
+        object_spec.programs, reserved=names.CONTAINER_RESERVED, where="programs"
+    )
+    sections = tuple(
+        _section(
+            source,
+            gathered,
+            map_spec,
+            attribute=attributes[section.removeprefix(".")],
+            class_names=(own[place], own[place + 1]),
+        )
+        for (section, map_spec), place in zip(
+            data.items(), range(len(_PARTS), len(own), 2), strict=True
+        )
+    )
+    text = expression(object_spec)
+    return ModuleModel(
+        file_name=file_name,
+        digest=safe(object_spec.digest),
+        format=spec.FORMAT,
+        standard=_standard(types),
+        package=_checked_package(options.package),
+        parts=("runtime", "spec", "uapi") if "uapi." in text else ("runtime", "spec"),
+        codec_modules=("codec",) if _uses_codec(gathered, types) else (),
+        types=types,
+        names=ObjectNames(*own[: len(_PARTS)]),
+        maps=tuple(
+            _map(source, gathered, map_spec, name=map_names[c_name], c_name=c_name)
+            for c_name, map_spec in maps.items()
+        ),
+        programs=tuple(
+            ProgramModel(
+                name=program_names[name],
+                c_name=name,
+                class_name=program_class(program.prog_type, program.attach_type),
+                doc=paragraph(f"Section ``{safe(program.section)}``.", 8),
+            )
+            for name, program in object_spec.programs.items()
+        ),
+        spec_sections=tuple(row for row in sections if row.section != ".kconfig"),
+        sections=sections,
+        map_names={py: c for c, py in map_names.items() if py != c},
+        program_names={py: c for c, py in program_names.items() if py != c},
+        expression=text,
+    )
+
+
+def _has_class(map_spec: MapSpec, gathered: Gathered) -> bool:
+    """Whether a data section has variables to show."""
+    return any(section == map_spec.section for section, _ in gathered.variables) or bool(
+        gathered.notes.get(map_spec.section)
+    )
+
+
+def _class_name(object_spec: ObjectSpec, options: Options) -> str:
+    if options.class_name:
+        if not options.class_name.isidentifier() or names.is_reserved(options.class_name):
+            raise CodegenError(f"{options.class_name!r} cannot be the name of a class")
+        return options.class_name
+    name = names.pascal_case(object_spec.name)
+    if name.startswith("_"):
+        raise CodegenError(f"object {object_spec.name!r}: say how its class shall be called")
+    return name
+
+
+def _map(
+    source: Source, gathered: Gathered, map_spec: MapSpec, *, name: str, c_name: str
+) -> MapModel:
+    table = gathered.collector.table
+    text = [f"``{map_type_name(map_spec.map_type)}``"]
+    for word, type_id in (
+        ("key", map_spec.key_type_id),
+        ("value", map_spec.value_type_id),
+        ("events", map_spec.event_type_id),
+    ):
+        if type_id:
+            text.append(f"{word} ``{c_text(table, type_id)}``")
+    if map_spec.max_entries:
+        text.append(f"max_entries {map_spec.max_entries}")
+    return MapModel(
+        name=name,
+        class_name=map_class(map_spec.map_type).name,
+        arguments=(f"loaded.map({c_name!r})", *map(source.codec, gathered.maps[c_name])),
+        doc=paragraph(", ".join(text) + ".", 8),
+    )
+
+
+def _section(
+    source: Source,
+    gathered: Gathered,
+    map_spec: MapSpec,
+    *,
+    attribute: str,
+    class_names: tuple[str, str],
+) -> SectionModel:
+    section, table = map_spec.section, gathered.collector.table
+    shown = {
+        name: variable
+        for name, variable in map_spec.variables.items()
+        if (section, name) in gathered.variables
+    }
+    py_names = names.assign(shown, reserved=names.DATA_RESERVED, where=section)
+    return SectionModel(
+        attribute=attribute,
+        section=section,
+        name=class_names[0],
+        spec_name=class_names[1],
+        after_loading="Constant" if map_spec.frozen else "Variable",
+        variables=tuple(
+            VariableModel(
+                name=py_names[name],
+                codec=source.codec(gathered.variables[section, name]),
+                offset=variable.offset,
+                doc=paragraph(
+                    f"``{_storage(variable)}{c_text(table, variable.type_id, name)}``"
+                    if variable.type_id
+                    else f"``{safe(name)}``, {variable.size} bytes of no known type"
+                ),
+            )
+            for name, variable in shown.items()
+        ),
+        notes=tuple(gathered.notes.get(section, ())),
+    )
+
+
+def _storage(variable: VariableSpec) -> str:
+    """The storage class of a variable, with a blank behind it."""
+    return {Linkage.STATIC: "static ", Linkage.EXTERN: "extern "}.get(variable.linkage, "")
+
+
+def _standard(types: Collection[TypeModel]) -> tuple[str, ...]:
+    """The modules of the standard library that the types use."""
+    found: set[str] = set()
+    for model in types:
+        match model:
+            case EnumModel():
+                found.add("enum")
+            case StructModel():
+                found.add("dataclasses")
+                lines = [field.code for field in model.fields]
+            case UnionModel():
+                lines = [model.bytes_name, *(annotation for _, annotation in model.keywords)]
+                if model.keywords:
+                    found.add("typing")
+        if not isinstance(model, EnumModel) and any("builtins." in line for line in lines):
+            found.add("builtins")
+    return tuple(sorted(found))
+
+
+def _uses_codec(gathered: Gathered, types: Collection[TypeModel]) -> bool:
+    classes = any(not isinstance(model, EnumModel) for model in types)
+    return classes or any(gathered.maps.values()) or bool(gathered.variables)
+
+
+def _checked_package(package: str) -> str:
+    if not re.fullmatch(r"\.*[^\W\d]\w*(\.[^\W\d]\w*)*", package):
+        raise CodegenError(f"{package!r} is no package to import from")
+    return package

@@ -1,0 +1,160 @@
+"""Which types a module needs: those of map keys and values, events, variables, and chosen ones.
+
+In: a spec and :class:`Options`.  Out: a :class:`Gathered`, with a value for each use.  Variables
+that are static in a file are there like global ones; those that are static in a function
+(``bpf_printk`` makes some) have no name outside of it in C, and none here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from .. import btf, spec
+from ..uapi import BTFKind, MapType
+from .c_text import c_text
+from .collect import Collector
+from .errors import CodegenError
+from .layouts import Raw, RestOf, Value
+from .options import Options
+from .tables import Takes, map_class
+
+_NAMED_KINDS = {
+    "struct": (BTFKind.STRUCT,),
+    "union": (BTFKind.UNION,),
+    "enum": (BTFKind.ENUM, BTFKind.ENUM64),
+    "": (BTFKind.STRUCT, BTFKind.UNION, BTFKind.ENUM, BTFKind.ENUM64, BTFKind.TYPEDEF),
+}
+_EVENT_MAPS = frozenset({MapType.RINGBUF, MapType.PERF_EVENT_ARRAY, MapType.USER_RINGBUF})
+_LISTED = 60
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What :func:`gather` found."""
+
+    collector: Collector
+    #: Per map, the values that its class takes codecs for.
+    maps: dict[str, tuple[Value, ...]] = field(default_factory=dict)
+    #: Values that serve as keys.
+    keys: list[Value] = field(default_factory=list)
+    #: Per section and variable.
+    variables: dict[tuple[str, str], Value] = field(default_factory=dict)
+    #: Per section, comments about variables that are the kernel's own.
+    notes: dict[str, list[str]] = field(default_factory=dict)
+
+
+def gather(object_spec: spec.ObjectSpec, options: Options) -> Gathered:
+    """Find every type that the module needs; ``options.events`` are written into the spec."""
+    data = object_spec.btf or btf.encode([], byte_order=object_spec.byte_order)
+    collector = Collector(btf.decode(data), as_bytes=options.as_bytes)
+    gathered = Gathered(collector)
+    _set_events(object_spec, options, collector)
+    for name, map_spec in object_spec.maps.items():
+        if map_spec.section:
+            _gather_variables(gathered, map_spec)
+        else:
+            gathered.maps[name] = _map_values(gathered, name, map_spec)
+    for type_name in options.types:
+        hint = type_name.rpartition(" ")[2]
+        collector.value(_find(collector, type_name), path=type_name, hint=hint, tail=True)
+    missed = sorted(set(options.as_bytes) - collector.as_bytes_met)
+    if missed:
+        raise CodegenError(f"no char array is called {_list(missed)}")
+    return gathered
+
+
+def map_type_name(map_type: int) -> str:
+    """``BPF_MAP_TYPE_HASH``, or the number of a type this library does not know."""
+    try:
+        return f"BPF_MAP_TYPE_{MapType(map_type).name}"
+    except ValueError:
+        return f"map type {map_type}"
+
+
+def _set_events(object_spec: spec.ObjectSpec, options: Options, collector: Collector) -> None:
+    for name, type_name in options.events.items():
+        target = object_spec.maps.get(name)
+        if target is None or target.map_type not in _EVENT_MAPS:
+            there = [n for n, m in object_spec.maps.items() if m.map_type in _EVENT_MAPS]
+            what = "is no ring buffer or perf array" if target else "is not in the object"
+            raise CodegenError(f"events: map {name!r} {what}; there are: {_list(there)}")
+        target.event_type_id = _find(collector, type_name)
+
+
+def _find(collector: Collector, name: str) -> int:
+    """The id of the type called ``struct event``, or ``event``."""
+    table = collector.table
+    tag, _, bare = name.strip().rpartition(" ")
+    kinds = _NAMED_KINDS.get(tag.strip())
+    found = table.find(bare, *kinds) if kinds else None
+    if found is None:
+        named = _NAMED_KINDS[""]
+        there = {table.name(i) for i in range(1, len(table)) if table.kind(i) in named} - {""}
+        raise CodegenError(f"there is no type {name!r}; there are: {_list(sorted(there))}")
+    return found
+
+
+def _map_values(gathered: Gathered, name: str, map_spec: spec.MapSpec) -> tuple[Value, ...]:
+    if map_spec.inner is not None:
+        _map_values(gathered, f"{name}_inner", map_spec.inner)
+    path = f"map {name}"
+    event: Value = RestOf(Raw(0))
+    if map_spec.event_type_id:
+        event = gathered.collector.value(
+            map_spec.event_type_id, path=f"{path}: event", hint=f"{name}_event", tail=True
+        )
+    takes = map_class(map_spec.map_type).takes
+    if takes is Takes.EVENT:
+        return (event,)
+    value = _sized(gathered, f"{path}: value", map_spec.value_type_id, map_spec.value_size)
+    if takes is Takes.VALUE:
+        return (value,)
+    key = _sized(gathered, f"{path}: key", map_spec.key_type_id, map_spec.key_size)
+    gathered.keys.append(key)
+    return key, value
+
+
+def _sized(gathered: Gathered, path: str, type_id: int, size: int) -> Value:
+    """The value of that type; plain bytes where BTF says nothing."""
+    if not type_id:
+        return Raw(size)
+    hint = path.removeprefix("map ").replace(": ", "_")
+    value = gathered.collector.value(type_id, path=path, hint=hint)
+    if value.size != size:
+        raise CodegenError(f"{path}: has {size} bytes, but its type has {value.size}")
+    return value
+
+
+def _gather_variables(gathered: Gathered, map_spec: spec.MapSpec) -> None:
+    section, collector = map_spec.section, gathered.collector
+    notes = gathered.notes.setdefault(section, [])
+    for name, variable in map_spec.variables.items():
+        path = f"{section}: {name}"
+        if _is_local(name):
+            continue
+        if variable.offset < 0 or variable.offset + variable.size > map_spec.value_size:
+            raise CodegenError(f"{path}: lies outside of its section")
+        if not variable.type_id:
+            gathered.variables[section, name] = Raw(variable.size)
+            continue
+        left = collector.kernel_owned(variable.type_id)
+        value = Raw(0) if left else collector.value(variable.type_id, path=path, hint=name)
+        if value.size > variable.size:
+            raise CodegenError(f"{path}: has {variable.size} bytes, but its type has {value.size}")
+        if value.size:
+            gathered.variables[section, name] = value
+        else:
+            text = c_text(collector.table, variable.type_id, name)
+            notes.append(f"{text}, offset {variable.offset}: {left or 'has no bytes'}")
+
+
+def _is_local(name: str) -> bool:
+    """Whether a variable is static in a function: ``handler.____fmt``, but not ``counter.2``."""
+    return any(not part.isdecimal() for part in name.split(".")[1:])
+
+
+def _list(there: Iterable[str]) -> str:
+    listed = list(there)
+    more = [f"and {len(listed) - _LISTED} more"] if len(listed) > _LISTED else []
+    return ", ".join(listed[:_LISTED] + more) or "none"

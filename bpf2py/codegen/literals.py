@@ -1,0 +1,92 @@
+"""Values of ``bpf2py.spec`` as Python source: the description inside a generated module.
+
+In: a spec.  Out: an expression that makes an equal one, in terms of the modules ``spec``, ``uapi``
+and ``runtime``.  Fields that have their default are left out, so a new field with a default
+changes no module that does not use it.  Not here: line breaks (black makes them).
+"""
+
+from __future__ import annotations
+
+import binascii
+import dataclasses
+import enum
+import zlib
+
+from .. import spec as _spec
+from .. import uapi as _uapi
+from .errors import CodegenError
+
+#: Bytes up to this many stand in the module as they are.
+SHORT = 24
+#: Characters of a blob's text in one line.
+BLOB_LINE = 84
+
+_MODULES = {_spec.__name__: "spec", _uapi.__name__: "uapi"}
+
+
+def expression(value: object) -> str:
+    """Source for *value*: plain values, enums of ``uapi``, dataclasses of ``spec``, collections."""
+    match value:
+        case enum.Flag():
+            return _flags(value)
+        case enum.Enum():
+            return f"{_MODULES[type(value).__module__]}.{type(value).__name__}.{value.name}"
+        case None | bool() | int() | str():
+            return repr(value)
+        case bytes():
+            return _bytes(value)
+        case bytearray():
+            data = bytes(value)
+            inner = str(len(data)) if not any(data) else _bytes(data)
+            return f"bytearray({inner})"
+        case tuple():
+            items = [expression(item) for item in value]
+            return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
+        case list():
+            return f"[{', '.join(expression(item) for item in value)}]"
+        case dict():
+            rows = (f"{expression(key)}: {expression(item)}" for key, item in value.items())
+            return f"{{{', '.join(rows)}}}"
+        case _ if dataclasses.is_dataclass(value) and type(value).__module__ in _MODULES:
+            return _dataclass(value)
+        case _:
+            raise CodegenError(f"a {type(value).__name__} has no place in a description")
+
+
+def blob(data: bytes) -> str:
+    """``runtime.blob(…)`` for *data*: zlib, then base64, in lines of readable length."""
+    text = binascii.b2a_base64(zlib.compress(data, 9), newline=False).decode()
+    lines = [text[start : start + BLOB_LINE] for start in range(0, len(text), BLOB_LINE)]
+    return f"runtime.blob({' '.join(repr(line) for line in lines)})"
+
+
+def _bytes(data: bytes) -> str:
+    return repr(data) if len(data) <= SHORT else blob(data)
+
+
+def _dataclass(value: object) -> str:
+    assert dataclasses.is_dataclass(value)
+    words: list[str] = []
+    for field in dataclasses.fields(value):
+        item = getattr(value, field.name)
+        default = field.default
+        if field.default_factory is not dataclasses.MISSING:
+            default = field.default_factory()
+        if default is dataclasses.MISSING or item != default or type(item) is not type(default):
+            words.append(f"{field.name}={expression(item)}")
+    cls = type(value)
+    return f"{_MODULES[cls.__module__]}.{cls.__name__}({', '.join(words)})"
+
+
+def _flags(value: enum.Flag) -> str:
+    cls = type(value)
+    name = f"{_MODULES[cls.__module__]}.{cls.__name__}"
+    number = int(value.value)
+    words: list[str] = []
+    for member in cls:  # in the order of bits; aliases and combinations are not among them
+        if number & int(member.value) == int(member.value):
+            words.append(f"{name}.{member.name}")
+            number &= ~int(member.value)
+    if number or not words:
+        words.append(f"{name}({number:#x})" if number else f"{name}(0)")
+    return " | ".join(words)

@@ -1,0 +1,139 @@
+"""What the templates see: every decision is made, every piece of source is text.
+
+In: nothing; ``describe`` makes these.  Out: nothing; ``render`` lays them out.  Strings named
+``…_name``, ``annotation``, ``codec`` and ``expression`` are Python source; the ones called
+``c_name``, ``section`` and the like come from the object and reach source through ``py`` only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class EnumModel:
+    template: ClassVar[str] = "enum.py.j2"
+    name: str
+    doc: str
+    #: (Python name, number), as in C.
+    members: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldModel:
+    """One line of a class body, comments above it, and the comment behind it with its ``#``."""
+
+    code: str
+    above: tuple[str, ...] = ()
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StructModel:
+    template: ClassVar[str] = "struct.py.j2"
+    name: str
+    doc: str
+    size: int
+    decorator: str
+    fields: tuple[FieldModel, ...]
+    #: Members of anonymous unions, as attributes of the struct.
+    forwards: tuple[FieldModel, ...]
+    #: Comments about members that come after the last field and are not in the class.
+    notes: tuple[str, ...]
+    #: A key that is no plain tuple of hashable values is hashed by its bytes.
+    hash_by_bytes: bool
+    #: (Python name, offset in bytes, codec).
+    layout: tuple[tuple[str, int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UnionModel:
+    template: ClassVar[str] = "union.py.j2"
+    name: str
+    doc: str
+    size: int
+    members: tuple[FieldModel, ...]
+    notes: tuple[str, ...]
+    #: (Python name, annotation): what the constructor takes one of.
+    keywords: tuple[tuple[str, str], ...]
+    #: How the class says ``bytes`` and ``None``.
+    bytes_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class MapModel:
+    name: str
+    class_name: str
+    #: What the class is made with: the map's handle and codecs.
+    arguments: tuple[str, ...]
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramModel:
+    name: str
+    c_name: str
+    class_name: str
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class VariableModel:
+    name: str
+    codec: str
+    offset: int
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class SectionModel:
+    """A data section: its class before loading and after."""
+
+    attribute: str
+    section: str
+    spec_name: str
+    name: str
+    #: What its variables are after loading: ``Constant`` or ``Variable``.
+    after_loading: str
+    variables: tuple[VariableModel, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectNames:
+    """The classes of the object itself."""
+
+    object: str
+    spec: str
+    maps: str
+    map_specs: str
+    programs: str
+    program_specs: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleModel:
+    """A whole module."""
+
+    file_name: str
+    digest: str
+    format: int
+    #: Modules of the standard library, and of bpf2py, that the text uses.
+    standard: tuple[str, ...]
+    package: str
+    parts: tuple[str, ...]
+    #: ``codec``, if it is used.
+    codec_modules: tuple[str, ...]
+    types: tuple[EnumModel | StructModel | UnionModel, ...]
+    names: ObjectNames
+    maps: tuple[MapModel, ...]
+    programs: tuple[ProgramModel, ...]
+    #: Data sections: those the user can change before loading, and all of them.
+    spec_sections: tuple[SectionModel, ...]
+    sections: tuple[SectionModel, ...]
+    #: Python name and C name, where they differ.
+    map_names: dict[str, str]
+    program_names: dict[str, str]
+    #: The spec as an expression.
+    expression: str
