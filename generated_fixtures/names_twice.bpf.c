@@ -13,7 +13,7 @@ struct {
 SEC("socket")
 int first(struct __sk_buff *skb)
 {
-	static struct local {
+	static volatile struct local {
 		__u32 a;
 	} first_value;
 
@@ -24,7 +24,7 @@ int first(struct __sk_buff *skb)
 SEC("socket")
 int second(struct __sk_buff *skb)
 {
-	static struct local {
+	static volatile struct local {
 		__u64 b;
 		char text[8];
 	} second_value;
