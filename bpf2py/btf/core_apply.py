@@ -62,9 +62,9 @@ def apply(insns: bytearray, insn: int, fixup: Fixup, byte_order: str) -> str:
         source = registers >> 4 if byte_order == "little" else registers & 0x0F
         if source or offset or any(second[:3]):
             raise Unanswerable("the 16-byte load has an unexpected form")
-        _check_wide(fixup, immediate & 0xFFFFFFFF | (second[3] & 0xFFFFFFFF) << 32)
-        _IMMEDIATE[byte_order].pack_into(insns, at + 4, fixup.target & 0xFFFFFFFF)
-        _IMMEDIATE[byte_order].pack_into(insns, at + 12, fixup.target >> 32 & 0xFFFFFFFF)
+        target = _check_wide(fixup, immediate & 0xFFFFFFFF | (second[3] & 0xFFFFFFFF) << 32)
+        _IMMEDIATE[byte_order].pack_into(insns, at + 4, target & 0xFFFFFFFF)
+        _IMMEDIATE[byte_order].pack_into(insns, at + 12, target >> 32)
         return ""
     raise Unanswerable(f"an instruction with opcode 0x{opcode:02x} cannot be relocated")
 
@@ -103,9 +103,18 @@ def _check(fixup: Fixup, found: int) -> None:
         raise Unanswerable(f"the instruction has {found} where {fixup.original} was expected")
 
 
-def _check_wide(fixup: Fixup, found: int) -> None:
-    if fixup.validate and found != fixup.original:
-        raise Unanswerable(f"the instruction has {found} where {fixup.original} was expected")
+def _check_wide(fixup: Fixup, found: int) -> int:
+    """The number to write for an expected 64-bit one.
+
+    A compiler does not sign-extend the largest bit of an unsigned enum; libbpf expects that it
+    does, and refuses such programs.
+    """
+    target = fixup.target or 0
+    if not fixup.validate or found == fixup.original:
+        return target
+    if fixup.either_sign and found == fixup.original & 0xFFFFFFFF:
+        return target & 0xFFFFFFFF
+    raise Unanswerable(f"the instruction has {found} where {fixup.original} was expected")
 
 
 def _poison(insns: bytearray, at: int, opcode: int, byte_order: str) -> None:

@@ -70,6 +70,8 @@ class Fixup(NamedTuple):
     original_size: int = 0
     target_size: int = 0
     resizable: bool = True
+    either_sign: bool = False
+    """A number of 32 bits, which compilers extend to 64 as they take it for signed or not."""
 
 
 class _Field(NamedTuple):
@@ -203,4 +205,6 @@ def enum_fixup(
     before = local.enum_value(local.shape(ours[0]), ours[1])
     if theirs is None:
         return Fixup(before, None)
-    return Fixup(before, target.enum_value(target.shape(theirs[0]), theirs[1]))
+    shape = target.shape(theirs[0])
+    either_sign = shape.kind == local.shape(ours[0]).kind == ENUM
+    return Fixup(before, target.enum_value(shape, theirs[1]), either_sign=either_sign)
