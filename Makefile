@@ -11,9 +11,6 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 		&& { echo "$$python"; break; }; done)
 
-OBJECTS := $(wildcard generated_fixtures/*.bpf.o)
-EXAMPLE_OBJECTS := $(wildcard examples/*/*.bpf.o)
-
 .PHONY: help demo test check fix fixtures fixtures-check objects objects-check bench uapi uapi-check clean
 .DELETE_ON_ERROR:
 
@@ -72,10 +69,10 @@ bench: $(VENV)/.dev
 # ---- generated files: each is owned by a command, and has a form that only checks ----------------
 
 fixtures: $(VENV)/.dev
-	$(BIN)/bpf2py gen $(OBJECTS) $(EXAMPLE_OBJECTS)
+	$(PY) generated_fixtures/generate.py
 
 fixtures-check: $(VENV)/.dev
-	$(BIN)/bpf2py gen --check $(OBJECTS) $(EXAMPLE_OBJECTS)
+	$(PY) generated_fixtures/generate.py --check
 
 objects: $(VENV)/.dev
 	$(PY) generated_fixtures/build.py

@@ -1,0 +1,1 @@
+"""Compiled objects and the modules generated from them, checked in."""

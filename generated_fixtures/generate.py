@@ -1,0 +1,75 @@
+"""Write the modules of the checked-in objects, here and in ``examples/``, as ``bpf2py gen`` does.
+
+In: the ``.bpf.o`` files.  Out: a ``_bpf.py`` beside each.  They are checked in: the tests import
+them, and a change of the generator is seen as a difference in them.  ``--check`` writes nothing
+and fails when one is out of date, or when a module has lost its object.
+
+An object that is there for another compiler, byte order or CPU (``globals.eb.bpf.o``) gets no
+module of its own if there is the usual one (``globals.bpf.o``): it says the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from click import ClickException
+
+from bpf2py.cli import gen
+from bpf2py.codegen import CodegenError
+from bpf2py.elf import ObjectError
+
+HERE = Path(__file__).resolve().parent
+
+#: Objects that use what is not supported yet.  Once one is, this list is out of date, and fails.
+REFUSED = frozenset({"externs", "inner_maps_filled", "tail_calls_filled"})
+
+
+def objects() -> list[Path]:
+    """The objects that have a module, in the order of their names."""
+    found = []
+    for path in sorted([*HERE.glob("*.bpf.o"), *HERE.parent.glob("examples/*/*.bpf.o")]):
+        usual = path.with_name(f"{path.name.partition('.')[0]}.bpf.o")
+        if path == usual or not usual.exists():
+            found.append(path)
+    return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Generate the checked-in modules.")
+    parser.add_argument("--check", action="store_true", help="only say which are out of date")
+    check: bool = parser.parse_args().check
+
+    inputs: list[tuple[Path, Path]] = []
+    wrong: list[str] = []
+    for path in objects():
+        if path.name.removesuffix(".bpf.o") in REFUSED:
+            wrong += _still_refused(path)
+        else:
+            inputs.append((path.relative_to(Path.cwd()), path.parent.relative_to(Path.cwd())))
+    expected = {directory / f"{gen.module_name(path)}.py" for path, directory in inputs}
+    for folder in {directory for _, directory in inputs}:
+        for module in sorted(set(folder.glob("*_bpf.py")) - expected):
+            wrong.append(f"{module} has no object")
+    try:
+        gen.run(inputs, gen.Options(check=check))
+    except ClickException as error:
+        wrong.append(f"{error.message}: run `make fixtures`")
+    for line in wrong:
+        print(line, file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def _still_refused(path: Path) -> list[str]:
+    try:
+        gen.run([(path, Path("/nonexistent"))], gen.Options(check=True))
+    except (CodegenError, ObjectError):
+        return []
+    except ClickException:
+        pass
+    return [f"{path.name} is supported now: take it off REFUSED in {Path(__file__).name}"]
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
