@@ -70,9 +70,10 @@ long syscall(long number, ...)
 	b = va_arg(args, long);
 	c = va_arg(args, long);
 	va_end(args);
-	(void)c;
 	if (number == __NR_memfd_create)
 		return memfd_create((const char *)a, b);
+	if (number == __NR_dup3)
+		return dup3(a, b, c);
 	if (number != __NR_bpf) {
 		errno = ENOSYS;
 		return -1;

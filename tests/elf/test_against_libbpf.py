@@ -131,7 +131,12 @@ def test_maps_are_those_that_libbpf_finds(path: Path, oracle_program: Path) -> N
             assert name == mine.name
         rings = mine.map_type in (MapType.RINGBUF, MapType.USER_RINGBUF)
         assert numbers[0] == mine.map_type
-        assert numbers[1] == mine.key_size
+        if mine.map_type is MapType.PERF_EVENT_ARRAY:
+            # libbpf leaves out what the source leaves out, and cannot load it; 4 is all there is.
+            assert numbers[1] in (0, 4)
+            assert mine.key_size == mine.value_size == 4
+        else:
+            assert numbers[1] == mine.key_size
         assert numbers[3] == (ring_size(mine.max_entries) if rings else mine.max_entries)
         assert numbers[4] == mine.flags
         assert numbers[5] == (mine.numa_node or 0)
@@ -160,8 +165,16 @@ def normalised(spec: ProgramSpec, insns: bytes) -> bytes:
         assert offset == (relocation.offset or 0)
         code[at + 1] &= 0x0F
         code[at + 4 : at + 8] = code[at + 12 : at + 16] = bytes(4)
-    for at, *_ in struct.iter_unpack("<IIII", spec.core_relocations):
-        code[at * 8 : at * 8 + 8] = bytes(8)
+    return without_core(spec, bytes(code))
+
+
+def without_core(spec: ProgramSpec, insns: bytes) -> bytes:
+    """The instructions without those that depend on the kernel's types."""
+    code = bytearray(insns)
+    for insn, *_ in struct.iter_unpack("<IIII", spec.core_relocations):
+        at = insn * 8
+        size = 16 if spec.insns[at] == 0x18 else 8
+        code[at : at + size] = bytes(size)
     return bytes(code)
 
 
@@ -181,10 +194,7 @@ def test_programs_are_linked_to_the_same_instructions(path: Path, oracle_program
             )
         else:
             assert theirs.version < (1, 7), f"libbpf does not know {section!r}"
-        mine = bytearray(program.insns)
-        for at, *_ in struct.iter_unpack("<IIII", program.core_relocations):
-            mine[at * 8 : at * 8 + 8] = bytes(8)
-        assert normalised(program, unhex(insns)) == mine
+        assert normalised(program, unhex(insns)) == without_core(program, program.insns)
 
 
 @pytest.mark.parametrize("path", LITTLE_ENDIAN, ids=lambda path: path.name)
