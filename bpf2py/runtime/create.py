@@ -102,11 +102,15 @@ class MapMaker:
     """Makes the maps of one object; what it did is undone by *stack* unless that is emptied."""
 
     def __init__(
-        self, object_name: str, btf: FD | None, pin_path: str | None, stack: ExitStack
+        self,
+        object_name: str,
+        btf: FD | None,
+        pin_path: str | os.PathLike[str] | None,
+        stack: ExitStack,
     ) -> None:
         self._object_name = object_name
         self._btf = btf
-        self._pin_path = pin_path if pin_path is not None else kernel.BPFFS_PATH
+        self._pin_path = os.fspath(pin_path if pin_path is not None else kernel.BPFFS_PATH)
         self._stack = stack
 
     def make(self, spec: MapSpec, given: HasFileno | None) -> MapHandle:

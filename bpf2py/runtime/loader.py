@@ -8,8 +8,9 @@ kernel's BTF is read only if a program to be loaded needs it.
 from __future__ import annotations
 
 import errno
+import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import cache
 from typing import TYPE_CHECKING
@@ -34,16 +35,18 @@ if TYPE_CHECKING:
     from .maps.handle import MapHandle
     from .targets import Target
 
-#: The first log buffer, and the largest a kernel before 5.15 takes (UINT_MAX >> 8).
-_LOG_FIRST = 1 << 16
+#: The first log buffer, and the largest a kernel before 5.15 takes (UINT_MAX >> 8).  A log that
+#: would be larger still comes from a program too complex to load: each further look takes the
+#: verifier seconds, and since 6.4 (1216640938035) what fitted is the end, where the reason is.
+_LOG_FIRST = 1 << 20
 _LOG_LIMIT = (1 << 24) - 1
 
 
 def load(
     spec: ObjectSpec,
     *,
-    pin_path: str | None = None,
-    kernel_btf: str | bytes | TypeTable | None = None,
+    pin_path: str | os.PathLike[str] | None = None,
+    kernel_btf: str | os.PathLike[str] | bytes | TypeTable | None = None,
     log_level: int | None = None,
     maps: Mapping[str, HasFileno] | None = None,
 ) -> Loaded:
@@ -111,7 +114,7 @@ class _ProgramLoader:
         spec: ObjectSpec,
         maps: Mapping[str, MapHandle],
         btf: FD | None,
-        kernel_btf: str | bytes | TypeTable | None,
+        kernel_btf: str | os.PathLike[str] | bytes | TypeTable | None,
         log_level: int | None,
     ) -> None:
         self._spec = spec
@@ -187,10 +190,22 @@ class _ProgramLoader:
         return decode(self._spec.btf)
 
     def _make_relocator(self) -> Relocator:
+        from ..btf import TypeTable
         from ..btf.core import Relocator
-        from .kernel_btf import kernel_btf as read_kernel_btf
+        from .kernel_btf import kernel_btf
 
-        return Relocator(self._table(), read_kernel_btf(self._kernel_btf))
+        if isinstance(self._kernel_btf, TypeTable):
+            return Relocator(self._table(), self._kernel_btf)
+        kernel = kernel_btf(self._kernel_btf)
+        if self._kernel_btf is not None:
+            return Relocator(self._table(), kernel)
+
+        def modules() -> Iterator[tuple[str, TypeTable]]:
+            from .module_btf import module_tables
+
+            return ((name, table) for name, _, table in module_tables(kernel))
+
+        return Relocator(self._table(), kernel, modules=modules)
 
 
 def _require_sensible(program: ProgramSpec) -> None:
@@ -221,8 +236,8 @@ def _load_anyhow(request: LoadRequest) -> int:
 def load_with_log(request: LoadRequest, level: int) -> tuple[int | None, LogBuffer, OSError | None]:
     """Load and give back descriptor or error, with the whole log.
 
-    The buffer grows until the log fits: to the size the kernel names (6.4), else fourfold.  A
-    log that ends in EFAULT or anything else is kept as it is.
+    The buffer grows until the log fits: to the size the kernel names (6.4), else fourfold.  It
+    is the buffer that is looked at and not the error, which can be EFAULT for a log cut short.
     """
     size = _LOG_FIRST
     while True:
@@ -233,9 +248,10 @@ def load_with_log(request: LoadRequest, level: int) -> tuple[int | None, LogBuff
             number = prog_load(request, log)
         except OSError as exc:
             error = exc
-        if number is not None or not log.full or size >= _LOG_LIMIT:
+        hopeless = size >= _LOG_LIMIT or log.true_size > _LOG_LIMIT
+        if number is not None or not log.full or hopeless:
             return number, log, error
-        size = min(max(log.true_size, 4 * size if not log.true_size else 0), _LOG_LIMIT)
+        size = min(log.true_size or 4 * size, _LOG_LIMIT)
 
 
 def rejection_of(

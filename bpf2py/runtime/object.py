@@ -12,6 +12,7 @@ classes do, with their own types, and a checker would not let them narrow an att
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
@@ -21,6 +22,7 @@ from .errors import ClosedError
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from ..btf import TypeTable
     from .create import HasFileno
     from .links.base import Link
     from .loaded import Loaded
@@ -121,16 +123,16 @@ class TypedSpec(Generic[ObjectT]):
     def load(
         self,
         *,
-        pin_path: str | None = None,
-        kernel_btf: str | bytes | None = None,
+        pin_path: str | os.PathLike[str] | None = None,
+        kernel_btf: str | os.PathLike[str] | bytes | TypeTable | None = None,
         log_level: int | None = None,
         maps: Mapping[str, HasFileno] | None = None,
     ) -> ObjectT:
         """Create the maps, fill the data, load the programs: all of it or nothing.
 
         *pin_path* is the directory on a bpf file system for maps that are pinned by name
-        (``/sys/fs/bpf`` if not given).  *kernel_btf*, a path or the bytes, replaces the running
-        kernel's BTF in CO-RE fix-ups.  *log_level* asks for the verifier's log of every program,
+        (``/sys/fs/bpf`` if not given).  *kernel_btf*, a path, the bytes or the types, replaces the
+        running kernel's BTF in CO-RE fix-ups.  *log_level* asks for the verifier's log of every program,
         loaded or not.  *maps* puts open maps in the place of those of that name.
 
         Raises :class:`VerifierError` when the kernel refuses a program's instructions,
@@ -380,8 +382,8 @@ class DynamicObject(Object):
 def load(
     object_spec: ObjectSpec,
     *,
-    pin_path: str | None = None,
-    kernel_btf: str | bytes | None = None,
+    pin_path: str | os.PathLike[str] | None = None,
+    kernel_btf: str | os.PathLike[str] | bytes | TypeTable | None = None,
     log_level: int | None = None,
     maps: Mapping[str, HasFileno] | None = None,
 ) -> DynamicObject:

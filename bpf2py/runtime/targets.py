@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ..spec import ProgramSpec
 from ..uapi import AttachType, BTFKind, ProgType
-from .syscalls import obj
+from .module_btf import module_tables
 from .syscalls.fd import FD
 
 if TYPE_CHECKING:
@@ -72,25 +72,9 @@ def find_target(program: ProgramSpec) -> Target:
 
 def _in_modules(name: str, kind: BTFKind, module: str, kernel: TypeTable) -> Target | None:
     """The type in the BTF of *module*, or of any loaded module if that is empty (5.11)."""
-    from ..btf import decode
-
-    for number in obj.btf_ids():
-        try:
-            fd = obj.btf_by_id(number)
-        except FileNotFoundError:
-            continue  # unloaded since
-        found: Target | None = None
-        try:
-            info = obj.btf_info(fd.fileno(), what=fd.what)
-            if info.kernel and info.name != "vmlinux" and module in ("", info.name):
-                table = decode(obj.btf_data(fd.fileno(), what=fd.what), base=kernel)
-                type_id = table.find(name, kind)
-                # An id below first_id is the kernel's own, which was looked at before.
-                if type_id is not None and type_id >= table.first_id:
-                    found = Target(type_id, fd)
-        finally:
-            if found is None:
-                fd.close()
-        if found is not None:
-            return found
+    for _, fd, table in module_tables(kernel, module):
+        type_id = table.find(name, kind)
+        # An id below first_id is the kernel's own, which was looked at before.
+        if type_id is not None and type_id >= table.first_id:
+            return Target(type_id, fd.duplicate())
     return None

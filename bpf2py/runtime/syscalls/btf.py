@@ -36,7 +36,9 @@ def btf_load(btf: bytes, *, what: str) -> int:
     except OSError:
         text = log.partition(b"\0")[0].decode("utf-8", "replace").strip()
         if text:
-            failed = OSError(first.errno, f"{first.strerror}: {text.splitlines()[-1]}", what)
+            failed = OSError(
+                first.errno, f"{first.strerror}: {' '.join(text.splitlines()[-1].split())}", what
+            )
             failed.add_note(text)
             raise failed from None
         raise first from None
