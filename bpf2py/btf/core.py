@@ -316,9 +316,9 @@ class Relocator:
 
     @staticmethod
     def spell_candidate(candidate: _Candidate) -> str:
-        """A candidate for people: ``struct task_struct (vmlinux id 123)``."""
+        """A candidate for people: ``struct task_struct (type 123 of vmlinux)``."""
         view, type_id = candidate
-        return f"{core_access.spell_type(view, type_id)} ({view.label} id {type_id})"
+        return f"{core_access.spell_type(view, type_id)} (type {type_id} of {view.label})"
 
 
 def relocate(

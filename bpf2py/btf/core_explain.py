@@ -67,10 +67,8 @@ def describe(outcome: Outcome, relocator: Relocator, *, why: str) -> str:
         lines.append(f"  {outcome.fixup.original} became {outcome.fixup.target}")
     else:
         lines.extend(f"  {line}" for line in _reasons(relocator, outcome.record))
-        lines.append(
-            "  guard it with bpf_core_field_exists(), bpf_core_type_exists() or "
-            "bpf_core_enum_value_exists() if the program can do without"
-        )
+        guard = "enum_value" if outcome.record.kind in ENUM_KINDS else "field"
+        lines.append(f"  if the program can do without, guard it with bpf_core_{guard}_exists()")
     return "\n".join(lines)
 
 
@@ -91,7 +89,7 @@ def _reasons(relocator: Relocator, record: Record) -> list[str]:
             reason = _why_no_value(relocator, type_id, access, view, candidate.type_id)
         else:
             reason = "is another type than the program's"
-        lines.append(f"{relocator.spell_candidate(candidate)} {reason}")
+        lines.append(f"the kernel's {relocator.spell_candidate(candidate)} {reason}")
     return lines
 
 
@@ -154,7 +152,7 @@ def _instead(target: TypeView, local: TypeView, type_id: int) -> list[str]:
     names = {
         other
         for each in table
-        if target.shape(each).kind == kind
+        if table.kind(each) == kind
         and (other := target.name(each))
         and other[:2] == name[:2]
         and abs(len(other) - len(name)) < 4
