@@ -34,6 +34,10 @@ _HINTS = (
         "the kernel's headers are missing: apt-get install linux-libc-dev, "
         "dnf install kernel-headers, apk add linux-headers",
     ),
+    (
+        "symbol 'license' is already defined",
+        'a variable cannot have the name of its section: char LICENSE[] SEC("license")',
+    ),
     ("No available targets are compatible", "this clang was built without BPF; name another: --cc"),
     ("unknown target triple", "this clang was built without BPF; name another: --cc"),
 )

@@ -1,0 +1,143 @@
+"""``bpf2py gen``: names, files, checks."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from bpf2py.cli import gen
+from bpf2py.cli.main import Failure, cli
+
+FIXTURES = Path(__file__).parents[2] / "generated_fixtures"
+MINIMAL = FIXTURES / "minimal.bpf.o"
+GLOBALS = FIXTURES / "globals.bpf.o"
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(cli, ["gen", *map(str, arguments)])
+
+
+@pytest.mark.parametrize(
+    ("file", "module"),
+    [
+        ("opensnoop.bpf.o", "opensnoop_bpf"),
+        ("opensnoop.o", "opensnoop_bpf"),
+        ("open-snoop.v2.bpf.o", "open_snoop_v2_bpf"),
+        ("3c59x.bpf.o", "_3c59x_bpf"),
+        ("prüfer.bpf.o", "pr_fer_bpf"),
+        ("class.bpf.o", "class_bpf"),
+        ("plain", "plain_bpf"),
+    ],
+)
+def test_a_module_is_named_after_its_object(file: str, module: str) -> None:
+    assert gen.module_name(Path("folder.o", file)) == module
+
+
+def test_the_module_appears_beside_the_object(tmp_path: Path) -> None:
+    shutil.copy(MINIMAL, tmp_path)
+    result = run(tmp_path / "minimal.bpf.o")
+    assert result.exit_code == 0
+    assert result.stdout == f"{tmp_path}/minimal_bpf.py: written\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["minimal.bpf.o", "minimal_bpf.py"]
+
+
+def test_the_same_object_gives_the_checked_in_module(tmp_path: Path) -> None:
+    assert run(MINIMAL, "-o", tmp_path).exit_code == 0
+    assert run(MINIMAL, "-o", FIXTURES, "--check").exit_code == 0
+    assert run(MINIMAL, "-o", tmp_path).stdout.endswith(": unchanged\n")
+
+
+def test_check_shows_what_is_out_of_date_and_writes_nothing(tmp_path: Path) -> None:
+    module = tmp_path / "minimal_bpf.py"
+    missing = run(MINIMAL, "-o", tmp_path, "--check")
+    assert missing.exit_code == 1
+    assert not module.exists()
+    assert run(MINIMAL, "-o", tmp_path).exit_code == 0
+    edited = module.read_text().replace("class Minimal(", "class Edited(")
+    module.write_text(edited)
+    result = run(MINIMAL, "-o", tmp_path, "--check")
+    assert result.exit_code == 1
+    assert "-class Edited(" in result.stdout
+    assert "+class Minimal(" in result.stdout
+    assert f"out of date: {module}" in result.stderr
+    assert module.read_text() == edited
+
+
+def test_one_refused_object_leaves_every_file_as_it_was(tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.bpf.o"
+    damaged.write_bytes(MINIMAL.read_bytes()[:200])
+    result = run(MINIMAL, damaged, "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: damaged.bpf.o")
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_objects_of_one_name_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    shutil.copy(MINIMAL, tmp_path / "a")
+    result = run(MINIMAL, tmp_path / "a" / "minimal.bpf.o", "-o", tmp_path)
+    assert result.exit_code == 1
+    assert "both become" in result.stderr
+    assert not (tmp_path / "minimal_bpf.py").exists()
+
+
+def test_a_class_name_is_for_one_object(tmp_path: Path) -> None:
+    result = run(MINIMAL, GLOBALS, "-o", tmp_path, "--class", "Tool")
+    assert result.exit_code == 2
+    assert run(MINIMAL, "-o", tmp_path, "--class", "Tool").exit_code == 0
+    assert "class Tool(runtime.Object):" in (tmp_path / "minimal_bpf.py").read_text()
+
+
+@pytest.mark.parametrize("event", ["events", "=event", "events="])
+def test_an_event_is_map_and_type(tmp_path: Path, event: str) -> None:
+    result = run(MINIMAL, "-o", tmp_path, "--event", event)
+    assert result.exit_code == 2
+    assert "MAP=TYPE" in result.stderr
+
+
+@pytest.mark.parametrize("option", [("--event", "nothing=event"), ("--type", "nothing")])
+def test_an_option_that_names_what_is_not_there_is_one_line(
+    tmp_path: Path, option: tuple[str, str]
+) -> None:
+    result = run(MINIMAL, "-o", tmp_path, *option)
+    assert result.exit_code == 1
+    assert "nothing" in result.stderr
+    assert len(result.stderr.splitlines()) <= 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_type_nothing_refers_to_can_be_asked_for(tmp_path: Path) -> None:
+    name = "trace_event_raw_sys_enter"
+    opensnoop = FIXTURES.parent / "examples" / "opensnoop" / "opensnoop.bpf.o"
+    module = tmp_path / "opensnoop_bpf.py"
+    assert run(opensnoop, "-o", tmp_path).exit_code == 0
+    assert "class TraceEventRawSysEnter:" not in module.read_text()
+    assert run(opensnoop, "-o", tmp_path, "--type", name).exit_code == 0
+    assert "class TraceEventRawSysEnter:" in module.read_text()
+
+
+def test_a_member_can_stay_bytes(tmp_path: Path) -> None:
+    opensnoop = FIXTURES.parent / "examples" / "opensnoop" / "opensnoop.bpf.o"
+    assert run(opensnoop, "-o", tmp_path, "--bytes", "event.comm").exit_code == 0
+    assert "    comm: bytes = " in (tmp_path / "opensnoop_bpf.py").read_text()
+
+
+def test_generated_modules_pass_the_type_check(tmp_path: Path) -> None:
+    result = run(GLOBALS, "-o", tmp_path, "--typecheck")
+    assert result.exit_code == 0, result.output
+    assert "mypy --strict is content" in result.stdout
+
+
+def test_findings_of_the_type_check_are_shown(tmp_path: Path) -> None:
+    module = tmp_path / "broken_bpf.py"
+    module.write_text("from bpf2py import spec\n\nX: int = spec.FORMAT.name\n")
+    with pytest.raises(Failure, match="has findings"):
+        gen.typecheck([module])
+
+
+def test_vendored_modules_pass_the_type_check(tmp_path: Path) -> None:
+    result = run(MINIMAL, "-o", tmp_path, "--vendor", "--typecheck")
+    assert result.exit_code == 0, result.output
