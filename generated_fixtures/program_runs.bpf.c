@@ -12,6 +12,7 @@ struct request {
 
 __u64 runs;
 __u64 raw_sum;
+struct request last_request;
 
 /* Swaps the two addresses of the Ethernet header and sends the packet back. */
 SEC("xdp")
@@ -64,6 +65,7 @@ int adds(struct request *request)
 {
 	request->sum = (__u64)request->left + request->right;
 	request->text[0] = 'd';
+	last_request = *request;
 	return request->left == 0;
 }
 
