@@ -151,13 +151,14 @@ class _Header:
             assert isinstance(array, Array)
             # C wants a complete element even behind a pointer.
             self.need(array.element, complete=True, depth=depth)
-        elif kind is BTFKind.FUNC_PROTO:
+        elif kind is BTFKind.FUNC_PROTO and type_id not in self.done:
             proto = table[type_id]
             assert isinstance(proto, FuncProto)
             self.prototypes += 1
             for target in (proto.target, *(param.target for param in proto.params)):
                 self.need(target, complete=False, depth=depth)
             self.prototypes -= 1
+            self.done.add(type_id)
         elif kind is BTFKind.TYPEDEF:
             self._typedef(type_id, complete, depth)
         elif kind in _TAGGED:

@@ -10,7 +10,8 @@ sides.  Layout is repeated exactly: gaps that C would not leave by itself become
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 
 from .errors import BTFError
 from .layout import PlacedMember, align_of, is_packed, members, size_of
@@ -34,7 +35,11 @@ from .types import (
     Volatile,
 )
 
-_MAX_DEPTH = 100
+#: Pointers, arrays and qualifiers in one declarator; prototypes and anonymous types in another.
+_MAX_DEPTH = 64
+#: Declarators within one declaration: a prototype that takes prototypes that take prototypes grows
+#: exponentially.  The kernel's largest struct stays below a tenth of this.
+_MAX_DECLARATORS = 20_000
 _KEYWORD_TEXT = """
 auto break case char const continue default do double else enum extern float for goto if inline int
 long register restrict return short signed sizeof static struct switch typedef union unsigned void
@@ -53,6 +58,8 @@ _FLOATS = {2: "_Float16", 4: "float", 8: "double", 16: "long double"}
 _QUALIFIERS = {Const: "const", Volatile: "volatile", Restrict: "restrict"}
 #: What makes an enum of another size than int's.
 _ENUM_MODE = {1: "QI", 2: "HI", 8: "DI"}
+#: Bits that are filled with unnamed bitfields; what is longer becomes an array.
+_LONGEST_GAP = 4096
 _PADDING = ((64, "long"), (32, "int"), (16, "short"), (8, "char"))
 
 
@@ -92,9 +99,27 @@ class CText:
     def __init__(self, table: TypeTable, names: Names | None = None) -> None:
         self.table = table
         self.names = Names(table) if names is None else names
+        self._depth = 0
+        self._declarators = 0
 
     def declare(self, type_id: int, declarator: str = "", indent: int = 0) -> str:
         """``const char *name[4]`` for the declarator ``name``; a type's name for an empty one."""
+        with self._bounded(type_id):
+            return self._declare(type_id, declarator, indent)
+
+    @contextlib.contextmanager
+    def _bounded(self, type_id: int) -> Iterator[None]:
+        """Around each step that may lead to itself."""
+        self._declarators = self._declarators + 1 if self._depth else 0
+        if self._depth > _MAX_DEPTH or self._declarators > _MAX_DECLARATORS:
+            raise BTFError(f"type {type_id} is nested too deep", self.table.offset(type_id))
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1
+
+    def _declare(self, type_id: int, declarator: str, indent: int) -> str:
         qualifiers: list[str] = []
         pointer = False
         for _ in range(_MAX_DEPTH):
@@ -108,7 +133,7 @@ class CText:
                     tag = each.name if each.attribute else f'btf_type_tag("{each.name}")'
                     qualifiers.append(f"__attribute__(({tag}))")
                 case Ptr():
-                    words = " ".join(reversed(qualifiers))
+                    words = " ".join(qualifiers)
                     declarator = f"*{words}{' ' if words and declarator else ''}{declarator}"
                     qualifiers = []
                     pointer = True
@@ -123,7 +148,7 @@ class CText:
                     pointer = False
                     qualifiers = []
                 case _:
-                    before = [word for word in reversed(qualifiers) if word != "restrict"]
+                    before = [word for word in qualifiers if word != "restrict"]
                     base = " ".join([*before, self.base(type_id, indent)])
                     if not declarator:
                         return base
@@ -169,9 +194,11 @@ class CText:
 
     def definition(self, type_id: int, indent: int = 0) -> str:
         """A struct, union or enum with its members; *indent* is for the lines after the first."""
+        with self._bounded(type_id):
+            return self._definition(type_id, indent)
+
+    def _definition(self, type_id: int, indent: int) -> str:
         each = self.table[type_id]
-        if indent > _MAX_DEPTH:
-            raise BTFError(f"type {type_id} is nested too deep", self.table.offset(type_id))
         match each:
             case Struct() | Union():
                 return self._composite(type_id, each, indent)
@@ -287,6 +314,11 @@ def _padding(position: int, end: int) -> list[str]:
     while position < end:
         if position % 8 or end - position < 8:
             width, word = min(8 - position % 8, end - position), "char"
+        elif end - position > _LONGEST_GAP:
+            size = (end - position) // 8
+            lines.append(f"char __padding_{position // 8}[{size}]")
+            position += 8 * size
+            continue
         else:
             width, word = next(
                 (width, word)

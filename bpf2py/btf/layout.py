@@ -80,7 +80,7 @@ def align_of(table: TypeTable, type_id: int) -> int:
 
     BTF says nothing about alignment; it follows from the members as in btf__align_of().
     """
-    return _align_of(table, type_id, {}, 0)
+    return _align_of(table, type_id, table.alignments, 0)
 
 
 def _align_of(table: TypeTable, type_id: int, known: dict[int, int], depth: int) -> int:
@@ -145,7 +145,7 @@ def is_packed(table: TypeTable, type_id: int) -> bool:
     """
     if table.kind(type_id) not in (BTFKind.STRUCT, BTFKind.UNION):
         return False
-    return _composite(table, type_id, {}, 0)[1]
+    return _composite(table, type_id, table.alignments, 0)[1]
 
 
 def members(table: TypeTable, struct: Struct | Union) -> list[PlacedMember]:

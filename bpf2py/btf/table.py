@@ -54,12 +54,15 @@ class TypeTable:
         "_string_start",
         "_type_start",
         "_words",
+        "alignments",
         "base",
         "byte_order",
         "extra_words",
         "first_id",
     )
 
+    #: What ``layout`` has found out about structs and unions, by id.
+    alignments: dict[int, int]
     #: The table that ids and string offsets continue, for split BTF.
     base: TypeTable | None
     byte_order: ByteOrder
@@ -88,6 +91,7 @@ class TypeTable:
         self._string_end = header.strings[0] + header.strings[1]
         self._string_base = 0 if base is None else base.string_size
         self._cache: dict[int, Type] = {0: _VOID}
+        self.alignments = {}
         self.base = base
         self.extra_words = extra_words
         self.byte_order = header.byte_order
