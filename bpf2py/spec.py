@@ -84,6 +84,9 @@ class MapRelocation:
 
     With *offset*, it takes the address *offset* bytes into the map's value instead
     (BPF_PSEUDO_MAP_VALUE): that is how programs reach global variables.
+
+    Source register and both immediate values are zero in ``ProgramSpec.insns``, whatever the
+    compiler wrote there: the loader sets them, and *offset* is the whole offset.
     """
 
     insn: int

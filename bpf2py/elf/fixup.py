@@ -37,9 +37,8 @@ def fixed_btf(elf: ElfObject) -> tuple[bytes, TypeTable | None]:
         if table.kind(type_id) is BTFKind.DATASEC:
             _fix_datasec(elf, table, type_id, blob)
     _fix_hidden_functions(elf, table, blob)
-    if blob == section.data:
-        return section.data, table
-    return bytes(blob), decode_btf(elf, bytes(blob))
+    fixed = bytes(blob)
+    return fixed, table if fixed == section.data else decode_btf(elf, fixed)
 
 
 def decode_btf(elf: ElfObject, blob: bytes) -> TypeTable:
@@ -74,7 +73,7 @@ def _fix_datasec(elf: ElfObject, table: TypeTable, type_id: int, blob: bytearray
             raise elf.error(f"section {name!r} of {section.size} bytes is too large for a map")
         struct.pack_into(order + "I", blob, at + 8, section.size)
     symbols = _variables(elf, section.index) if section is not None else {}
-    rows = []
+    rows: list[tuple[int, int, int]] = []
     entry = struct.Struct(order + "III")
     for i in range(table.vlen(type_id)):
         target, offset, size = entry.unpack_from(blob, at + 12 + 12 * i)

@@ -56,10 +56,12 @@ class Linker:
         self._order = "<" if elf.byte_order == "little" else ">"
         self._total = 0
         order = self._order
-        tables = (ext.func_info, ext.line_info, ext.core_relocations) if ext else ({}, {}, {})
-        self._func_info = _Records(elf, "func_info", tables[0], FUNC_INFO_SIZE, order)
-        self._line_info = _Records(elf, "line_info", tables[1], LINE_INFO_SIZE, order)
-        self._core = _Records(elf, "CO-RE relocations", tables[2], CORE_RELOCATION_SIZE, order)
+        ext = ext or ExtInfo(elf.byte_order, {}, {}, {})
+        self._func_info = _Records(elf, "func_info", ext.func_info, FUNC_INFO_SIZE, order)
+        self._line_info = _Records(elf, "line_info", ext.line_info, LINE_INFO_SIZE, order)
+        self._core = _Records(
+            elf, "CO-RE relocations", ext.core_relocations, CORE_RELOCATION_SIZE, order
+        )
 
     def link(self, entry: Function) -> Linked:
         """The program that starts at *entry*.
@@ -69,7 +71,7 @@ class Linker:
         """
         placed = self._place(entry)
         code = bytearray(b"".join(function.code for function in placed))
-        map_relocations = []
+        map_relocations: list[MapRelocation] = []
         for function, base in placed.items():
             for reference in self._functions.references(function):
                 insn = base + reference.insn
@@ -178,7 +180,7 @@ class _Records:
         name = function.section.name
         table = self._sorted.get(name)
         if table is None:
-            table = []
+            table = list[tuple[int, bytes]]()
             for offset, rest in self._layout.iter_unpack(self._tables.get(name, b"")):
                 if offset % INSN_SIZE:
                     raise self._elf.error(

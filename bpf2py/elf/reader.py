@@ -229,7 +229,7 @@ def _symbols(
         raise ObjectError(f"{name}: the symbol table is cut off")
     strings = sections[table.link].data
     layout = struct.Struct("<IBBHQQ" if byte_order == "little" else ">IBBHQQ")
-    symbols = []
+    symbols: list[Symbol] = []
     for index, row in enumerate(layout.iter_unpack(table.data)):
         name_offset, info, other, section, value, size = row
         text = _string(strings, name_offset, f"symbol #{index}", name) if name_offset else ""
@@ -262,7 +262,7 @@ def _relocations(
     if section.kind == SHT_RELA or len(section.data) % _REL_SIZE:
         raise ObjectError(f"{name}: {section.name!r} is not a table of SHT_REL relocations")
     layout = struct.Struct("<QII" if byte_order == "little" else ">QII")
-    found = []
+    found: list[Relocation] = []
     for offset, low, high in layout.iter_unpack(section.data):
         # r_info is one 64-bit number: the type in the low half, the symbol in the high half.
         kind, symbol = (low, high) if byte_order == "little" else (high, low)
