@@ -117,6 +117,11 @@ class Codec(Generic[T]):
         """The type's name in error messages."""
         raise NotImplementedError
 
+    @property
+    def root(self) -> str:
+        """What an error calls the value itself: a struct's name, to be followed by members."""
+        return "value"
+
     # -- what each kind of codec says about itself -------------------------------------------
 
     def read(self, out: Reader) -> str:
@@ -187,7 +192,7 @@ class Codec(Generic[T]):
 
     def _complain(self, value: Any, error: Exception) -> Exception:
         try:
-            self.check(value, self.c_name)
+            self.check(value, self.root)
         except (ValueError, TypeError) as better:
             return better
         return error

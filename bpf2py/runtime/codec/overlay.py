@@ -139,6 +139,10 @@ class UnionCodec(Codec[U], Generic[U]):
     def c_name(self) -> str:
         return self.cls.__name__
 
+    @property
+    def root(self) -> str:
+        return self.c_name
+
     def read(self, out: Reader) -> str:
         return f"{out.constant(self.cls)}({out.slot(f'{self.size}s', self.size)})"
 

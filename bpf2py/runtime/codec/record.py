@@ -53,6 +53,10 @@ class Struct(Codec[T], Generic[T]):
         return self.cls.__name__
 
     @property
+    def root(self) -> str:
+        return self.c_name
+
+    @property
     def slots(self) -> int:
         return sum(codec.slots for _, _, codec in self.members)
 

@@ -69,6 +69,13 @@ class Int(Number[int]):
         name = out.slot(f"{self.size}s", self.size)
         return f"{out.constant(int.from_bytes)}({name}, {BYTE_ORDER!r}, signed={self.signed})"
 
+    def unpack_list(self, buffer: Buffer) -> list[int]:
+        code = _INT_CODES.get((self.size, self.signed))
+        view = memoryview(buffer).cast("B")
+        if code is None or len(view) % self.size:
+            return super().unpack_list(buffer)
+        return view.cast(code).tolist()
+
     def write(self, out: Writer, value: str) -> None:
         code = _INT_CODES.get((self.size, self.signed))
         if code:
@@ -291,7 +298,7 @@ class Bits(Codec[T]):
         write_run(out, self.size, self.to_run(out, value, self.size, 0))
 
     def pack_into(self, buffer: Buffer, offset: int, value: T) -> None:
-        self.check(value, self.c_name)
+        self.check(value, self.root)
         view = memoryview(buffer).cast("B")[offset : offset + self.size]
         if len(view) < self.size:
             raise self._short(buffer, offset)

@@ -14,7 +14,7 @@ import os
 import struct
 from collections.abc import Callable
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self, TypeAlias
 
 from ...uapi import Cmd, MapFlags, MapType
 from ..errors import ClosedError
@@ -35,24 +35,35 @@ PER_CPU = frozenset(
     )
 )
 
-# Element calls take well under a microsecond inside the kernel and do not sleep on the map types
-# that use them: giving up the interpreter's lock would cost more than the call, and with several
-# threads a whole switch interval.  What may sleep goes through door.bpf().
-_pylib = ctypes.PyDLL(None, use_errno=True)
+#: Map types whose element calls take well under a microsecond in the kernel and never sleep.
+#: Giving up the interpreter's lock would cost as much as the call, and with several threads a
+#: whole switch interval; with these types it is kept.
+_QUICK = PER_CPU | {
+    MapType.HASH,
+    MapType.ARRAY,
+    MapType.LRU_HASH,
+    MapType.LPM_TRIE,
+    MapType.QUEUE,
+    MapType.STACK,
+    MapType.BLOOM_FILTER,
+}
+
 # Without argtypes an int or bytes argument is converted with no object made for it.  Every int
 # passed below fits a C int; the attr is a bytes object, passed as its address.
-_syscall: Callable[..., int] = _pylib["syscall"]
+_keeps_lock: Callable[..., int] = ctypes.PyDLL(None, use_errno=True)["syscall"]
+_gives_up_lock: Callable[..., int] = ctypes.CDLL(None, use_errno=True)["syscall"]
 
 
-class Calls(NamedTuple):
-    """Prepared calls with the buffers their attrs point to; each returns 0 or -1 with errno set."""
-
-    key: bytearray
-    value: bytearray
-    lookup: Callable[[], int]
-    update: Callable[[], int]
-    delete: Callable[[], int]
-    lookup_and_delete: Callable[[], int]
+#: Places for key and value, then lookup, update, delete, lookup-and-delete: calls whose attrs
+#: point at these places; each returns 0, or -1 with errno set.  A plain tuple, quick to unpack.
+Calls: TypeAlias = tuple[
+    bytearray,
+    bytearray,
+    Callable[[], int],
+    Callable[[], int],
+    Callable[[], int],
+    Callable[[], int],
+]
 
 
 class MapHandle:
@@ -156,11 +167,12 @@ class MapHandle:
         key_only = _KEY.pack(fd, door.address(key))
         elem = _ELEM.pack(fd, door.address(key), door.address(value), 0)
         nr = door.number()
+        syscall = _keeps_lock if self.map_type in _QUICK else _gives_up_lock
 
         def call(cmd: Cmd, attr: bytes) -> Callable[[], int]:
-            return functools.partial(_syscall, nr, int(cmd), attr, len(attr))
+            return functools.partial(syscall, nr, int(cmd), attr, len(attr))
 
-        return Calls(
+        return (
             key,
             value,
             call(Cmd.MAP_LOOKUP_ELEM, elem),

@@ -117,6 +117,17 @@ _MEANING = {
 _AGAIN = {(Cmd.PROG_LOAD, errno.EAGAIN)}
 _AGAIN_LIMIT = 30
 
+#: Interrupted, these have done part of their work and said so in the attr: the caller goes on.
+_NOT_REPEATED = frozenset(
+    (
+        Cmd.PROG_TEST_RUN,
+        Cmd.MAP_LOOKUP_BATCH,
+        Cmd.MAP_LOOKUP_AND_DELETE_BATCH,
+        Cmd.MAP_UPDATE_BATCH,
+        Cmd.MAP_DELETE_BATCH,
+    )
+)
+
 
 @functools.cache
 def number() -> int:
@@ -145,7 +156,7 @@ def bpf(cmd: Cmd, attr: Buffer, size: int | None = None, *, what: str) -> int:
     The caller keeps alive whatever addresses are written in *attr*.
 
     Raises OSError (its subclass by errno) when the kernel refuses.  Interrupted calls are made
-    again, as everywhere in Python, except PROG_TEST_RUN, which has side effects.
+    again, as everywhere in Python, except where part of the work is done (test runs, batches).
     """
     if isinstance(attr, bytearray):
         place = ctypes.addressof((ctypes.c_char * len(attr)).from_buffer(attr))
@@ -163,7 +174,7 @@ def bpf(cmd: Cmd, attr: Buffer, size: int | None = None, *, what: str) -> int:
         if result >= 0:
             return result
         code = ctypes.get_errno()
-        if code == errno.EINTR and cmd != Cmd.PROG_TEST_RUN:
+        if code == errno.EINTR and cmd not in _NOT_REPEATED:
             continue
         if (cmd, code) in _AGAIN and again < _AGAIN_LIMIT:
             again += 1
