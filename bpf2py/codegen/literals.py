@@ -19,7 +19,7 @@ from .errors import CodegenError
 #: Bytes up to this many stand in the module as they are.
 SHORT = 24
 #: Characters of a blob's text in one line.
-BLOB_LINE = 84
+BLOB_LINE = 72
 
 _MODULES = {_spec.__name__: "spec", _uapi.__name__: "uapi"}
 
@@ -27,6 +27,8 @@ _MODULES = {_spec.__name__: "spec", _uapi.__name__: "uapi"}
 def expression(value: object) -> str:
     """Source for *value*: plain values, enums of ``uapi``, dataclasses of ``spec``, collections."""
     match value:
+        case enum.Enum() if type(value).__module__ not in _MODULES:
+            raise CodegenError(f"a {type(value).__name__} has no place in a description")
         case enum.Flag():
             return _flags(value)
         case enum.Enum():
