@@ -107,6 +107,8 @@ def _map_values(gathered: Gathered, name: str, map_spec: spec.MapSpec) -> tuple[
     takes = map_class(map_spec.map_type).takes
     if takes is Takes.EVENT:
         return (event,)
+    if takes is Takes.NOTHING:
+        return ()
     value = _sized(gathered, f"{path}: value", map_spec.value_type_id, map_spec.value_size)
     if takes is Takes.VALUE:
         return (value,)

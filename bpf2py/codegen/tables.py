@@ -39,9 +39,14 @@ MAP_CLASSES: dict[int, MapClass] = {
     _M.LRU_HASH: MapClass("LRUHashMap", Takes.KEY_VALUE),
     _M.PERCPU_HASH: MapClass("PerCPUHashMap", Takes.KEY_VALUE),
     _M.LRU_PERCPU_HASH: MapClass("PerCPUHashMap", Takes.KEY_VALUE),
+    _M.LPM_TRIE: MapClass("LPMTrie", Takes.KEY_VALUE),
     _M.ARRAY: MapClass("ArrayMap", Takes.VALUE),
     _M.PERCPU_ARRAY: MapClass("PerCPUArrayMap", Takes.VALUE),
+    _M.QUEUE: MapClass("Queue", Takes.VALUE),
+    _M.STACK: MapClass("Queue", Takes.VALUE),
     _M.RINGBUF: MapClass("RingBuf", Takes.EVENT),
+    _M.USER_RINGBUF: MapClass("AnyMap", Takes.NOTHING),
+    _M.ARENA: MapClass("AnyMap", Takes.NOTHING),
 }
 
 
@@ -50,21 +55,29 @@ def map_class(map_type: int) -> MapClass:
     return MAP_CLASSES.get(map_type, _GENERIC)
 
 
-#: By program type and attach type; ``None`` stands for every attach type without a row.
-PROGRAM_CLASSES: dict[tuple[int, int | None], str] = {
-    (_P.SOCKET_FILTER, None): "SocketFilter",
-    (_P.XDP, None): "XDP",
-    (_P.SCHED_CLS, None): "SchedCLS",
-    (_P.TRACEPOINT, None): "Tracepoint",
-    (_P.RAW_TRACEPOINT, None): "RawTracepoint",
-    (_P.TRACING, _A.TRACE_RAW_TP): "BTFTracepoint",
-}
+#: (program type, attach type, class); the first row that fits wins, attach type ``None`` fits any.
+PROGRAM_CLASSES: tuple[tuple[_P, _A | None, str], ...] = (
+    (_P.SOCKET_FILTER, None, "SocketFilter"),
+    (_P.XDP, None, "XDP"),
+    (_P.SCHED_CLS, None, "SchedCLS"),
+    (_P.TRACEPOINT, None, "Tracepoint"),
+    (_P.RAW_TRACEPOINT, None, "RawTracepoint"),
+    (_P.RAW_TRACEPOINT_WRITABLE, None, "RawTracepoint"),
+    (_P.TRACING, _A.TRACE_RAW_TP, "BTFTracepoint"),
+    (_P.TRACING, _A.TRACE_FENTRY, "Tracing"),
+    (_P.TRACING, _A.TRACE_FEXIT, "Tracing"),
+    (_P.TRACING, _A.MODIFY_RETURN, "Tracing"),
+    (_P.TRACING, _A.TRACE_FSESSION, "Tracing"),
+    (_P.LSM, _A.LSM_MAC, "Tracing"),
+)
 
 
 def program_class(prog_type: int, attach_type: int | None) -> str:
     """The runtime's class for a program: ``Program`` if it has none of its own kind."""
-    exact = PROGRAM_CLASSES.get((prog_type, attach_type))
-    return exact or PROGRAM_CLASSES.get((prog_type, None)) or "Program"
+    for row_type, row_attach, name in PROGRAM_CLASSES:
+        if row_type == prog_type and row_attach in (None, attach_type):
+            return name
+    return "Program"
 
 
 #: Structs inside map values that only BPF helpers may touch: ``btf_field_type`` in <linux/bpf.h>,

@@ -1,0 +1,79 @@
+"""The checked-in modules: what the generator writes today, importable, with BTF's sizes.
+
+``generated_fixtures/generate.py`` writes them; see there which objects have one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import re
+import warnings
+from pathlib import Path
+
+import pytest
+
+from bpf2py import btf
+from bpf2py.btf import layout
+from bpf2py.codegen import generate
+from bpf2py.elf import read_object_file
+from bpf2py.runtime import codec
+from bpf2py.uapi import BTFKind
+
+FIXTURES = Path(__file__).resolve().parents[2] / "generated_fixtures"
+MODULES = sorted(FIXTURES.glob("*_bpf.py"))
+KINDS = {"struct": BTFKind.STRUCT, "union": BTFKind.UNION}
+
+
+def object_of(module: Path) -> Path:
+    """The object a module was made from: its header names the file."""
+    match = re.match(r'"""``(\S+\.bpf\.o)`` as Python', module.read_text())
+    assert match, module
+    return module.with_name(match[1])
+
+
+def test_there_are_modules_to_compare() -> None:
+    assert len(MODULES) >= 25
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+def test_the_module_is_what_the_generator_writes(module: Path) -> None:
+    path = object_of(module)
+    text = generate(read_object_file(path), file_name=path.name)
+    assert text == module.read_text(), "run `make fixtures`, and read the difference"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+def test_the_module_compiles_without_warnings_and_carries_the_objects_spec(module: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        compile(module.read_text(), str(module), "exec", dont_inherit=True)
+        imported = importlib.import_module(f"generated_fixtures.{module.stem}")
+    assert imported._object_spec() == read_object_file(object_of(module))
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+def test_every_class_has_the_size_that_btf_says_and_round_trips_zero(module: Path) -> None:
+    imported = importlib.import_module(f"generated_fixtures.{module.stem}")
+    table = btf.decode(imported._object_spec().btf)
+    for cls in vars(imported).values():
+        if not (dataclasses.is_dataclass(cls) or _is_union(cls)) or not isinstance(cls, type):
+            continue
+        size = codec.of(cls).size
+        value = cls()
+        data = codec.of(cls).pack(value)
+        assert data[:size] == bytes(size)
+        assert codec.of(cls).unpack(bytes(size)) == value
+        match = re.match(r"``(struct|union) (\w+)``, (\d+) byte", cls.__doc__ or "")
+        if match:
+            sizes = {
+                layout.size_of(table, type_id)
+                for type_id in table.ids_named(match[2])
+                if table.kind(type_id) is KINDS[match[1]]
+            }
+            assert size in sizes
+            assert size == int(match[3])
+
+
+def _is_union(cls: object) -> bool:
+    return isinstance(cls, type) and issubclass(cls, codec.Union)
