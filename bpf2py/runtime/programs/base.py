@@ -12,6 +12,7 @@ import os
 from typing import TYPE_CHECKING, ClassVar
 
 from ...spec import ProgramSpec
+from ...uapi import ProgType
 from ..errors import ClosedError
 from ..syscalls.fd import FD
 
@@ -31,6 +32,11 @@ _RUN_HINTS = {
     errno.ENOSPC: "the room for what comes back was too small",
 }
 _RUN_TRIES = 16
+#: Kinds whose test run refuses a second place for the context (bpf_prog_test_run_raw_tp() and
+#: bpf_prog_test_run_syscall(), which writes it back where it came from).
+_CONTEXT_IN_PLACE = frozenset(
+    (ProgType.RAW_TRACEPOINT, ProgType.RAW_TRACEPOINT_WRITABLE, ProgType.SYSCALL)
+)
 
 
 class LoadedProgram:
@@ -138,7 +144,7 @@ class Program:
         if data_out_size is None:
             data_out_size = len(packet) + OUTPUT_PADDING if packet else 0
         if ctx_out_size is None:
-            ctx_out_size = len(context)
+            ctx_out_size = 0 if self.spec.prog_type in _CONTEXT_IN_PLACE else len(context)
         fd = self.fileno()
         for remaining in reversed(range(_RUN_TRIES)):
             try:

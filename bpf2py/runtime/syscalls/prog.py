@@ -158,12 +158,15 @@ def prog_test_run(
 ) -> TestRun:
     """Run a loaded program once or *repeat* times, on given data (4.12; contexts 5.2).
 
-    The sizes are room for what comes back.  Raises :class:`OSError`: EINTR when a signal came
+    The sizes are room for what comes back; with none for the context, it is what the kernel left in
+    place.  Raises :class:`OSError`: EINTR when a signal came
     during many repeats, ENOSPC when the room was too small, ENOTSUPP (524) when programs of this
     type cannot be run.
     """
     data_out = bytearray(data_out_size + OUTPUT_PADDING if data_out_size else 0)
     context_out = bytearray(context_out_size)
+    # A copy: bpf_prog_test_run_syscall() writes the context back where it came from.
+    context_in = bytearray(context)
     attr = bytearray(
         _TEST.pack(
             fd,
@@ -176,7 +179,7 @@ def prog_test_run(
             0,
             len(context),
             context_out_size,
-            door.address(context),
+            door.address(context_in),
             door.address(context_out),
             flags,
             cpu,
@@ -190,6 +193,6 @@ def prog_test_run(
     return TestRun(
         value,
         bytes(data_out[: min(data_size, len(data_out))]),
-        bytes(context_out[: min(context_size, len(context_out))]),
+        bytes(context_out[:context_size] if context_out_size else context_in),
         duration,
     )
