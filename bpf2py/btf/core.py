@@ -162,7 +162,7 @@ class Relocator:
             try:
                 fixup = fixups.get(record[1:])
                 if fixup is None:
-                    fixup = fixups[record[1:]] = self._calculate(*record[1:])
+                    fixup = fixups[record[1:]] = self.fixup(*record[1:])
                 why = apply(insns, record.insn, fixup, byte_order)
             except (Unanswerable, BTFError) as error:
                 raise RelocationError(
@@ -225,7 +225,11 @@ class Relocator:
             for each in core_match.candidates(self.local, type_id, view)
         ]
 
-    def _calculate(self, type_id: int, access: int, kind: int) -> Fixup:
+    def fixup(self, type_id: int, access: int, kind: int) -> Fixup:
+        """The fix-up for one access; raises Unanswerable or BTFError where no kernel could do it.
+
+        Not remembered: ``relocate`` does that.
+        """
         local = self.local
         if kind in FIELD_KINDS:
             path = self.path(type_id, access)

@@ -64,7 +64,7 @@ def apply(insns: bytearray, insn: int, fixup: Fixup, byte_order: str) -> str:
             raise Unanswerable("the 16-byte load has an unexpected form")
         target = _check_wide(fixup, immediate & 0xFFFFFFFF | (second[3] & 0xFFFFFFFF) << 32)
         _IMMEDIATE[byte_order].pack_into(insns, at + 4, target & 0xFFFFFFFF)
-        _IMMEDIATE[byte_order].pack_into(insns, at + 12, target >> 32)
+        _IMMEDIATE[byte_order].pack_into(insns, at + 12, target >> 32 & 0xFFFFFFFF)
         return ""
     raise Unanswerable(f"an instruction with opcode 0x{opcode:02x} cannot be relocated")
 

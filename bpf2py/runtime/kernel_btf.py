@@ -17,6 +17,7 @@ import os
 import stat
 import struct
 import sys
+from contextlib import suppress
 from functools import cache
 
 from ..btf.decode import decode
@@ -212,10 +213,8 @@ def _write(path: str, content: bytes) -> None:
         os.rename(made, path)
         _drop_oldest(folder)
     except OSError:
-        try:
+        with suppress(OSError):
             os.unlink(made)
-        except OSError:
-            pass
 
 
 def _drop_oldest(folder: str) -> None:

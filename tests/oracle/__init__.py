@@ -45,7 +45,9 @@ def _build() -> Path | str:
         text=True,
     )
     if done.returncode:
-        return f"the libbpf witness does not build (libbpf-dev missing?): {done.stderr.strip()[:300]}"
+        return (
+            f"the libbpf witness does not build (libbpf-dev missing?): {done.stderr.strip()[:300]}"
+        )
     made.replace(program)
     return program
 

@@ -38,7 +38,7 @@ def relocated_by_us(spec: ObjectSpec, btf: Path | None) -> dict[str, bytes]:
     for name, program in spec.programs.items():
         insns = bytearray(program.insns)
         relocator.relocate(insns, program.core_relocations, program=name)
-        found[name] = without_maps(insns, program)
+        found[name] = without_maps(bytes(insns), program)
     return found
 
 
@@ -65,7 +65,9 @@ def test_there_are_kernels_and_objects_to_compare() -> None:
 def test_an_unsigned_enum_that_libbpf_refuses_is_relocated_right() -> None:
     (path,) = [path for path in objects() if path.name == "core_enums.bpf.o"]
     btf = FOLDER / "debian-6.12.btf"
-    with pytest.raises(LibbpfRefused, match="unexpected insn #0 \\(LDIMM64\\) value: got 2147483648"):
+    with pytest.raises(
+        LibbpfRefused, match="unexpected insn #0 \\(LDIMM64\\) value: got 2147483648"
+    ):
         relocated_by_libbpf(path, btf, ("top_bit",))
     insns = relocated_by_us(read_object_file(path), btf)["top_bit"]
     # BPF_MAP_CREATE is 0.

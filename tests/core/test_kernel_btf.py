@@ -1,0 +1,384 @@
+"""The kernel's BTF and its index on disk: right, quick, and unmoved by whatever lies in the cache."""
+
+from __future__ import annotations
+
+import os
+import random
+import stat
+import struct
+import subprocess
+import sys
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bpf2py.btf import BTFError, decode, encode
+from bpf2py.btf import types as t
+from bpf2py.btf.header import read_header
+from bpf2py.btf.table import TypeTable
+from bpf2py.runtime import btf_index, kernel_btf
+from bpf2py.runtime.btf_index import build_index, open_index
+from bpf2py.runtime.errors import NotSupportedError
+from bpf2py.uapi import BTFKind
+
+from .tables import INT, struct_of
+
+KERNEL = Path(__file__).parents[1] / "data" / "btf" / "debian-6.12.btf"
+BUILD_ID = bytes(range(20))
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A machine of our own: its kernel's BTF, its notes and its user's cache folder."""
+    notes = struct.pack("=III", 4, 4, 7) + b"Xen\0abcd"
+    notes += struct.pack("=III", 4, 20, 3) + b"GNU\0" + BUILD_ID
+    (tmp_path / "notes").write_bytes(notes)
+    (tmp_path / "vmlinux").write_bytes(KERNEL.read_bytes())
+    monkeypatch.setattr(kernel_btf, "VMLINUX_BTF", str(tmp_path / "vmlinux"))
+    monkeypatch.setattr(kernel_btf, "KERNEL_NOTES", str(tmp_path / "notes"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv(kernel_btf.NO_CACHE, raising=False)
+    kernel_btf.forget()
+    yield tmp_path
+    kernel_btf.forget()
+
+
+def index_file(machine: Path) -> Path:
+    return machine / "cache" / "bpf2py" / f"btf-{BUILD_ID.hex()}"
+
+
+def fresh() -> TypeTable:
+    """The kernel's types as another process would get them."""
+    kernel_btf.forget()
+    return kernel_btf.kernel_btf()
+
+
+def uses_index(table: TypeTable) -> bool:
+    """Whether the table came from an index file instead of a scan."""
+    return isinstance(table.offsets, memoryview)
+
+
+def assert_right(table: TypeTable) -> None:
+    """The same types and the same names as a plain scan finds."""
+    scanned = decode(KERNEL.read_bytes())
+    assert list(table.offsets) == list(scanned.offsets)
+    for type_id in scanned:
+        name = scanned.name(type_id)
+        assert list(table.ids_named(name)) == list(scanned.ids_named(name))
+        essential = list(table.ids_essentially_named(name))
+        assert essential == list(scanned.ids_essentially_named(name))
+    assert table.find("task_struct", BTFKind.STRUCT) == scanned.find("task_struct")
+    for missing in ("no_such_type", "task_struc", "task_struct_", "", "a\0b"):
+        assert not table.ids_named(missing)
+        assert not table.ids_essentially_named(missing)
+
+
+# ---- the ordinary way ----
+
+
+def test_the_first_time_scans_and_writes_and_the_second_reads(machine: Path) -> None:
+    assert_right(fresh())
+    written = index_file(machine)
+    about = written.stat()
+    assert stat.S_IMODE(about.st_mode) == 0o600
+    assert stat.S_IMODE(written.parent.stat().st_mode) == 0o700
+    again = fresh()
+    assert uses_index(again)
+    assert_right(again)
+    assert written.stat().st_mtime_ns == about.st_mtime_ns
+    assert [path.name for path in written.parent.iterdir()] == [written.name]
+
+
+def test_the_kernels_btf_is_remembered(machine: Path) -> None:
+    assert fresh() is kernel_btf.kernel_btf()
+
+
+def test_flavours_are_found_by_the_name_without(machine: Path) -> None:
+    names = ("s", "s___a", "s___a___b", "s___a", "s_", "s____c", "__s", "s___", "t")
+    types: list[t.Type] = [INT, *(struct_of(name, 4) for name in names)]
+    blob = encode(types, byte_order=sys.byteorder)
+    (machine / "vmlinux").write_bytes(blob)
+    for table in (decode(blob), fresh(), fresh()):
+        assert list(table.ids_essentially_named("s")) == [2, 3, 5]
+        assert list(table.ids_essentially_named("s___a")) == [4]
+        assert list(table.ids_named("s___a")) == [3, 5]
+        assert list(table.ids_named("s")) == [2]
+        assert list(table.ids_essentially_named("s_")) == [6]
+    assert uses_index(table)
+
+
+def test_nothing_is_read_or_written_if_the_cache_is_switched_off(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(kernel_btf.NO_CACHE, "1")
+    assert_right(fresh())
+    assert not (machine / "cache").exists()
+
+
+def test_a_kernel_without_build_id_is_scanned_every_time(machine: Path) -> None:
+    for notes in (b"", b"\0" * 11, struct.pack("=III", 4, 20, 3) + b"GNU\0short"):
+        (machine / "notes").write_bytes(notes)
+        assert_right(fresh())
+    (machine / "notes").unlink()
+    assert_right(fresh())
+    assert not (machine / "cache").exists()
+
+
+def test_a_kernel_without_btf_is_told_what_to_do(machine: Path) -> None:
+    (machine / "vmlinux").unlink()
+    with pytest.raises(NotSupportedError, match="CONFIG_DEBUG_INFO_BTF"):
+        fresh()
+
+
+def test_a_file_or_bytes_can_be_given_instead(machine: Path) -> None:
+    other = encode([INT, struct_of("mine", 4)], byte_order="little")
+    (machine / "other.btf").write_bytes(other)
+    for source in (other, machine / "other.btf", str(machine / "other.btf")):
+        assert kernel_btf.kernel_btf(source).find("mine") == 2
+    assert not (machine / "cache").exists()
+    with pytest.raises(BTFError):
+        kernel_btf.kernel_btf(b"")
+    with pytest.raises(FileNotFoundError):
+        kernel_btf.kernel_btf(machine / "none")
+
+
+def test_old_indexes_are_dropped(machine: Path) -> None:
+    folder = index_file(machine).parent
+    folder.mkdir(parents=True, mode=0o700)
+    for number in range(12):
+        path = folder / f"btf-{number:02}"
+        path.write_bytes(b"")
+        os.utime(path, (number, number))
+    (folder / "something else").write_bytes(b"")
+    fresh()
+    left = sorted(path.name for path in folder.iterdir())
+    expected = {index_file(machine).name, "something else", *(f"btf-{n:02}" for n in range(5, 12))}
+    assert left == sorted(expected)
+
+
+# ---- a cache that cannot be used ----
+
+
+def test_a_cache_that_cannot_be_written_does_not_matter(machine: Path) -> None:
+    (machine / "cache").write_bytes(b"a file where the folder should be")
+    assert_right(fresh())
+
+
+@pytest.mark.parametrize("home", ["relative/cache", ""])
+def test_a_cache_folder_that_is_not_absolute_is_not_honoured(
+    machine: Path, monkeypatch: pytest.MonkeyPatch, home: str
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", home)
+    monkeypatch.setenv("HOME", str(machine / "home"))
+    monkeypatch.chdir(machine)
+    fresh()
+    assert (machine / "home" / ".cache" / "bpf2py" / f"btf-{BUILD_ID.hex()}").exists()
+    assert not (machine / "relative").exists()
+
+
+def test_a_folder_that_others_can_write_is_neither_read_nor_written(machine: Path) -> None:
+    fresh()
+    folder = index_file(machine).parent
+    before = index_file(machine).stat().st_mtime_ns
+    folder.chmod(0o777)
+    assert not uses_index(decode(KERNEL.read_bytes()))
+    table = fresh()
+    assert not uses_index(table)
+    assert_right(table)
+    assert index_file(machine).stat().st_mtime_ns == before
+
+
+def test_a_folder_that_is_a_link_is_not_followed(machine: Path) -> None:
+    (machine / "cache").mkdir()
+    (machine / "elsewhere").mkdir(mode=0o700)
+    (machine / "cache" / "bpf2py").symlink_to(machine / "elsewhere")
+    assert_right(fresh())
+    assert not list((machine / "elsewhere").iterdir())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_belongs_to_another_user_is_ignored(machine: Path) -> None:
+    fresh()
+    path = index_file(machine)
+    os.chown(path, 65534, 65534)
+    assert not uses_index_of_disk(path)
+    assert_right(fresh())
+    # Replaced by one of ours.
+    assert path.stat().st_uid == os.geteuid()
+    os.chown(path.parent, 65534, 65534)
+    path.unlink()
+    assert_right(fresh())
+    assert not path.exists()
+
+
+def uses_index_of_disk(path: Path) -> bool:
+    return kernel_btf._trusted_bytes(str(path)) is not None
+
+
+def test_an_index_that_others_can_write_is_replaced(machine: Path) -> None:
+    fresh()
+    index_file(machine).chmod(0o666)
+    assert not uses_index_of_disk(index_file(machine))
+    assert_right(fresh())
+    assert stat.S_IMODE(index_file(machine).stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "folder", "empty"])
+def test_an_index_that_is_no_regular_file_is_ignored(machine: Path, kind: str) -> None:
+    path = index_file(machine)
+    path.parent.mkdir(parents=True, mode=0o700)
+    if kind == "link":
+        path.symlink_to("/dev/zero")
+    elif kind == "fifo":
+        os.mkfifo(path, 0o600)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.write_bytes(b"")
+        path.chmod(0o600)
+    assert not uses_index_of_disk(path)
+    assert_right(fresh())
+
+
+# ---- damaged and forged files ----
+
+
+def parts() -> tuple[bytes, bytes, tuple[int, int], tuple[int, int]]:
+    """A blob, its index, and where its types and its strings lie."""
+    blob = KERNEL.read_bytes()
+    header = read_header(blob, split=False)
+    content = build_index(
+        decode(blob),
+        build_id=BUILD_ID,
+        blob_size=len(blob),
+        types=header.types,
+        strings=header.strings,
+    )
+    return blob, content, header.types, header.strings
+
+
+def sealed(content: bytes) -> bytes:
+    """An index file with its checksums made right, as somebody who forges one would."""
+    start = btf_index._HEADER_SIZE
+    header, body = bytearray(content[:start]), content[start:]
+    size = btf_index._HEADER.size
+    struct.pack_into("=I", header, size - 24, zlib.crc32(body))
+    struct.pack_into("=I", header, size, zlib.crc32(bytes(header[:size])))
+    return bytes(header) + body
+
+
+def test_a_damaged_index_is_not_used(machine: Path) -> None:
+    blob, content, types, strings = parts()
+    assert open_index(content, blob, build_id=BUILD_ID, types=types, strings=strings) is not None
+    chance = random.Random(1)
+    places = [*range(100), *chance.sample(range(100, len(content)), 200)]
+    for at in places:
+        damaged = bytearray(content)
+        damaged[at] ^= 1 << chance.randrange(8)
+        found = open_index(bytes(damaged), blob, build_id=BUILD_ID, types=types, strings=strings)
+        assert found is None, at
+    for length in (*range(100), len(content) // 2, len(content) - 4, len(content) - 1):
+        found = open_index(content[:length], blob, build_id=BUILD_ID, types=types, strings=strings)
+        assert found is None, length
+    longer = content + bytes(4)
+    assert open_index(longer, blob, build_id=BUILD_ID, types=types, strings=strings) is None
+
+
+def test_an_index_of_another_kernel_is_not_used() -> None:
+    blob, content, types, strings = parts()
+    for other in (
+        {"build_id": BUILD_ID[::-1]},
+        {"build_id": BUILD_ID[:19]},
+        {"types": (types[0], types[1] - 4)},
+        {"strings": (strings[0] + 4, strings[1])},
+    ):
+        asked = {"build_id": BUILD_ID, "types": types, "strings": strings, **other}
+        assert open_index(content, blob, **asked) is None  # type: ignore[arg-type]
+    assert (
+        open_index(content, blob + b"\0", build_id=BUILD_ID, types=types, strings=strings) is None
+    )
+
+
+def test_a_damaged_file_is_written_anew(machine: Path) -> None:
+    fresh()
+    path = index_file(machine)
+    good = path.read_bytes()
+    for bad in (b"\0" * len(good), good[:-1], b"x", good[:2000] + b"\1" + good[2001:]):
+        path.write_bytes(bad)
+        assert_right(fresh())
+        assert path.read_bytes() == good
+
+
+def test_a_forged_index_never_gives_a_type_of_another_name(machine: Path) -> None:
+    """Checksums stop accidents.  Who can forge them is this user, and still cannot do this."""
+    blob, content, types, strings = parts()
+    scanned = decode(blob)
+    chance = random.Random(2)
+    names = {scanned.name(type_id) for type_id in scanned} - {""}
+    for _ in range(20):
+        forged = bytearray(content)
+        for at in chance.sample(range(btf_index._HEADER_SIZE, len(content)), 500):
+            forged[at] = chance.choice((0, 1, 255))
+        found = open_index(
+            sealed(bytes(forged)), blob, build_id=BUILD_ID, types=types, strings=strings
+        )
+        assert found is not None
+        table = decode(blob, offsets=found[0], names=found[1])
+        for name in names:
+            try:
+                for type_id in table.ids_named(name):
+                    assert table.name(type_id) == name
+            except BTFError:
+                pass
+
+
+def test_two_processes_that_write_at_once_do_not_disturb_each_other(machine: Path) -> None:
+    program = (
+        "import sys; from bpf2py.runtime import kernel_btf as k\n"
+        f"k.VMLINUX_BTF, k.KERNEL_NOTES = {str(machine / 'vmlinux')!r}, {str(machine / 'notes')!r}\n"
+        "for _ in range(20):\n"
+        "    k.forget(); table = k.kernel_btf()\n"
+        "    assert table.find('task_struct') and not table.ids_named('nothing')\n"
+    )
+    running = [subprocess.Popen([sys.executable, "-c", program]) for _ in range(3)]
+    while any(each.poll() is None for each in running):
+        index_file(machine).unlink(missing_ok=True)
+        os.sched_yield()
+    assert [each.returncode for each in running] == [0, 0, 0]
+    assert_right(fresh())
+    assert [path.name for path in index_file(machine).parent.iterdir()] in (
+        [index_file(machine).name],
+        [],
+    )
+
+
+@pytest.mark.skipif(
+    not os.path.exists(kernel_btf.VMLINUX_BTF), reason="the kernel does not show its BTF"
+)
+def test_the_running_kernels_types_are_the_same_with_and_without_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv(kernel_btf.NO_CACHE, raising=False)
+    first, second = fresh(), fresh()
+    kernel_btf.forget()
+    if not list(tmp_path.rglob("btf-*")):
+        pytest.skip("the running kernel does not tell its build id")
+    assert uses_index(second)
+    scanned = decode(Path(kernel_btf.VMLINUX_BTF).read_bytes())
+    assert len(first) == len(second) == len(scanned) > 10_000
+    for name in (
+        "task_struct",
+        "sk_buff",
+        "btf_trace_sched_switch",
+        "vfs_read",
+        "int",
+        "list_head",
+    ):
+        assert list(second.ids_named(name)) == list(scanned.ids_named(name)) != []
+        essential = list(second.ids_essentially_named(name))
+        assert essential == list(scanned.ids_essentially_named(name))
+    assert second.find("vfs_read", BTFKind.FUNC) == scanned.find("vfs_read", BTFKind.FUNC)
+    assert second.find("btf_trace_sched_switch", BTFKind.TYPEDEF) is not None
