@@ -88,7 +88,9 @@ def _fix_datasec(elf: ElfObject, table: TypeTable, type_id: int, blob: bytearray
                 " object stripped of more than debug information?"
             )
         if symbol is not None and linkage != Linkage.EXTERN:
-            if fill_in:
+            # Code goes by symbols.  A linker filled in offsets before, but libbpf's leaves a weak
+            # variable at the place of its overridden definition.
+            if fill_in or linkage == Linkage.GLOBAL:
                 offset = symbol.value & 0xFFFFFFFF
             if symbol.hidden:
                 struct.pack_into(order + "I", blob, var_at + 12, Linkage.STATIC)

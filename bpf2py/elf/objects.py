@@ -60,6 +60,8 @@ def _read(elf: ElfObject, data: bytes) -> ObjectSpec:
     functions = Functions(elf, declared, sections)
     ext_section = elf.section(".BTF.ext")
     ext = None if ext_section is None or table is None else decode_ext(ext_section.data, table)
+    if ext is not None and ext.byte_order != elf.byte_order:
+        raise elf.error(f"section '.BTF.ext' is {ext.byte_order}-endian, the object is not")
     linker = Linker(elf, functions, ext, _exception_callbacks(elf, table))
     return ObjectSpec(
         name=elf.name.partition(".")[0],

@@ -24,7 +24,7 @@ from tests.support.byteswap import swapped_btf, swapped_insns, swapped_object
 
 HERE = Path(__file__).parent
 FIXTURES = HERE.parents[1] / "generated_fixtures"
-OBJECTS = sorted(FIXTURES.glob("*.bpf.o"))
+OBJECTS = [*sorted(FIXTURES.glob("*.bpf.o")), *sorted((HERE / "objects").glob("*.bpf.o"))]
 BIG_ENDIAN = [path for path in OBJECTS if path.read_bytes()[5:6] == b"\x02"]
 PAGE = os.sysconf("SC_PAGE_SIZE")
 _EVENTS = (MapType.RINGBUF, MapType.USER_RINGBUF, MapType.PERF_EVENT_ARRAY)

@@ -375,9 +375,13 @@ def test_hidden_variables_become_static_and_keep_the_section_unmapped(order: Byt
     assert var == t.Var("lock", INT, Linkage.STATIC)
 
 
-def test_places_that_a_linker_filled_in_are_kept() -> None:
-    spec = read_data("little", ("v", Linkage.GLOBAL, 8, False), datasec_size=32, in_btf=16)
-    assert spec.maps[".data"].variables["v"].offset == 16
+@pytest.mark.parametrize(("linkage", "offset"), [(Linkage.STATIC, 16), (Linkage.GLOBAL, 8)])
+def test_places_that_a_linker_filled_in_are_kept_unless_the_symbol_knows_better(
+    linkage: Linkage, offset: int
+) -> None:
+    """libbpf's linker leaves an overridden weak variable in the BTF where it no longer is."""
+    spec = read_data("little", ("v", linkage, 8, False), datasec_size=32, in_btf=16)
+    assert spec.maps[".data"].variables["v"].offset == offset
 
 
 def test_a_variable_beyond_its_section_is_refused() -> None:
