@@ -141,6 +141,16 @@ class Codec(Generic[T]):
         """How many slots ``read`` takes."""
         return 1
 
+    @property
+    def word(self) -> str:
+        """The ``memoryview`` format of the one machine word this is, empty for anything else."""
+        return ""
+
+    def from_word(self, number: Any) -> T:
+        """The value for a number read as :attr:`word`."""
+        value: T = number
+        return value
+
     # -- the functions; each replaces itself on the instance when first called ----------------
 
     def unpack(self, buffer: Buffer, offset: int = 0) -> T:

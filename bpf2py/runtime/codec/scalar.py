@@ -8,6 +8,7 @@ NUL survive a round trip.
 from __future__ import annotations
 
 import enum
+import functools
 from typing import Any, Generic, TypeVar
 
 from .base import BYTE_ORDER, Buffer, Codec, Reader, T, Writer
@@ -56,6 +57,10 @@ class Int(Number[int]):
         self.high = (1 << bits - 1) - 1 if signed else (1 << bits) - 1
 
     @property
+    def word(self) -> str:
+        return _INT_CODES.get((self.size, self.signed), "")
+
+    @property
     def c_name(self) -> str:
         return f"__{'s' if self.signed else 'u'}{8 * self.size}"
 
@@ -63,23 +68,20 @@ class Int(Number[int]):
         return number
 
     def read(self, out: Reader) -> str:
-        code = _INT_CODES.get((self.size, self.signed))
-        if code:
-            return out.slot(code, self.size)
+        if self.word:
+            return out.slot(self.word, self.size)
         name = out.slot(f"{self.size}s", self.size)
         return f"{out.constant(int.from_bytes)}({name}, {BYTE_ORDER!r}, signed={self.signed})"
 
     def unpack_list(self, buffer: Buffer) -> list[int]:
-        code = _INT_CODES.get((self.size, self.signed))
         view = memoryview(buffer).cast("B")
-        if code is None or len(view) % self.size:
+        if not self.word or len(view) % self.size:
             return super().unpack_list(buffer)
-        return view.cast(code).tolist()
+        return view.cast(self.word).tolist()  # type: ignore[call-overload,no-any-return]
 
     def write(self, out: Writer, value: str) -> None:
-        code = _INT_CODES.get((self.size, self.signed))
-        if code:
-            out.slot(code, self.size, value)
+        if self.word:
+            out.slot(self.word, self.size, value)
         else:
             to_bytes = out.constant(int.to_bytes)
             text = f"{to_bytes}({value}, {self.size}, {BYTE_ORDER!r}, signed={self.signed})"
@@ -97,6 +99,10 @@ class Bool(Number[bool]):
     @property
     def c_name(self) -> str:
         return "bool"
+
+    @property
+    def word(self) -> str:
+        return "?"
 
     def from_int(self, out: Reader, number: str) -> str:
         return f"({number}) != 0"
@@ -119,6 +125,10 @@ class Float(Codec[float]):
         self._code = {4: "f", 8: "d"}[size]
 
     @property
+    def word(self) -> str:
+        return self._code
+
+    @property
     def c_name(self) -> str:
         return "float" if self.size == 4 else "double"
 
@@ -134,7 +144,7 @@ class Float(Codec[float]):
         import struct
 
         try:
-            struct.pack(self._code, value)
+            struct.pack(f"={self._code}", value)
         except OverflowError:
             raise ValueError(f"{path}: {value} does not fit {self.c_name}") from None
 
@@ -223,17 +233,24 @@ class Enum(Number[E | int], Generic[E]):
         return self.cls.__name__
 
     @property
-    def _members(self) -> dict[int, E]:
+    def word(self) -> str:
+        return self._int.word
+
+    def from_word(self, number: int) -> E | int:
+        return self._known.get(number, number)
+
+    @functools.cached_property
+    def _known(self) -> dict[int, E]:
         return {member.value: member for member in self.cls}
 
     def from_int(self, out: Reader, number: str) -> str:
         name = out.local()
-        get = out.constant(self._members.get)
+        get = out.constant(self._known.get)
         return f"{get}({name} := {number}, {name})"
 
     def read(self, out: Reader) -> str:
         name = self._int.read(out)
-        return f"{out.constant(self._members.get)}({name}, {name})"
+        return f"{out.constant(self._known.get)}({name}, {name})"
 
     def write(self, out: Writer, value: str) -> None:
         self._int.write(out, value)

@@ -74,6 +74,7 @@ class MapHandle:
     """
 
     __slots__ = (
+        "at_close",
         "calls",
         "fd",
         "flags",
@@ -111,6 +112,8 @@ class MapHandle:
         #: Calls nobody is using.  Take one with pop(), IndexError means prepare(); give it back
         #: to the same list.  close() replaces the list, so that no call outlives the descriptor.
         self.calls: list[Calls] = []
+        #: Called once when the descriptor is given back: who mapped the map's memory lets it go.
+        self.at_close: list[Callable[[], None]] = []
 
     @classmethod
     def from_fd(cls, fd: FD, name: str = "") -> MapHandle:
@@ -218,7 +221,11 @@ class MapHandle:
     def close(self) -> None:
         """Give the descriptor back; a second call does nothing."""
         self.calls = []
-        self.fd.close()
+        try:
+            while self.at_close:
+                self.at_close.pop()()
+        finally:
+            self.fd.close()
 
     def __enter__(self) -> Self:
         return self

@@ -1,0 +1,275 @@
+"""Global variables of a BPF object as attributes, before loading and after.
+
+In: a data section's spec, or its map.  Out: values.  Before loading a variable is read and written
+in ``MapSpec.data``.  After loading the section is a map with one element, mapped into this process
+(Linux 5.5), so that a read or write is a memory access and no system call; on older kernels the
+element is read and written as a whole, and a write may undo what a program wrote meanwhile.
+
+A number of 1, 2, 4 or 8 bytes at its natural alignment is read and written in one access, as a C
+program would.  Anything larger is copied while BPF programs may be running: it can be half old
+and half new.  A struct or list that was read is a copy; assign it again to store it.
+"""
+
+from __future__ import annotations
+
+import mmap
+import sys
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, Self, TypeVar, overload
+
+from ..uapi import Cmd, MapFlags
+from .codec import Codec
+from .errors import ClosedError
+
+if TYPE_CHECKING:
+    from ..spec import MapSpec
+    from .maps.handle import MapHandle
+
+T = TypeVar("T")
+
+
+class _Access(Protocol):
+    """A way to the bytes of a section."""
+
+    def read(self, place: _Place[T]) -> T: ...
+    def write(self, place: _Place[T], value: T) -> None: ...
+
+
+class _Place(Generic[T]):
+    """Where a variable lies in its section, and what it is."""
+
+    __slots__ = ("_format", "codec", "name", "offset")
+
+    def __init__(self, codec: Codec[T], offset: int) -> None:
+        self.codec = codec
+        self.offset = offset
+        self.name = ""
+        self._format: str | None = None
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, instance: _Section, owner: type) -> T: ...
+    def __get__(self, instance: _Section | None, owner: type) -> Self | T:
+        if instance is None:
+            return self
+        return instance.__access__.read(self)
+
+    @property
+    def format(self) -> str:
+        """The ``memoryview`` format where this is one aligned machine word, else empty."""
+        if self._format is None:
+            word = self.codec.word
+            self._format = word if word and self.offset % self.codec.size == 0 else ""
+        return self._format
+
+    def explain(self, value: object, error: Exception) -> Exception:
+        """The error that says which variable and which range, for a refused *value*."""
+        try:
+            self.codec.check(value, self.name)
+        except (ValueError, TypeError) as better:
+            return better
+        return error
+
+
+class Constant(_Place[T]):
+    """A variable of a loaded object that cannot change any more (``.rodata``): reading only."""
+
+    __slots__ = ()
+
+    if not TYPE_CHECKING:  # to the checkers there is no __set__: assigning is a type error
+
+        def __set__(self, instance: _Section, value: object) -> NoReturn:
+            raise AttributeError(
+                f"{self.name!r} is a constant once the object is loaded: set it on the spec, "
+                "before load()",
+                name=self.name,
+                obj=instance,
+            )
+
+
+class Variable(_Place[T]):
+    """A global variable, *offset* bytes into its section."""
+
+    __slots__ = ()
+
+    def __set__(self, instance: _Section, value: T) -> None:
+        instance.__access__.write(self, value)
+
+
+class _Section:
+    """Variables by name; no attribute but those the class has, so that a typo is an error."""
+
+    __slots__ = ("__access__",)
+
+    __access__: _Access
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not isinstance(getattr(type(self), name, None), _Place):
+            known = ", ".join(self.__dir__()) or "none"
+            raise AttributeError(
+                f"{type(self).__name__} has no variable {name!r}; there are: {known}",
+                name=name,
+                obj=self,
+            )
+        object.__setattr__(self, name, value)
+
+    def __dir__(self) -> list[str]:
+        cls = type(self)
+        return [name for name in dir(cls) if isinstance(getattr(cls, name, None), _Place)]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {', '.join(self.__dir__()) or 'no variables'}>"
+
+
+class DataSpec(_Section):
+    """The variables of a section before loading: what they start with."""
+
+    __slots__ = ()
+
+    def __init__(self, map_spec: MapSpec) -> None:
+        object.__setattr__(self, "__access__", _Initial(map_spec))
+
+
+class Data(_Section):
+    """The variables of a section in the kernel, live."""
+
+    __slots__ = ()
+
+    def __init__(self, handle: MapHandle) -> None:
+        object.__setattr__(self, "__access__", _access(handle))
+
+
+class _Initial:
+    """The bytes in a ``MapSpec``; missing ones are zero, as in ``.bss``."""
+
+    def __init__(self, spec: MapSpec) -> None:
+        self._spec = spec
+
+    def _data(self, end: int) -> bytearray:
+        spec = self._spec
+        if spec.data is None:
+            spec.data = bytearray(spec.value_size)
+        if len(spec.data) < end:
+            spec.data.extend(bytes(end - len(spec.data)))
+        return spec.data
+
+    def read(self, place: _Place[T]) -> T:
+        return place.codec.unpack(self._data(place.offset + place.codec.size), place.offset)
+
+    def write(self, place: _Place[T], value: T) -> None:
+        data = self._data(place.offset + place.codec.size)
+        try:
+            place.codec.pack_into(data, place.offset, value)
+        except (ValueError, TypeError) as error:
+            raise place.explain(value, error) from None
+
+
+def _access(handle: MapHandle) -> _Access:
+    if handle.flags & MapFlags.MMAPABLE:
+        return _Mapped(handle)
+    return _Copied(handle)
+
+
+class _Mapped:
+    """The section mapped into this process, from the first access until the map is closed."""
+
+    def __init__(self, handle: MapHandle) -> None:
+        self._handle = handle
+        self._view: memoryview | None = None
+        self._words: dict[str, memoryview] = {}
+        handle.at_close.append(self._drop)
+
+    def _map(self) -> memoryview:
+        handle = self._handle
+        fd = handle.fileno()
+        # array_map_mmap(): whole pages, the value rounded up to 8 bytes.
+        page = mmap.PAGESIZE
+        length = (handle.value_size + page - 1) // page * page
+        reading, writing = mmap.PROT_READ, mmap.PROT_READ | mmap.PROT_WRITE
+        # A frozen map can be mapped for reading only; before 5.2 constants are not frozen.
+        ways = (reading,) if handle.flags & MapFlags.RDONLY_PROG else (writing, reading)
+        for protection in ways:
+            try:
+                mapped = map_memory(fd, length, protection)
+                break
+            except PermissionError as error:
+                refused = error
+        else:
+            raise PermissionError(
+                refused.errno, "the kernel does not let it be mapped", handle.what
+            )
+        self._view = memoryview(mapped)
+        return self._view
+
+    def _drop(self) -> None:
+        self._words.clear()
+        self._view = None
+
+    def _word(self, word: str) -> memoryview:
+        view = self._words.get(word)
+        if view is None:
+            view = self._words[word] = self._whole().cast(word)  # type: ignore[call-overload]
+        return view
+
+    def _whole(self) -> memoryview:
+        if self._handle.closed:
+            raise ClosedError(f"{self._handle.what} is closed")
+        return self._view if self._view is not None else self._map()
+
+    def read(self, place: _Place[T]) -> T:
+        codec = place.codec
+        if place.format:
+            number = self._word(place.format)[place.offset // codec.size]
+            return codec.from_word(number)
+        # One copy of the bytes first: a value must not change while it is taken apart.
+        end = place.offset + codec.size
+        return codec.unpack(bytes(self._whole()[place.offset : end]))
+
+    def write(self, place: _Place[T], value: T) -> None:
+        codec = place.codec
+        view = self._whole()
+        if view.readonly:
+            raise AttributeError(
+                f"{place.name!r} cannot be set any more: {self._handle.what} is read-only"
+            )
+        try:
+            if place.format:
+                self._word(place.format)[place.offset // codec.size] = value  # type: ignore[call-overload]
+            else:
+                view[place.offset : place.offset + codec.size] = codec.pack(value)
+        except (ValueError, TypeError) as error:
+            raise place.explain(value, error) from None
+
+
+class _Copied:
+    """The section read and written as one map element: kernels before 5.5."""
+
+    def __init__(self, handle: MapHandle) -> None:
+        self._handle = handle
+
+    def _read_all(self) -> bytearray:
+        value = bytearray(self._handle.room)
+        self._handle.elem(Cmd.MAP_LOOKUP_ELEM, bytearray(4), value)
+        return value
+
+    def read(self, place: _Place[T]) -> T:
+        return place.codec.unpack(self._read_all(), place.offset)
+
+    def write(self, place: _Place[T], value: T) -> None:
+        data = self._read_all()
+        try:
+            place.codec.pack_into(data, place.offset, value)
+        except (ValueError, TypeError) as error:
+            raise place.explain(value, error) from None
+        self._handle.elem(Cmd.MAP_UPDATE_ELEM, bytearray(4), data)
+
+
+def map_memory(fd: int, length: int, protection: int, offset: int = 0) -> mmap.mmap:
+    """Map *length* bytes of a BPF map, shared; unmapped when nobody refers to it any more."""
+    if sys.version_info >= (3, 13):
+        # Without trackfd mmap keeps a copy of the descriptor, and with it the map.
+        return mmap.mmap(fd, length, mmap.MAP_SHARED, protection, offset=offset, trackfd=False)
+    return mmap.mmap(fd, length, mmap.MAP_SHARED, protection, offset=offset)
