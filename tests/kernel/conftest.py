@@ -72,13 +72,19 @@ def needs() -> Needs:
     return require
 
 
+#: Open for the life of the process, once for all objects: the kernel's BTF and its index.
+_KEPT = ("/sys/kernel/btf/", "/bpf2py/btf-")
+
+
 def _open_files() -> dict[int, str]:
     found = {}
     for name in os.listdir("/proc/self/fd"):
         try:
-            found[int(name)] = os.readlink(f"/proc/self/fd/{name}")
+            target = os.readlink(f"/proc/self/fd/{name}")
         except FileNotFoundError:  # the descriptor of the listing itself
             continue
+        if not any(kept in target for kept in _KEPT):
+            found[int(name)] = target
     return found
 
 
