@@ -238,7 +238,7 @@ class Collector:
         offset, bit = divmod(leaf.bit_offset, 8)
         name = leaf.c_name or f"union_{offset}"
         path = f"{path}.{name}"
-        text = c_text(self.table, leaf.target)
+        text = self._text(leaf.target, path)
         owned = self.kernel_owned(leaf.target)
         if owned:
             return Left(leaf.c_name, f"{text} {name}, offset {offset}: {owned}")
@@ -278,6 +278,12 @@ class Collector:
         return Field(leaf.c_name, start // 8, value, text, (start % 8, width))
 
     # ---- parts ----
+
+    def _text(self, type_id: int, path: str) -> str:
+        try:
+            return c_text(self.table, type_id)
+        except CodegenError as exc:
+            raise CodegenError(f"{path}: {exc}") from None
 
     def _array(self, element: int, length: int, *, path: str, hint: str, depth: int) -> Value:
         inner = self.table[self.table.resolve(element)]

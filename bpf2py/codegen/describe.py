@@ -30,7 +30,7 @@ from .model import (
 )
 from .options import Options
 from .pytypes import Source
-from .tables import map_class, program_class
+from .tables import RING_BUFFERS, map_class, program_class
 
 #: The parts of an object, and what follows the object's name in their classes.
 _PARTS = ("", "Spec", "Maps", "MapSpecs", "Programs", "ProgramSpecs")
@@ -136,7 +136,8 @@ def _map(
         if type_id:
             text.append(f"{word} ``{c_text(table, type_id)}``")
     if map_spec.max_entries:
-        text.append(f"max_entries {map_spec.max_entries}")
+        unit = "bytes" if map_spec.map_type in RING_BUFFERS else "entries"
+        text.append(f"{map_spec.max_entries} {unit}")
     return MapModel(
         name=name,
         class_name=map_class(map_spec.map_type).name,

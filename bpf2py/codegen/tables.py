@@ -50,6 +50,10 @@ MAP_CLASSES: dict[int, MapClass] = {
 }
 
 
+#: Map types whose ``max_entries`` is a size in bytes.
+RING_BUFFERS = frozenset({_M.RINGBUF, _M.USER_RINGBUF})
+
+
 def map_class(map_type: int) -> MapClass:
     """The runtime's class for that map type; the generic one if there is none of its own."""
     return MAP_CLASSES.get(map_type, _GENERIC)
