@@ -82,6 +82,12 @@ _HINTS = (
     is_flag=True,
     help="Write vmlinux.h beside the source, from the running kernel, if there is none.",
 )
+@click.option(
+    "--depfile",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the headers that each object depends on, as rules for make.",
+)
 @gen.options
 def command(
     sources: tuple[Path, ...],
@@ -90,6 +96,7 @@ def command(
     target: str,
     arch: str | None,
     vmlinux: bool,
+    depfile: Path | None,
     output_dir: Path | None,
     **rest: Any,
 ) -> None:
@@ -106,6 +113,7 @@ def command(
         raise Failure("this machine's registers have no name in bpf_tracing.h", hint="pass --arch")
     inputs: list[tuple[Path, Path]] = []
     objects: dict[Path, bytes] = {}
+    rules = ""
     with tempfile.TemporaryDirectory(prefix="bpf2py-") as scratch:
         for number, source in enumerate(sources):
             directory = output_dir or source.parent
@@ -114,15 +122,23 @@ def command(
             name = f"{source.name.removesuffix('.c')}.o"
             result = Path(scratch, str(number), name)
             result.parent.mkdir()
-            arguments = found.arguments(
-                source, result, target=target, architecture=arch, extra=cflags
+            extra = cflags
+            if depfile:
+                outputs = f"{directory / name} {directory / gen.module_name(result)}.py"
+                extra += ("-MMD", "-MF", f"{result}.d", "-MT", outputs)
+            _compile(
+                found.arguments(source, result, target=target, architecture=arch, extra=extra),
+                source,
             )
-            _compile(arguments, source)
+            if depfile:
+                rules += Path(f"{result}.d").read_text(encoding="utf-8")
             if strip := found.strip_command(result):
                 subprocess.run(strip, check=False)
             inputs.append((result, directory))
             objects[directory / name] = result.read_bytes()
         gen.run(inputs, options, objects=objects)
+    if depfile and not options.check:
+        output.publish(depfile, rules)
 
 
 def _compile(arguments: list[str], source: Path) -> None:

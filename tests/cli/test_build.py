@@ -144,6 +144,19 @@ def test_flags_reach_the_compiler(any_cc: str, source: Path) -> None:
 
 
 @needs_headers
+def test_make_can_be_told_what_an_object_depends_on(any_cc: str, source: Path) -> None:
+    (source.parent / "mine.h").write_text("/* empty */\n")
+    source.write_text('#include "mine.h"\n' + SOURCE)
+    depfile = source.parent / "deps.mk"
+    result = build(source, "--cc", any_cc, "--depfile", depfile)
+    assert result.exit_code == 0, result.output
+    rule = depfile.read_text().replace("\\\n", " ")
+    targets, _, needs = rule.partition(": ")
+    assert targets.split() == [str(source.with_suffix(".o")), str(source.parent / "look_bpf.py")]
+    assert {str(source), str(source.parent / "mine.h")} <= set(needs.split())
+
+
+@needs_headers
 def test_an_error_in_c_is_shown_as_the_compiler_says_it(any_cc: str, source: Path) -> None:
     assert build(source, "--cc", any_cc).exit_code == 0
     before = {path: path.read_bytes() for path in source.parent.iterdir() if path != source}
