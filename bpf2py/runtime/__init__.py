@@ -7,6 +7,8 @@ where it is used: importing this is part of the start of every tool.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from .blob import blob, require_format
 from .errors import ClosedError, NotSupportedError, VerifierError
 from .loaded import Loaded
@@ -21,17 +23,22 @@ from .object import (
     TypedSpec,
     load,
 )
-from .programs import (
-    XDP,
-    BTFTracepoint,
-    Program,
-    RawTracepoint,
-    SchedCLS,
-    SocketFilter,
-    Tracepoint,
-    Tracing,
-)
-from .programs.xdp import XDPMode
+
+if TYPE_CHECKING:
+    from .events.ringbuf import RingBuf
+    from .links.base import Link
+    from .maps.array import ArrayMap
+    from .maps.base import AnyMap, Map
+    from .maps.hash import HashMap, LPMTrie, LRUHashMap
+    from .maps.percpu import PerCPUArrayMap, PerCPUHashMap
+    from .maps.queue import Queue
+    from .programs.base import Program
+    from .programs.sched_cls import SchedCLS
+    from .programs.socket_filter import SocketFilter
+    from .programs.tracing import BTFTracepoint, RawTracepoint, Tracepoint, Tracing
+    from .programs.xdp import XDP, XDPMode
+    from .syscalls.prog import TestRun
+    from .variables import Constant, Data, DataSpec, Variable
 
 __all__ = [
     # from a spec to an object
@@ -44,7 +51,24 @@ __all__ = [
     "Loaded",
     "Maps",
     "Programs",
+    "Link",
     "Links",
+    # maps
+    "AnyMap",
+    "ArrayMap",
+    "HashMap",
+    "LPMTrie",
+    "LRUHashMap",
+    "Map",
+    "PerCPUArrayMap",
+    "PerCPUHashMap",
+    "Queue",
+    "RingBuf",
+    # global variables
+    "Constant",
+    "Data",
+    "DataSpec",
+    "Variable",
     # programs
     "Program",
     "BTFTracepoint",
@@ -55,6 +79,7 @@ __all__ = [
     "Tracing",
     "XDP",
     "XDPMode",
+    "TestRun",
     # errors
     "ClosedError",
     "NotSupportedError",
@@ -63,3 +88,33 @@ __all__ = [
     "blob",
     "require_format",
 ]
+
+#: Where the names are that are imported when first used: no module uses all of them.
+_HOMES = {
+    "events.ringbuf": ("RingBuf",),
+    "links.base": ("Link",),
+    "maps.array": ("ArrayMap",),
+    "maps.base": ("AnyMap", "Map"),
+    "maps.hash": ("HashMap", "LPMTrie", "LRUHashMap"),
+    "maps.percpu": ("PerCPUArrayMap", "PerCPUHashMap"),
+    "maps.queue": ("Queue",),
+    "programs.base": ("Program",),
+    "programs.sched_cls": ("SchedCLS",),
+    "programs.socket_filter": ("SocketFilter",),
+    "programs.tracing": ("BTFTracepoint", "RawTracepoint", "Tracepoint", "Tracing"),
+    "programs.xdp": ("XDP", "XDPMode"),
+    "syscalls.prog": ("TestRun",),
+    "variables": ("Constant", "Data", "DataSpec", "Variable"),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+if not TYPE_CHECKING:  # the checkers see the imports above, and no other names
+
+    def __getattr__(name):
+        home = _HOME.get(name)
+        if home is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        value = globals()[name] = getattr(import_module(f".{home}", __name__), name)
+        return value

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .create import HasFileno
     from .links.base import Link
     from .loaded import Loaded
-    from .maps.base import Map
+    from .maps.base import AnyMap
     from .programs.base import Program
 
 T = TypeVar("T")
@@ -228,11 +228,15 @@ class _Parts(Generic[T]):
             )
 
 
-class Maps(_Parts["Map[Any, Any]"]):
-    """The maps of a loaded object; maps a generated class does not type take and give bytes."""
+class Maps(_Parts[Any]):
+    """The maps of a loaded object.
+
+    A map that a generated class does not type is in the class of its kind, with ``bytes`` for keys
+    and values (array maps: an ``int`` index); the checkers cannot know which, hence ``Any``.
+    """
 
     def __init__(self, loaded: Loaded) -> None:
-        def make(name: str) -> Map[Any, Any]:
+        def make(name: str) -> AnyMap:
             from .maps import untyped
 
             return untyped(loaded.map(name))
