@@ -552,11 +552,11 @@ class UpdateFlags(enum.IntFlag, boundary=enum.KEEP):
     """flags of BPF_MAP_UPDATE_ELEM."""
 
     ANY = 0
-    NOEXIST = 1
-    EXIST = 2
-    LOCK = 4
-    CPU = 8
-    ALL_CPUS = 16
+    NOEXIST = 1 << 0
+    EXIST = 1 << 1
+    LOCK = 1 << 2
+    CPU = 1 << 3
+    ALL_CPUS = 1 << 4
 
 
 class BTFKind(enum.IntEnum):
