@@ -94,11 +94,15 @@ class Array(Codec[list[T]]):
 
 
 class Padded(Codec[T]):
-    """*inner* in a place of *size* bytes: per-CPU values, each rounded up to 8 bytes."""
+    """*inner* in a place of *size* bytes, *lead* bytes into it.
 
-    def __init__(self, inner: Codec[T], size: int) -> None:
+    Per-CPU values (each rounded up to 8 bytes) and records of a ring buffer lie like that.
+    """
+
+    def __init__(self, inner: Codec[T], size: int, *, lead: int = 0) -> None:
         self.inner = inner
         self.size = size
+        self.lead = lead
 
     @property
     def c_name(self) -> str:
@@ -110,12 +114,14 @@ class Padded(Codec[T]):
 
     def read(self, out: Reader) -> str:
         end = out.position + self.size
+        out.seek(out.position + self.lead)
         value = self.inner.read(out)
         out.seek(end)
         return value
 
     def write(self, out: Writer, value: str) -> None:
         end = out.position + self.size
+        out.seek(out.position + self.lead)
         self.inner.write(out, value)
         out.seek(end)
 
