@@ -195,7 +195,7 @@ class Relocator:
         key = (type_id, access)
         found = self._paths.get(key)
         if found is None:
-            text = self.local.string(access).decode("ascii", "replace")
+            text = self.local.string(access)
             found = self._paths[key] = core_access.parse_field(self.local, type_id, text)
         return found
 
@@ -208,7 +208,7 @@ class Relocator:
     # ---- calculation ----
 
     def _find_candidates(self, type_id: int) -> list[_Candidate]:
-        name = self.local.name(type_id)
+        name = self.local.names[type_id]
         if not name:
             raise Unanswerable("the local type has no name to look for")
         own = core_match.candidates(self.local, type_id, self.target)
@@ -245,15 +245,14 @@ class Relocator:
             return self._decide(
                 type_id,
                 place,
-                lambda candidate, theirs: field_fixup(
-                    kind, local, path.place, candidate.view, theirs
-                ),
+                lambda candidate, theirs: field_fixup(kind, local, path[1], candidate.view, theirs),
             )
-        text = local.string(access).decode("ascii", "replace")
+        text = local.string(access)
         if kind in TYPE_KINDS:
-            if text != "0":
-                raise Unanswerable(f"access string {text!r} where a whole type is meant")
-            local.shape(type_id)
+            if text != b"0":
+                spelled = core_access.spell(text)
+                raise Unanswerable(f"access string {spelled!r} where a whole type is meant")
+            local.shapes[type_id]
             if kind == Kind.TYPE_ID_LOCAL:
                 return type_fixup(kind, local, type_id, local, None)
             fits = (

@@ -7,22 +7,20 @@ Follows bpf_core_parse_spec() of libbpf.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from .core_errors import Unanswerable
-from .core_view import ARRAY, ENUM, ENUM64, STRUCT, UNION, TypeView
+from .core_view import ARRAY, COMPOSITES, ENUM, ENUM64, ENUMS, STRUCT, UNION, TypeView
 
 #: BPF_CORE_SPEC_MAX_LEN of libbpf.
 MAX_STEPS = 64
+#: libbpf reads the numbers as int.
+_MAX_INDEX = 0x7FFFFFFF
 
 
-class Step(NamedTuple):
-    """One turning point of a path: a named member (``name``), or an array index without one."""
-
-    name: bytes | None
-    number: int
-    target: int
-    """The member's or element's type id."""
+#: One turning point of a path: a member's name (None for an array index), the member's number or
+#: the index, and the type it leads to.
+Step: TypeAlias = tuple[bytes | None, int, int]
 
 
 class FieldPlace(NamedTuple):
@@ -38,95 +36,101 @@ class FieldPlace(NamedTuple):
     """Whether the last step is an array index."""
 
 
-class FieldPath(NamedTuple):
-    """A parsed access string of a field."""
-
-    steps: tuple[Step, ...]
-    place: FieldPlace
+#: The steps of a parsed access string, the root's array index first, and where they end.
+FieldPath: TypeAlias = tuple[tuple[Step, ...], FieldPlace]
 
 
-def parse_indices(access: str) -> list[int]:
+def parse_indices(access: bytes) -> list[int]:
     """The numbers of an access string."""
-    parts = access.split(":")
-    if len(parts) > MAX_STEPS:
-        raise Unanswerable(f"access string of {len(parts)} steps, the most is {MAX_STEPS}")
-    if not all(part.isascii() and part.isdigit() and len(part) < 11 for part in parts):
-        raise Unanswerable(f"access string {access!r} is not a list of numbers")
-    return [int(part) for part in parts]
+    if not access.replace(b":", b"").isdigit() or len(access) > 999:
+        raise Unanswerable(f"access string {spell(access)!r} is not a list of numbers")
+    try:
+        indices = list(map(int, access.split(b":")))
+    except ValueError:
+        raise Unanswerable(f"access string {spell(access)!r} is not a list of numbers") from None
+    if len(indices) > MAX_STEPS:
+        raise Unanswerable(f"access string of {len(indices)} steps, the most is {MAX_STEPS}")
+    if max(indices) > _MAX_INDEX:
+        raise Unanswerable(f"access string {spell(access)!r} has a number that is too large")
+    return indices
 
 
-def is_flexible(view: TypeView, length: int, owner: int, index: int) -> bool:
-    """Whether an array of *length* that is member *index* of *owner* has no fixed end.
+def is_flexible(view: TypeView, length: int, owner: int, number: int) -> bool:
+    """Whether an array of *length* that is member *number* of *owner* has no fixed end.
 
     Follows is_flex_arr(): an empty array as the last member.  *owner* 0 says it is no member.
     """
-    return not length and owner != 0 and index == view.shape(owner).vlen - 1
+    return not length and owner != 0 and number == view.shapes[owner].vlen - 1
 
 
-def parse_field(view: TypeView, root: int, access: str) -> FieldPath:
+def parse_field(view: TypeView, root: int, access: bytes) -> FieldPath:
     """The path that *access* takes through the local type *root*."""
     indices = parse_indices(access)
-    type_id = view.resolve(root)
+    shape = view.resolved[root]
     first = indices[0]
-    steps = [Step(None, first, type_id)]
-    bit_offset = first * view.size_of(type_id) * 8
+    steps: list[Step] = [(None, first, shape.type_id)]
+    bit_offset = first * view.sizes[shape.type_id] * 8
     bit_size = 0
-    # The composite and index of the last *named* member, if that was the last step of the path.
-    owner = owner_index = 0
-    for position, index in enumerate(indices[1:], 1):
-        type_id = view.resolve(type_id)
-        shape = view.shape(type_id)
-        if shape.kind in (STRUCT, UNION):
-            if index >= shape.vlen:
+    target = shape.type_id
+    # The composite and number of the last *named* member, if that was the last step of the path.
+    owner = owner_number = 0
+    for position in range(1, len(indices)):
+        number = indices[position]
+        if position > 1:
+            shape = view.resolved[target]
+        if shape.kind in COMPOSITES:
+            if number >= shape.vlen:
                 raise Unanswerable(
-                    f"access string {access!r} wants member {index} of {shape.vlen} at step {position}"
+                    f"access string {spell(access)!r} wants member {number} of {shape.vlen} "
+                    f"at step {position}"
                 )
-            bit_offset += view.member_bit_offset(shape, index)
-            target = view.member_target(shape, index)
-            name = view.member_name(shape, index)
+            name, target, inside, width = view.member(shape, number)
+            bit_offset += inside
             if name:
-                steps.append(Step(name, index, target))
-                owner, owner_index = type_id, index
-                bit_size = view.member_bit_size(shape, index)
-            type_id = target
+                steps.append((name, number, target))
+                owner, owner_number = shape.type_id, number
+                bit_size = width
         elif shape.kind == ARRAY:
             element, length = view.array(shape)
-            if index >= length and not is_flexible(view, length, owner, owner_index):
+            if number >= length and not is_flexible(view, length, owner, owner_number):
                 raise Unanswerable(
-                    f"access string {access!r} wants element {index} of {length} at step {position}"
+                    f"access string {spell(access)!r} wants element {number} of {length} "
+                    f"at step {position}"
                 )
-            type_id = view.resolve(element)
-            steps.append(Step(None, index, type_id))
-            bit_offset += index * view.size_of(type_id) * 8
+            target = view.resolved[element].type_id
+            steps.append((None, number, target))
+            bit_offset += number * view.sizes[target] * 8
             owner = bit_size = 0
         else:
             raise Unanswerable(
-                f"access string {access!r} goes through a type that has no members at step {position}"
+                f"access string {spell(access)!r} goes through a type that has no members "
+                f"at step {position}"
             )
-    last = steps[-1]
-    return FieldPath(tuple(steps), FieldPlace(bit_offset, last.target, bit_size, last.name is None))
+    name_of_last, _, target = steps[-1]
+    return tuple(steps), FieldPlace(bit_offset, target, bit_size, name_of_last is None)
 
 
-def parse_enumerator(view: TypeView, root: int, access: str) -> tuple[int, int]:
+def parse_enumerator(view: TypeView, root: int, access: bytes) -> tuple[int, int]:
     """The local enum's id and the enumerator's number in it."""
     indices = parse_indices(access)
-    type_id = view.resolve(root)
-    shape = view.shape(type_id)
-    if shape.kind not in (ENUM, ENUM64):
+    shape = view.resolved[root]
+    if shape.kind not in ENUMS:
         raise Unanswerable("the local type is not an enum")
     if len(indices) != 1 or indices[0] >= shape.vlen:
-        raise Unanswerable(f"access string {access!r} names none of the {shape.vlen} enumerators")
-    return type_id, indices[0]
+        raise Unanswerable(
+            f"access string {spell(access)!r} names none of the {shape.vlen} enumerators"
+        )
+    return shape.type_id, indices[0]
 
 
 def spell_path(view: TypeView, root: int, path: FieldPath) -> str:
     """The path as C writes it: ``struct task_struct.comm[5]``."""
     text = spell_type(view, root)
-    first, *others = path.steps
-    if first.number:
-        text += f"[{first.number}]"
-    for step in others:
-        text += f"[{step.number}]" if step.name is None else "." + spell(step.name)
+    for position, (name, number, _) in enumerate(path[0]):
+        if name is not None:
+            text += "." + spell(name)
+        elif number or position:
+            text += f"[{number}]"
     return text
 
 
@@ -142,5 +146,5 @@ def spell_type(view: TypeView, type_id: int) -> str:
     """A type as C names it: ``struct task_struct``, ``gfp_t``."""
     if type_id == 0:
         return "void"
-    kind = view.shape(type_id).kind
-    return _KEYWORDS.get(kind, "") + (spell(view.name(type_id)) or "(anonymous)")
+    kind = view.shapes[type_id].kind
+    return _KEYWORDS.get(kind, "") + (spell(view.names[type_id]) or "(anonymous)")

@@ -12,7 +12,7 @@ from . import core_access, core_match
 from .core_access import FieldPath, FieldPlace, spell, spell_path, spell_type
 from .core_errors import Unanswerable
 from .core_fixup import ENUM_KINDS, FIELD_KINDS, PHRASES
-from .core_view import ARRAY, ENUM, ENUM64, STRUCT, UNION, TypeView, essential
+from .core_view import ARRAY, COMPOSITES, ENUMS, TypeView, essential
 from .errors import BTFError
 
 if TYPE_CHECKING:
@@ -42,15 +42,15 @@ def _spell_subject(relocator: Relocator, type_id: int, access: int, kind: int) -
             return spell_path(local, type_id, relocator.path(type_id, access))
         if kind in ENUM_KINDS:
             enum, index = _enumerator(relocator, type_id, access)
-            return f"{spell(local.value_name(local.shape(enum), index))} of {subject}"
+            return f"{spell(local.value_name(local.shapes[enum], index))} of {subject}"
     except (Unanswerable, BTFError):
         return f"{subject}, access string {spell(local.string(access))!r}"
     return subject
 
 
 def _enumerator(relocator: Relocator, type_id: int, access: int) -> tuple[int, int]:
-    text = spell(relocator.local.string(access))
-    return core_access.parse_enumerator(relocator.local, type_id, text)
+    local = relocator.local
+    return core_access.parse_enumerator(local, type_id, local.string(access))
 
 
 def describe(outcome: Outcome, relocator: Relocator, *, why: str) -> str:
@@ -94,33 +94,27 @@ def _reasons(relocator: Relocator, record: Record) -> list[str]:
 
 
 def _why_no_field(local: TypeView, path: FieldPath, target: TypeView, target_id: int) -> str:
-    place: FieldPlace | None = None
-    steps = path.steps
-    for count in range(1, len(steps) + 1):
-        part = FieldPath(steps[:count], path.place)
-        found = core_match.match_field(local, part, target, target_id)
-        if isinstance(found, FieldPlace):
-            place = found
-            continue
-        step = steps[count - 1]
-        holder = target.resolve(place.target if place else target_id)
-        shape = target.shape(holder)
-        inside = spell_type(target, holder)
-        if step.name is None:
-            if shape.kind != ARRAY:
-                return f"has no array at {spell_path(local, local.resolve(0), part)}"
-            return f"has an array of {target.array(shape)[1]} elements, element {step.number} is wanted"
-        if shape.kind not in (STRUCT, UNION):
-            return f"has something without members where {spell(step.name)!r} is wanted"
-        if target.member(holder, step.name) is not None:
-            return f"has a member {spell(step.name)!r} in {inside}, but of another kind of type"
-        names = target.member_names(holder)
-        return (
-            f"has no member {spell(step.name)!r}"
-            + (f" in {inside}" if count > 2 else "")
-            + _nearest(step.name, names)
-        )
-    return "does not match"
+    failed = core_match.match_field(local, path, target, target_id)
+    if isinstance(failed, FieldPlace):
+        return "does not match"
+    steps, place = path
+    name, number, _ = steps[failed]
+    # Where the steps before the one that failed lead to.
+    reached = core_match.match_field(local, (steps[:failed], place), target, target_id)
+    assert isinstance(reached, FieldPlace)
+    shape = target.resolved[reached.target]
+    if name is None:
+        if shape.kind != ARRAY:
+            return f"has no array where element {number} is wanted"
+        return f"has an array of {target.array(shape)[1]} elements, element {number} is wanted"
+    if shape.kind not in COMPOSITES:
+        return f"has something without members where {spell(name)!r} is wanted"
+    inside = spell_type(target, shape.type_id)
+    names = target.members[shape.type_id]
+    if name in names:
+        return f"has a member {spell(name)!r} in {inside}, but of another kind of type"
+    where = f" in {inside}" if failed > 1 else ""
+    return f"has no member {spell(name)!r}{where}{_nearest(name, names)}"
 
 
 def _why_no_value(
@@ -128,23 +122,23 @@ def _why_no_value(
 ) -> str:
     local = relocator.local
     enum, index = _enumerator(relocator, type_id, access)
-    name = essential(local.value_name(local.shape(enum), index))
-    resolved = target.resolve(target_id)
-    if target.shape(resolved).kind not in (ENUM, ENUM64):
+    name = essential(local.value_name(local.shapes[enum], index))
+    shape = target.resolved[target_id]
+    if shape.kind not in ENUMS:
         return "is no enum"
-    return f"has no value {spell(name)!r}" + _nearest(name, target.value_names(resolved))
+    return f"has no value {spell(name)!r}" + _nearest(name, target.values[shape.type_id])
 
 
 def _instead(target: TypeView, local: TypeView, type_id: int) -> list[str]:
     """What the kernel has although it has no type of that name and kind."""
-    name = essential(local.name(type_id))
-    kind = local.shape(type_id).kind
+    name = essential(local.names[type_id])
+    kind = local.shapes[type_id].kind
     lines = [f"this kernel has no {spell_type(local, type_id)}"]
     table = target.table
     others = table.ids_essentially_named(name.decode("utf-8", "surrogateescape"))
     if others:
         what = ", ".join(
-            f"{table.kind(other).name} {spell(target.name(other))}" for other in others
+            f"{table.kind(other).name} {spell(target.names[other])}" for other in others
         )
         lines.append(f"it has {what}")
         return lines
@@ -153,7 +147,7 @@ def _instead(target: TypeView, local: TypeView, type_id: int) -> list[str]:
         other
         for each in table
         if table.kind(each) == kind
-        and (other := target.name(each))
+        and (other := target.names[each])
         and other[:2] == name[:2]
         and abs(len(other) - len(name)) < 4
     }

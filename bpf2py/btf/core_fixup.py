@@ -7,14 +7,17 @@ Follows bpf_core_calc_relo() of libbpf and the functions it calls.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from ..uapi import CoreRelocationKind as Kind
 from .core_access import FieldPlace
 from .core_errors import Unanswerable
-from .core_view import ARRAY, ENUM, ENUM64, INT, PTR, TypeView
+from .core_view import ENUM, ENUMS, INT, PTR, Shape, TypeView
 
 _INT_SIGNED = 1
+_EXISTS = int(Kind.FIELD_EXISTS)
+_BYTE_OFFSET = int(Kind.FIELD_BYTE_OFFSET)
+_BYTE_SIZE = int(Kind.FIELD_BYTE_SIZE)
 
 FIELD_KINDS = frozenset(
     (
@@ -74,91 +77,75 @@ class Fixup(NamedTuple):
     """A number of 32 bits, which compilers extend to 64 as they take it for signed or not."""
 
 
-class _Field(NamedTuple):
-    """One aspect of one field in one table."""
-
-    value: int
-    validate: bool
-    size: int = 0
-    """Bytes an access takes; 0 if that is not settled by the type."""
-    target: int = 0
-    """The type accessed, if ``size`` is given."""
+#: One aspect of one field in one table: the number, whether compilers agree on it, the bytes an
+#: access takes (0 if the type does not settle that), and then the type accessed.
+_Aspect: TypeAlias = tuple[int, bool, int, int]
 
 
 def field_fixup(
     kind: int, local: TypeView, ours: FieldPlace, target: TypeView, theirs: FieldPlace | None
 ) -> Fixup:
     """The fix-up for one aspect of a field; *theirs* is None if the kernel has no such field."""
-    if kind == Kind.FIELD_EXISTS:
+    if kind == _EXISTS:
         return Fixup(1, int(theirs is not None))
     big = local.table.byte_order == "big"
-    before = _field(kind, local, ours, big)
+    original, validate, size, accessed = _aspect(kind, local, ours, big)
     if theirs is None:
-        return Fixup(before.value, None, before.validate)
-    after = _field(kind, target, theirs, big)
-    resizable = True
-    if before.size != after.size and before.target and after.target:
-        resizable = _resizable(local, before.target, target, after.target)
-    elif before.size != after.size:
-        resizable = False
-    return Fixup(before.value, after.value, before.validate, before.size, after.size, resizable)
+        return Fixup(original, None, validate)
+    value, _, target_size, target_accessed = _aspect(kind, target, theirs, big)
+    resizable = size == target_size or (
+        size != 0
+        and target_size != 0
+        and _resizable(local.resolved[accessed], target.resolved[target_accessed])
+    )
+    return Fixup(original, value, validate, size, target_size, resizable)
 
 
-def _resizable(local: TypeView, local_id: int, target: TypeView, target_id: int) -> bool:
+def _resizable(ours: Shape, theirs: Shape) -> bool:
     """Whether a load of one size may become one of another.
 
     Loads fill the rest of the register with zeros, which is right for pointers (8 bytes in BPF, 4
     in a 32-bit kernel) and unsigned integers only.
     """
-    ours, theirs = local.shape(local_id), target.shape(target_id)
     if ours.kind == theirs.kind == PTR:
         return True
     return (
         ours.kind == theirs.kind == INT
-        and local.int_encoding(ours) != _INT_SIGNED
-        and target.int_encoding(theirs) != _INT_SIGNED
+        and TypeView.int_encoding(ours) != _INT_SIGNED
+        and TypeView.int_encoding(theirs) != _INT_SIGNED
     )
 
 
-def _access_size(view: TypeView, type_id: int) -> int:
-    """Bytes a load or store takes: of arrays, one element."""
-    type_id = view.resolve(type_id)
-    while (shape := view.shape(type_id)).kind == ARRAY:
-        type_id = view.resolve(view.array(shape)[0])
-    return view.size_of(type_id)
-
-
-def _field(kind: int, view: TypeView, place: FieldPlace, big: bool) -> _Field:
+def _aspect(kind: int, view: TypeView, place: FieldPlace, big: bool) -> _Aspect:
     """One aspect of the field at *place*."""
-    type_id = view.resolve(place.target)
-    bit_offset, bit_size = place.bit_offset, place.bit_size
-    if not bit_size:
-        if kind == Kind.FIELD_BYTE_OFFSET:
-            return _Field(bit_offset // 8, True, _access_size(view, type_id), type_id)
-        byte_size = view.size_of(type_id)
-        if kind == Kind.FIELD_BYTE_SIZE:
-            return _Field(byte_size, True)
-        if place.element:
+    bit_offset, target, bit_size, element = place
+    bitfield = bit_size != 0
+    if not bitfield:
+        if kind == _BYTE_OFFSET:
+            return bit_offset // 8, True, view.access_sizes[target], target
+        byte_size = view.sizes[target]
+        if kind == _BYTE_SIZE:
+            return byte_size, True, 0, 0
+        if element:
             raise Unanswerable("only offset, size and existence can be asked of an array's element")
-        byte_offset, bit_size, bitfield = bit_offset // 8, byte_size * 8, False
+        byte_offset, bit_size = bit_offset // 8, byte_size * 8
     else:
-        byte_size, byte_offset = _bitfield_load(view.shape(type_id).value, bit_offset, bit_size)
-        bitfield = True
+        byte_size, byte_offset = _bitfield_load(view.resolved[target].value, bit_offset, bit_size)
     # Compilers may load a bitfield otherwise than we would, so only what cannot differ is checked.
-    if kind == Kind.FIELD_BYTE_OFFSET:
-        return _Field(byte_offset, False)
-    if kind == Kind.FIELD_BYTE_SIZE:
-        return _Field(byte_size, False)
+    if kind == _BYTE_OFFSET:
+        return byte_offset, False, 0, 0
+    if kind == _BYTE_SIZE:
+        return byte_size, False, 0, 0
     if kind == Kind.FIELD_SIGNED:
-        shape = view.shape(type_id)
+        shape = view.resolved[target]
         if shape.kind == INT:
-            return _Field(view.int_encoding(shape) & _INT_SIGNED, True)
-        return _Field(int(shape.kind in (ENUM, ENUM64) and shape.flag), True)
+            return view.int_encoding(shape) & _INT_SIGNED, True, 0, 0
+        return int(shape.kind in ENUMS and shape.flag), True, 0, 0
     if kind == Kind.FIELD_LSHIFT_U64:
         before = bit_offset - byte_offset * 8
         shift = (8 - byte_size) * 8 + before if big else 64 - (before + bit_size)
-        return _Field(shift & 0xFFFFFFFF, not bitfield)
-    return _Field(64 - bit_size & 0xFFFFFFFF, True)
+        return shift & 0xFFFFFFFF, not bitfield, 0, 0
+    return 64 - bit_size & 0xFFFFFFFF, True, 0, 0
 
 
 def _bitfield_load(byte_size: int, bit_offset: int, bit_size: int) -> tuple[int, int]:
@@ -187,8 +174,8 @@ def type_fixup(
     if kind == Kind.TYPE_ID_TARGET:
         return Fixup(local_id, target_id or 0, validate=False)
     if kind == Kind.TYPE_SIZE:
-        size = 0 if target_id is None else target.size_of(target_id)
-        return Fixup(local.size_of(local_id), size)
+        size = 0 if target_id is None else target.sizes[target_id]
+        return Fixup(local.sizes[local_id], size)
     return Fixup(1, int(target_id is not None))
 
 
@@ -202,9 +189,9 @@ def enum_fixup(
     """The fix-up for an enumerator, given as (enum, number) in each table."""
     if kind == Kind.ENUMVAL_EXISTS:
         return Fixup(1, int(theirs is not None))
-    before = local.enum_value(local.shape(ours[0]), ours[1])
+    before = local.enum_value(local.shapes[ours[0]], ours[1])
     if theirs is None:
         return Fixup(before, None)
-    shape = target.shape(theirs[0])
-    either_sign = shape.kind == local.shape(ours[0]).kind == ENUM
+    shape = target.shapes[theirs[0]]
+    either_sign = shape.kind == local.shapes[ours[0]].kind == ENUM
     return Fixup(before, target.enum_value(shape, theirs[1]), either_sign=either_sign)

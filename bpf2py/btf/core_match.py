@@ -8,12 +8,14 @@ __bpf_core_types_are_compat() and __bpf_core_types_match().
 
 from __future__ import annotations
 
-from .core_access import FieldPath, FieldPlace, Step, is_flexible
+from .core_access import FieldPath, FieldPlace, is_flexible
 from .core_errors import Unanswerable
 from .core_view import (
     ARRAY,
+    COMPOSITES,
     ENUM,
     ENUM64,
+    ENUMS,
     FLOAT,
     FUNC_PROTO,
     FWD,
@@ -29,61 +31,58 @@ from .core_view import (
 
 _MAX_DEPTH = 32
 _INT_SIGNED = 1
-_ENUMS = (ENUM, ENUM64)
-_COMPOSITES = (STRUCT, UNION)
 
 
 def kinds_fit(local: int, target: int) -> bool:
     """Whether a type of kind *target* can answer for one of kind *local*."""
-    return local == target or (local in _ENUMS and target in _ENUMS)
+    return local == target or (local in ENUMS and target in ENUMS)
 
 
 def candidates(local: TypeView, local_id: int, target: TypeView) -> list[int]:
     """Ids of *target* whose essential name and kind are those of the local type."""
-    kind = local.shape(local_id).kind
-    name = essential(local.name(local_id)).decode("utf-8", "surrogateescape")
+    kind = local.shapes[local_id].kind
+    name = essential(local.names[local_id]).decode("utf-8", "surrogateescape")
     table = target.table
     return [
         type_id
         for type_id in table.ids_essentially_named(name)
-        if type_id >= table.first_id and kinds_fit(kind, target.shape(type_id).kind)
+        if type_id >= table.first_id and kinds_fit(kind, target.shapes[type_id].kind)
     ]
 
 
 def match_field(
     local: TypeView, path: FieldPath, target: TypeView, target_id: int
-) -> FieldPlace | Step:
-    """Where *path* leads in the target type; the first step that does not fit if it leads nowhere."""
-    first, *others = path.steps
-    type_id = target.resolve(target_id)
-    bit_offset = first.number * target.size_of(type_id) * 8
+) -> FieldPlace | int:
+    """Where *path* leads in the target type; the number of the first step that leads nowhere."""
+    steps = path[0]
+    shape = target.resolved[target_id]
+    type_id = shape.type_id
+    bit_offset = steps[0][1] * target.sizes[type_id] * 8
     bit_size = 0
-    owner = owner_index = 0
-    last = first
-    for last in others:
-        type_id = target.resolve(type_id)
-        shape = target.shape(type_id)
-        if last.name is not None:
-            found = target.member(type_id, last.name) if shape.kind in _COMPOSITES else None
+    owner = owner_number = 0
+    name: bytes | None = None
+    for position in range(1, len(steps)):
+        name, number, wanted = steps[position]
+        if position > 1:
+            shape = target.resolved[type_id]
+        if name is not None:
+            found = target.members[shape.type_id].get(name) if shape.kind in COMPOSITES else None
             if found is None:
-                return last
-            owner, owner_index, inside = found
-            owner_shape = target.shape(owner)
-            type_id = target.member_target(owner_shape, owner_index)
-            if not fields_fit(local, last.target, target, type_id):
-                return last
+                return position
+            type_id, inside, bit_size, owner, owner_number = found
+            if not fields_fit(local, wanted, target, type_id):
+                return position
             bit_offset += inside
-            bit_size = target.member_bit_size(owner_shape, owner_index)
         else:
             if shape.kind != ARRAY:
-                return last
+                return position
             element, length = target.array(shape)
-            if last.number >= length and not is_flexible(target, length, owner, owner_index):
-                return last
-            type_id = target.resolve(element)
-            bit_offset += last.number * target.size_of(type_id) * 8
+            if number >= length and not is_flexible(target, length, owner, owner_number):
+                return position
+            type_id = target.resolved[element].type_id
+            bit_offset += number * target.sizes[type_id] * 8
             owner = bit_size = 0
-    return FieldPlace(bit_offset, type_id, bit_size, last.name is None)
+    return FieldPlace(bit_offset, type_id, bit_size, name is None)
 
 
 def fields_fit(local: TypeView, local_id: int, target: TypeView, target_id: int) -> bool:
@@ -93,10 +92,9 @@ def fields_fit(local: TypeView, local_id: int, target: TypeView, target_id: int)
     size and sign; enums by name; arrays if their elements do.
     """
     for _ in range(_MAX_DEPTH):
-        local_id, target_id = local.resolve(local_id), target.resolve(target_id)
-        ours, theirs = local.shape(local_id), target.shape(target_id)
+        ours, theirs = local.resolved[local_id], target.resolved[target_id]
         kind = ours.kind
-        if kind in _COMPOSITES and theirs.kind in _COMPOSITES:
+        if kind in COMPOSITES and theirs.kind in COMPOSITES:
             return True
         if not kinds_fit(kind, theirs.kind):
             return False
@@ -105,9 +103,8 @@ def fields_fit(local: TypeView, local_id: int, target: TypeView, target_id: int)
         if kind == INT:
             return not local.int_bit_offset(ours) and not target.int_bit_offset(theirs)
         if kind in (FWD, ENUM, ENUM64):
-            our_name, their_name = essential(local.name(local_id)), essential(
-                target.name(target_id)
-            )
+            our_name = essential(local.names[ours.type_id])
+            their_name = essential(target.names[theirs.type_id])
             return not our_name or not their_name or our_name == their_name
         if kind != ARRAY:
             return False
@@ -116,15 +113,15 @@ def fields_fit(local: TypeView, local_id: int, target: TypeView, target_id: int)
 
 
 def match_enumerator(
-    local: TypeView, local_enum: int, index: int, target: TypeView, target_id: int
+    local: TypeView, local_enum: int, number: int, target: TypeView, target_id: int
 ) -> tuple[int, int] | None:
     """The target's enum and the number of the enumerator of the same name in it."""
-    enum = target.resolve(target_id)
-    if target.shape(enum).kind not in _ENUMS:
+    shape = target.resolved[target_id]
+    if shape.kind not in ENUMS:
         return None
-    name = local.value_name(local.shape(local_enum), index)
-    found = target.value_index(enum, essential(name))
-    return None if found is None else (enum, found)
+    name = local.value_name(local.shapes[local_enum], number)
+    found = target.values[shape.type_id].get(essential(name))
+    return None if found is None else (shape.type_id, found)
 
 
 # ---- types ----
@@ -138,11 +135,10 @@ def types_are_compat(local: TypeView, local_id: int, target: TypeView, target_id
 def _types_are_compat(
     local: TypeView, local_id: int, target: TypeView, target_id: int, level: int
 ) -> bool:
-    if not kinds_fit(local.shape(local_id).kind, target.shape(target_id).kind):
+    if not kinds_fit(local.shapes[local_id].kind, target.shapes[target_id].kind):
         return False
     for _ in range(_MAX_DEPTH):
-        local_id, target_id = local.resolve(local_id), target.resolve(target_id)
-        ours, theirs = local.shape(local_id), target.shape(target_id)
+        ours, theirs = local.resolved[local_id], target.resolved[target_id]
         kind = ours.kind
         if not kinds_fit(kind, theirs.kind):
             return False
@@ -161,7 +157,11 @@ def _types_are_compat(
                 if level <= 0:
                     raise Unanswerable("function types are nested too deeply")
                 if not _types_are_compat(
-                    local, local.resolve(our_param), target, target.resolve(their_param), level - 1
+                    local,
+                    local.resolved[our_param].type_id,
+                    target,
+                    target.resolved[their_param].type_id,
+                    level - 1,
                 ):
                     return False
             local_id, target_id = ours.value, theirs.value
@@ -189,22 +189,21 @@ def _types_match(
     if level <= 0:
         raise Unanswerable("types are nested too deeply")
     for _ in range(_MAX_DEPTH):
-        local_id, target_id = local.resolve(local_id), target.resolve(target_id)
-        if not _names_match(local.name(local_id), target.name(target_id)):
+        ours, theirs = local.resolved[local_id], target.resolved[target_id]
+        if not _names_match(local.names[ours.type_id], target.names[theirs.type_id]):
             return False
-        ours, theirs = local.shape(local_id), target.shape(target_id)
         kind = ours.kind
         if kind == FWD:
             return _forward_matches(ours, theirs, behind_ptr)
-        if kind in _ENUMS:
-            return theirs.kind in _ENUMS and _enums_match(local, local_id, target, target_id)
-        if kind in _COMPOSITES and behind_ptr:
+        if kind in ENUMS:
+            return theirs.kind in ENUMS and _enums_match(local, ours, target, theirs)
+        if kind in COMPOSITES and behind_ptr:
             return kind == theirs.kind or (theirs.kind == FWD and theirs.flag == (kind == UNION))
         if kind != theirs.kind:
             return False
         if kind == UNKN:
             return True
-        if kind in _COMPOSITES:
+        if kind in COMPOSITES:
             return _composites_match(local, ours, target, theirs, behind_ptr, level)
         if kind == INT:
             signs = local.int_encoding(ours) ^ target.int_encoding(theirs)
@@ -246,13 +245,10 @@ def _forward_matches(ours: Shape, theirs: Shape, behind_ptr: bool) -> bool:
     return behind_ptr and theirs.kind == (UNION if ours.flag else STRUCT)
 
 
-def _enums_match(local: TypeView, local_id: int, target: TypeView, target_id: int) -> bool:
-    ours, theirs = local.shape(local_id), target.shape(target_id)
+def _enums_match(local: TypeView, ours: Shape, target: TypeView, theirs: Shape) -> bool:
     if ours.value != theirs.value or ours.vlen > theirs.vlen:
         return False
-    return all(
-        target.value_index(target_id, name) is not None for name in local.value_names(local_id)
-    )
+    return local.values[ours.type_id].keys() <= target.values[theirs.type_id].keys()
 
 
 def _composites_match(
@@ -262,15 +258,14 @@ def _composites_match(
     if ours.vlen > theirs.vlen:
         return False
     places: dict[bytes, list[int]] = {}
-    for index in range(theirs.vlen):
-        name = essential(target.member_name(theirs, index))
-        places.setdefault(name, []).append(target.member_target(theirs, index))
+    for number in range(theirs.vlen):
+        name, type_id, _, _ = target.member(theirs, number)
+        places.setdefault(essential(name), []).append(type_id)
+    members = (local.member(ours, number) for number in range(ours.vlen))
     return all(
         any(
-            _types_match(
-                local, local.member_target(ours, index), target, type_id, behind_ptr, level - 1
-            )
-            for type_id in places.get(essential(local.member_name(ours, index)), ())
+            _types_match(local, wanted, target, type_id, behind_ptr, level - 1)
+            for type_id in places.get(essential(name), ())
         )
-        for index in range(ours.vlen)
+        for name, wanted, _, _ in members
     )

@@ -1,16 +1,17 @@
 """A TypeTable seen through CO-RE's eyes: single members and values, without building whole types.
 
-In: a TypeTable.  Out: numbers and names of exactly the members asked for.  The kernel's
+In: a TypeTable.  Out: numbers and names of exactly the types asked for.  The kernel's
 ``task_struct`` has hundreds of members and a program reads five, so nothing here makes ``Type``
-values.  Names are bytes, as they lie in the blob.  Not here: any comparison of two tables.
+values; what was asked for once is remembered, because a hundred records of one object ask for the
+same few types.  Names are bytes, as they lie in the blob.  Not here: comparing two tables.
 
-``member_index`` and ``size_of`` follow bpf_core_match_member() and btf__resolve_size() of libbpf.
+Follows bpf_core_match_member() and btf__resolve_size() of libbpf.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TypeAlias, TypeVar
 
 from ..uapi import BTFKind
 from .errors import BTFError
@@ -29,6 +30,8 @@ FUNC_PROTO = int(BTFKind.FUNC_PROTO)
 FLOAT = int(BTFKind.FLOAT)
 ENUM64 = int(BTFKind.ENUM64)
 
+COMPOSITES = (STRUCT, UNION)
+ENUMS = (ENUM, ENUM64)
 _MODIFIERS = frozenset(
     map(
         int,
@@ -36,9 +39,7 @@ _MODIFIERS = frozenset(
     )
 )
 _REFERENCES = _MODIFIERS | {int(BTFKind.VAR), int(BTFKind.DECL_TAG)}
-_SIZED = frozenset(
-    map(int, (INT, STRUCT, UNION, ENUM, ENUM64, FLOAT, BTFKind.DATASEC)),
-)
+_SIZED = frozenset((INT, STRUCT, UNION, ENUM, ENUM64, FLOAT, int(BTFKind.DATASEC)))
 #: How deep libbpf follows typedefs and nested anonymous members (MAX_RESOLVE_DEPTH and
 #: BPF_CORE_SPEC_MAX_LEN).
 _MAX_RESOLVE_DEPTH = 32
@@ -48,31 +49,45 @@ _MAX_SIZE = 0xFFFFFFFF
 #: The names under which a compiler describes a word as long as a pointer.
 _LONG_NAMES = ("long unsigned int", "long int", "unsigned long", "long", "unsigned long int")
 
+#: A member found by name: its type, its bit offset in the composite that was searched, its width
+#: if it is a bitfield (else 0), and the (possibly anonymous) composite that declares it with its
+#: number there.
+MemberPlace: TypeAlias = tuple[int, int, int, int, int]
 
-class Shape(NamedTuple):
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+
+class _Memo(dict[_K, _V]):
+    """A dict that computes what is not in it; a hit costs no call."""
+
+    __slots__ = ("_compute",)
+
+    def __init__(self, compute: Callable[[_K], _V]) -> None:
+        self._compute = compute
+
+    def __missing__(self, key: _K) -> _V:
+        value = self[key] = self._compute(key)
+        return value
+
+
+class Shape:
     """A type's first three words, taken apart, and where the rest begins."""
 
-    kind: int
-    vlen: int
-    flag: bool
-    value: int
-    """Size in bytes or id of another type, as the kind says."""
-    words: Sequence[int]
-    rest: int
+    __slots__ = ("flag", "kind", "rest", "type_id", "value", "vlen", "words")
 
-
-class MemberPlace(NamedTuple):
-    """A member found by name: ``owner`` is the (possibly anonymous) composite that declares it."""
-
-    owner: int
-    number: int
-    bit_offset: int
-    """Counted from the start of the composite that was searched."""
-
-
-def is_modifier(kind: int) -> bool:
-    """Whether types of that kind only name or qualify another one."""
-    return kind in _MODIFIERS
+    def __init__(
+        self, type_id: int, info: int, value: int, words: Sequence[int], rest: int
+    ) -> None:
+        self.type_id = type_id
+        self.kind = info >> 24 & 0x7F
+        self.vlen = info & 0xFFFFFF
+        self.flag = info >> 31 == 1
+        #: Size in bytes or id of another type, as the kind says.
+        self.value = value
+        self.words = words
+        #: The word behind the first three.
+        self.rest = rest
 
 
 def essential(name: bytes) -> bytes:
@@ -89,19 +104,27 @@ def essential(name: bytes) -> bytes:
 
 
 class TypeView:
-    """Facts about the types of one table, each remembered once it was asked for."""
+    """Facts about the types of one table.
+
+    ``shapes[id]``, ``resolved[id]`` (the shape behind typedefs and qualifiers), ``names[id]``,
+    ``members[id]`` (name to place, for a composite), ``values[id]`` (essential name to number, for
+    an enum), ``sizes[id]`` in bytes and ``access_sizes[id]`` (of arrays, one element) are each
+    computed when first asked for, and raise BTFError for ids and types that make no sense.
+    """
 
     __slots__ = (
         "_data",
-        "_members",
         "_pointer_size",
-        "_resolved",
-        "_shapes",
-        "_values",
+        "access_sizes",
         "base",
         "label",
-        "local",
+        "members",
+        "names",
+        "resolved",
+        "shapes",
+        "sizes",
         "table",
+        "values",
     )
 
     def __init__(
@@ -112,46 +135,38 @@ class TypeView:
         base: TypeView | None = None,
         local: bool = False,
     ) -> None:
+        """*label* names the table in messages; *local* says that it is a BPF object's."""
         self.table = table
         self.label = label
         self.base = base
-        self.local = local
         self._data = table._data
-        self._shapes: dict[int, Shape] = {0: Shape(UNKN, 0, False, 0, (), 0)}
-        self._resolved: dict[int, int] = {}
-        self._members: dict[int, dict[bytes, MemberPlace]] = {}
-        self._values: dict[int, dict[bytes, int]] = {}
         # BPF has 64-bit pointers whatever the kernel has (bpf_object__init_btf()).
         self._pointer_size = 8 if local else 0
+        self.shapes = _Memo(self._shape)
+        self.resolved = _Memo(self._resolve)
+        self.names = _Memo(self._name)
+        self.members = _Memo(self._members)
+        self.values = _Memo(self._values)
+        self.sizes = _Memo(self._size)
+        self.access_sizes = _Memo(self._access_size)
 
-    def shape(self, type_id: int) -> Shape:
-        """The type's kind, size and so on; BTFError for an id that is not there."""
-        found = self._shapes.get(type_id)
-        if found is not None:
-            return found
+    def _shape(self, type_id: int) -> Shape:
         table = self.table
-        if type_id < table.first_id and self.base is not None:
-            return self.base.shape(type_id)
+        if type_id < table.first_id:
+            if type_id == 0:
+                return Shape(0, 0, 0, (), 0)
+            if self.base is not None:
+                return self.base.shapes[type_id]
         at = table._place(type_id)
         words = table._words
-        info = words[at + 1]
-        found = self._shapes[type_id] = Shape(
-            info >> 24 & 0x7F, info & 0xFFFFFF, info >> 31 == 1, words[at + 2], words, at + 3
-        )
-        return found
+        return Shape(type_id, words[at + 1], words[at + 2], words, at + 3)
 
-    def resolve(self, type_id: int) -> int:
-        """The id behind typedefs and qualifiers."""
-        found = self._resolved.get(type_id)
-        if found is not None:
-            return found
-        current = type_id
+    def _resolve(self, type_id: int) -> Shape:
+        shape = self.shapes[type_id]
         for _ in range(_MAX_NESTING):
-            shape = self.shape(current)
             if shape.kind not in _MODIFIERS:
-                self._resolved[type_id] = current
-                return current
-            current = shape.value
+                return shape
+            shape = self.shapes[shape.value]
         raise BTFError(f"type {type_id} is behind too many typedefs", self.table.offset(type_id))
 
     def string(self, offset: int) -> bytes:
@@ -165,121 +180,89 @@ class TypeView:
             return table.string(offset).encode("utf-8", "surrogateescape")  # complains, or ""
         return self._data[start:end]
 
-    def name(self, type_id: int) -> bytes:
+    def _name(self, type_id: int) -> bytes:
         """The type's own name; empty for one without."""
         return self.string(self.table.name_offset(type_id))
 
     # ---- members ----
 
-    def member_name(self, shape: Shape, index: int) -> bytes:
-        """The name of member *index* of a composite; empty for an anonymous one."""
-        offset = shape.words[shape.rest + 3 * index]
-        return self.string(offset) if offset else b""
+    def member(self, shape: Shape, number: int) -> tuple[bytes, int, int, int]:
+        """Member *number* of a composite: name (empty if anonymous), type, bit offset, bit size."""
+        at = shape.rest + 3 * number
+        name, target, place = shape.words[at : at + 3]
+        if shape.flag:
+            return self.string(name) if name else b"", target, place & 0xFFFFFF, place >> 24
+        return self.string(name) if name else b"", target, place, 0
 
-    @staticmethod
-    def member_target(shape: Shape, index: int) -> int:
-        """The type of member *index*."""
-        return shape.words[shape.rest + 3 * index + 1]
-
-    @staticmethod
-    def member_bit_offset(shape: Shape, index: int) -> int:
-        """Where member *index* starts, in bits from the start of its composite."""
-        place = shape.words[shape.rest + 3 * index + 2]
-        return place & 0xFFFFFF if shape.flag else place
-
-    @staticmethod
-    def member_bit_size(shape: Shape, index: int) -> int:
-        """The width of a bitfield; 0 for other members."""
-        return shape.words[shape.rest + 3 * index + 2] >> 24 if shape.flag else 0
-
-    def member(self, type_id: int, name: bytes) -> MemberPlace | None:
-        """Member *name* of a composite or of the anonymous composites in it."""
-        found = self._members.get(type_id)
-        if found is None:
-            found = self._members_of(type_id, 0)
-        return found.get(name)
-
-    def member_names(self, type_id: int) -> list[bytes]:
-        """Every name that C lets one write behind a composite of this type."""
-        found = self._members.get(type_id)
-        return list(self._members_of(type_id, 0) if found is None else found)
-
-    def _members_of(self, type_id: int, depth: int) -> dict[bytes, MemberPlace]:
-        """All members by name, those of anonymous composites among them."""
-        known = self._members.get(type_id)
-        if known is not None:
-            return known
-        if depth > _MAX_NESTING:
-            raise BTFError(
-                f"type {type_id} is nested in anonymous members too deeply",
-                self.table.offset(type_id),
-            )
-        _, vlen, flag, _, words, rest = self.shape(type_id)
-        columns = words[rest : rest + 3 * vlen]
+    def _members(self, type_id: int, depth: int = 0) -> dict[bytes, MemberPlace]:
+        """Every member that C lets one write behind the composite, by its name."""
+        shape = self.shapes[type_id]
+        flag = shape.flag
+        string = self.string
+        columns = iter(shape.words[shape.rest : shape.rest + 3 * shape.vlen])
         found: dict[bytes, MemberPlace] = {}
-        for index, (name_offset, place) in enumerate(zip(columns[::3], columns[2::3], strict=True)):
+        for number, (name, target, place) in enumerate(zip(columns, columns, columns, strict=True)):
+            bit_size = place >> 24 if flag else 0
             bit_offset = place & 0xFFFFFF if flag else place
-            if name_offset:
-                name = self.string(name_offset)
-                if name not in found:
-                    found[name] = MemberPlace(type_id, index, bit_offset)
+            if name:
+                text = string(name)
+                if text not in found:
+                    found[text] = (target, bit_offset, bit_size, type_id, number)
                 continue
-            inner = self.resolve(columns[3 * index + 1])
-            if self.shape(inner).kind in (STRUCT, UNION):
-                for name, (owner, at, inside) in self._members_of(inner, depth + 1).items():
-                    if name not in found:
-                        found[name] = MemberPlace(owner, at, bit_offset + inside)
-        self._members[type_id] = found
+            inner = self.resolved[target]
+            if inner.kind in COMPOSITES:
+                if depth >= _MAX_NESTING:
+                    raise BTFError(
+                        f"type {type_id} is nested in anonymous members too deeply",
+                        self.table.offset(type_id),
+                    )
+                nested = self.members.get(inner.type_id)
+                if nested is None:
+                    nested = self.members[inner.type_id] = self._members(inner.type_id, depth + 1)
+                for text, (target, inside, width, owner, index) in nested.items():
+                    if text not in found:
+                        found[text] = (target, bit_offset + inside, width, owner, index)
         return found
 
     # ---- enums ----
 
-    def value_name(self, shape: Shape, index: int) -> bytes:
-        """The name of enumerator *index*."""
-        return self.string(shape.words[shape.rest + index * (2 if shape.kind == ENUM else 3)])
+    def value_name(self, shape: Shape, number: int) -> bytes:
+        """The name of an enum's value *number*."""
+        return self.string(shape.words[shape.rest + number * (2 if shape.kind == ENUM else 3)])
 
-    def value_index(self, type_id: int, essential_name: bytes) -> int | None:
-        """The first enumerator of that name, flavours ignored."""
-        return self._values_of(type_id).get(essential_name)
-
-    def value_names(self, type_id: int) -> list[bytes]:
-        """The names of all enumerators, flavours left out."""
-        return list(self._values_of(type_id))
-
-    def _values_of(self, type_id: int) -> dict[bytes, int]:
-        found = self._values.get(type_id)
-        if found is None:
-            kind, vlen, _, _, words, rest = self.shape(type_id)
-            width = 2 if kind == ENUM else 3
-            found = self._values[type_id] = {}
-            for index, offset in enumerate(words[rest : rest + width * vlen : width]):
-                found.setdefault(essential(self.string(offset)), index)
+    def _values(self, type_id: int) -> dict[bytes, int]:
+        shape = self.shapes[type_id]
+        width = 2 if shape.kind == ENUM else 3
+        found: dict[bytes, int] = {}
+        names = shape.words[shape.rest : shape.rest + width * shape.vlen : width]
+        for number, offset in enumerate(names):
+            found.setdefault(essential(self.string(offset)), number)
         return found
 
     @staticmethod
-    def enum_value(shape: Shape, index: int) -> int:
-        """The value of enumerator *index* as 64 bits.
+    def enum_value(shape: Shape, number: int) -> int:
+        """An enum's value *number* as unsigned 64 bits.
 
         Four bytes are sign-extended whatever the enum says of itself, as libbpf does: compilers
         before 2022 did not say.
         """
         if shape.kind == ENUM:
-            value = shape.words[shape.rest + 2 * index + 1]
+            value = shape.words[shape.rest + 2 * number + 1]
             return value | 0xFFFFFFFF00000000 if value >> 31 else value
-        at = shape.rest + 3 * index + 1
+        at = shape.rest + 3 * number + 1
         return shape.words[at] | shape.words[at + 1] << 32
 
     # ---- sizes ----
 
-    def array(self, shape: Shape) -> tuple[int, int]:
+    @staticmethod
+    def array(shape: Shape) -> tuple[int, int]:
         """Element type and number of elements of an array."""
         return shape.words[shape.rest], shape.words[shape.rest + 2]
 
-    def size_of(self, type_id: int) -> int:
-        """Bytes of a type; BTFError for one without a size."""
+    def _size(self, type_id: int) -> int:
         current, count = type_id, 1
         for _ in range(_MAX_RESOLVE_DEPTH):
-            shape = self.shape(current)
+            shape = self.shapes[current]
             kind = shape.kind
             if kind in _SIZED:
                 size = shape.value
@@ -299,27 +282,39 @@ class TypeView:
             return count * size
         raise BTFError(f"type {type_id} has no size", self.table.offset(type_id))
 
+    def _access_size(self, type_id: int) -> int:
+        """Bytes that a load or store of a member takes: of arrays, one element."""
+        for _ in range(_MAX_NESTING):
+            shape = self.resolved[type_id]
+            if shape.kind != ARRAY:
+                break
+            type_id = self.array(shape)[0]
+        return self.sizes[shape.type_id]
+
     @property
     def pointer_size(self) -> int:
         """Bytes of a pointer in the table's data model, told from its ``long`` as libbpf does."""
         if not self._pointer_size:
-            if self.base is not None:
-                self._pointer_size = self.base.pointer_size
-                return self._pointer_size
-            self._pointer_size = 8
-            for name in _LONG_NAMES:
-                type_id = self.table.find(name, BTFKind.INT)
-                if type_id is not None:
-                    size = self.shape(type_id).value
-                    if size in (4, 8):
-                        self._pointer_size = size
-                        break
+            self._pointer_size = self._find_pointer_size()
         return self._pointer_size
 
-    def int_bit_offset(self, shape: Shape) -> int:
+    def _find_pointer_size(self) -> int:
+        if self.base is not None:
+            return self.base.pointer_size
+        for name in _LONG_NAMES:
+            type_id = self.table.find(name, BTFKind.INT)
+            if type_id is not None and self.shapes[type_id].value in (4, 8):
+                return self.shapes[type_id].value
+        return 8
+
+    # ---- integers ----
+
+    @staticmethod
+    def int_bit_offset(shape: Shape) -> int:
         """``BTF_INT_OFFSET``: not 0 only for integers of old compilers that stand for bitfields."""
         return shape.words[shape.rest] >> 16 & 0xFF
 
-    def int_encoding(self, shape: Shape) -> int:
+    @staticmethod
+    def int_encoding(shape: Shape) -> int:
         """``BTF_INT_ENCODING``: signed, char and bool bits."""
         return shape.words[shape.rest] >> 24 & 0xF

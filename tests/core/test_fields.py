@@ -335,7 +335,7 @@ BROKEN: dict[str, tuple[Types, Kind, str, str]] = {
     "nothing between colons": (LOCAL, OFFSET, "0::1", "is not a list of numbers"),
     "a negative number": (LOCAL, OFFSET, "0:-1", "is not a list of numbers"),
     "other digits": (LOCAL, OFFSET, "0:\u0661", "is not a list of numbers"),
-    "a huge number": (LOCAL, OFFSET, "0:99999999999", "is not a list of numbers"),
+    "a huge number": (LOCAL, OFFSET, "0:99999999999", "number that is too large"),
     "empty": (LOCAL, OFFSET, "", "is not a list of numbers"),
     "too many steps": (LOCAL, OFFSET, ":".join(["0"] * 65), "of 65 steps"),
     "a member that is not there": (LOCAL, OFFSET, "0:2", "wants member 2 of 2 at step 1"),

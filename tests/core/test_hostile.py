@@ -83,10 +83,12 @@ def test_any_types_and_records_give_outcomes_or_an_error(
         try:
             (outcome,) = engine.relocate(insns, [placed], program="p")
         except RelocationError as error:
-            assert "program 'p'" in str(error)
+            message = str(error)
         else:
+            message = "program 'p'"
             assert len(insns) == len(code)
             assert outcome.describe()
+        assert "program 'p'" in message
 
 
 @settings(deadline=None, max_examples=200)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bpf2py.btf import decode, encode
 from bpf2py.btf.core import Relocator
-from bpf2py.btf.core_view import Shape, TypeView
+from bpf2py.btf.core_view import TypeView
 from bpf2py.btf.table import TypeTable
 from bpf2py.btf.types import (
     Array,
@@ -49,13 +49,8 @@ FOLDER = ROOT / "tests" / "data" / "btf"
 class Recorder(TypeView):
     """A view that notes which types were looked at."""
 
-    def __init__(self, table: TypeTable) -> None:
-        super().__init__(table, label="vmlinux")
-        self.seen: set[int] = set()
-
-    def shape(self, type_id: int) -> Shape:
-        self.seen.add(type_id)
-        return super().shape(type_id)
+    def seen(self) -> set[int]:
+        return set(self.shapes)
 
 
 def looked_at(objects: list[Path], target: TypeTable) -> set[int]:
@@ -64,11 +59,11 @@ def looked_at(objects: list[Path], target: TypeTable) -> set[int]:
     for path in objects:
         spec = read_object_file(path)
         relocator = Relocator(decode(spec.btf), target)
-        relocator.target = recorder = Recorder(target)
+        relocator.target = recorder = Recorder(target, label="vmlinux")
         for program in spec.programs.values():
             for outcome in relocator.relocate(bytearray(program.insns), program.core_relocations):
                 outcome.describe()
-        seen |= recorder.seen
+        seen |= recorder.seen()
     return seen
 
 
