@@ -25,11 +25,12 @@ def count_cpu_list(text: str) -> int:
     count = 0
     for part in text.strip().split(","):
         first, dash, last = part.partition("-")
-        low = int(first)
-        high = int(last) if dash else low
-        if low < 0 or high < low:
+        if not first.isdecimal() or (dash and not last.isdecimal()):
             raise ValueError(f"{text!r} is no list of CPUs")
-        count += high - low + 1
+        size = int(last) - int(first) + 1 if dash else 1
+        if size < 1:
+            raise ValueError(f"{text!r} is no list of CPUs")
+        count += size
     return count
 
 
