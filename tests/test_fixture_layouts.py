@@ -8,13 +8,14 @@ out from the C source.  The generated classes must read those bytes as the const
 from __future__ import annotations
 
 import dataclasses
+import sys
 from pathlib import Path
 
 import pytest
 
 from bpf2py.elf import read_object
 from bpf2py.runtime import codec
-from generated_fixtures import types_check_bpf, types_initial_bpf
+from generated_fixtures import types_check_bpf, types_initial_bpf, types_structs_bpf
 from tests import layout_oracle
 
 FOLDER = Path(__file__).parents[1] / "generated_fixtures"
@@ -75,3 +76,17 @@ def test_no_member_shares_bits_with_another() -> None:
     together = int.from_bytes(pack(types_check_bpf.BitsPacked(**values)), "little")
     assert sum(alone) == together
     assert [bits.bit_count() for bits in alone] == [3, 32, 40, 64, 5, 16]
+
+
+@pytest.mark.parametrize("items", [[], [7], [7, 8, 9]])
+def test_a_flexible_array_begins_where_c_says_not_behind_the_padding(items: list[int]) -> None:
+    """``sizeof(struct message)`` is 8, ``items`` begins at 6."""
+    of_message = codec.of(types_structs_bpf.Message)
+    message = types_structs_bpf.Message(length=1, kind=2, items=items)
+    data = of_message.pack(message)
+    assert len(data) == 6 + 2 * len(items)
+    assert of_message.unpack(data) == message
+    assert data == b"".join(
+        number.to_bytes(size, sys.byteorder)
+        for number, size in [(1, 4), (2, 2), *((item, 2) for item in items)]
+    )

@@ -47,6 +47,10 @@ class Struct(Codec[T], Generic[T]):
         for name, offset, codec in self.members:
             if offset < 0 or offset + codec.size > size:
                 raise ValueError(f"{cls.__name__}.{name} lies outside of the {size} bytes")
+        if self.variable:
+            # C places a flexible array right behind its predecessor, inside of trailing padding:
+            # the fixed part ends there, and a record may end there, too.
+            self.size = max(offset + codec.size for _, offset, codec in members)
 
     @property
     def c_name(self) -> str:

@@ -1,0 +1,178 @@
+"""The fixtures' maps in the kernel: every family, every attribute, and what programs put in."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bpf2py.uapi import MapFlags, MapType
+from generated_fixtures.inner_maps_bpf import InnerMaps
+from generated_fixtures.kernel_fields_bpf import KernelFields, Locked, Timed
+from generated_fixtures.kernel_kptr_bpf import KernelKptr
+from generated_fixtures.map_attrs_bpf import Key, MapAttrs, Point, Shape
+from generated_fixtures.maps_basic_bpf import Counters, Event, Flow, MapsBasic, Start
+from generated_fixtures.maps_other_bpf import MapsOther
+from generated_fixtures.types_structs_bpf import Leaf, Message, NamedTail, TextTail, TypesStructs
+
+PACKET = bytes(64)
+#: What socket filters see of PACKET: the Ethernet header is taken off.
+SEEN = 50
+
+
+def test_every_family_holds_what_a_program_put_in() -> None:
+    with MapsBasic.spec().load() as loaded:
+        assert loaded.programs.fill.run(PACKET).return_value == 0
+        maps = loaded.maps
+        assert dict(maps.start) == {77: Start(ts=0x1122334455667788, cpu=-5, comm="filler")}
+        flow = Flow(saddr=0x0A000001, daddr=0x0A000002, sport=1234, dport=80, proto=6)
+        assert dict(maps.flows) == {flow: 42}
+        assert maps.flows[flow] == 42
+        assert list(maps.table) == [0, 0, 0, -1234567890123] + [0] * 12
+        # per-CPU: the program ran on one of them
+        (counters,) = [c for c in maps.percpu_flows[513] if c.packets]
+        assert counters == Counters(packets=9, errors=8)
+        assert sum(maps.percpu_table[3]) == 0xDEADBEEF
+        assert sorted(maps.percpu_lru[0xFEEDFACECAFEBEEF])[-1] == "abcde"
+
+
+def test_python_writes_every_family_and_reads_the_same_back() -> None:
+    with MapsBasic.spec().load() as loaded:
+        maps = loaded.maps
+        maps.start[2**32 - 1] = Start(ts=1, cpu=-(2**31), comm="é" * 7)
+        assert maps.start[2**32 - 1] == Start(ts=1, cpu=-(2**31), comm="é" * 7)
+        maps.table[15] = -(2**63)
+        assert maps.table[15] == -(2**63)
+        cpus = len(maps.percpu_table[0])
+        maps.percpu_table[0] = list(range(cpus))
+        assert maps.percpu_table[0] == list(range(cpus))
+        maps.percpu_flows[1] = [Counters(packets=cpu, errors=cpu + 1) for cpu in range(cpus)]
+        assert [c.errors for c in maps.percpu_flows[1]] == list(range(1, cpus + 1))
+        maps.percpu_lru[5] = ["12345"] * cpus
+        assert maps.percpu_lru[5] == ["12345"] * cpus
+
+
+def test_typed_and_raw_events_arrive_whole() -> None:
+    with MapsBasic.spec().load() as loaded:
+        for _ in range(3):
+            assert loaded.programs.emit.run(PACKET).return_value == 0
+        wanted = Event(pid=4321, kind=SEEN, comm="emitter", args=[1, 2**64 - 1, 2**63])
+        assert list(loaded.maps.events.read(timeout=0)) == [wanted] * 3
+        raw = list(loaded.maps.raw_events.read(timeout=0))
+        assert [bytes(record) for record in raw] == [b"raw\0xy"] * 3
+
+
+def test_events_of_any_length_end_where_the_record_ends() -> None:
+    with TypesStructs.spec().load() as loaded:
+        assert loaded.programs.emit.run(PACKET).return_value == 0
+        assert list(loaded.maps.messages.read(timeout=0)) == [
+            Message(length=14, kind=5, items=[]),
+            Message(length=14, kind=5, items=[100]),
+            Message(length=14, kind=5, items=[100, 200, 300]),
+        ]
+        assert list(loaded.maps.tails.read(timeout=0)) == [
+            NamedTail(count=2, leaves=[Leaf(a=1, b=2), Leaf(a=3, b=4)])
+        ]
+        assert list(loaded.maps.texts.read(timeout=0)) == [TextTail(pid=31, text="hello there")]
+
+
+def test_other_families_are_made_as_the_source_says() -> None:
+    with MapsOther.spec().load() as loaded:
+        kinds = {name: loaded.maps[name].info() for name in loaded.maps}
+        assert {name: info.map_type for name, info in kinds.items()} == {
+            "routes": MapType.LPM_TRIE,
+            "queue": MapType.QUEUE,
+            "stack": MapType.STACK,
+            "seen": MapType.BLOOM_FILTER,
+            "stacks": MapType.STACK_TRACE,
+            "cgroups": MapType.CGROUP_ARRAY,
+            "devices": MapType.DEVMAP,
+            "devices_by_key": MapType.DEVMAP_HASH,
+            "cpus": MapType.CPUMAP,
+            "xsks": MapType.XSKMAP,
+            "sockets": MapType.SOCKMAP,
+            "sockets_by_key": MapType.SOCKHASH,
+            "reuseport": MapType.REUSEPORT_SOCKARRAY,
+            "by_socket": MapType.SK_STORAGE,
+            "by_task": MapType.TASK_STORAGE,
+        }
+        assert kinds["stacks"].value_size == 127 * 8
+        assert kinds["seen"].map_extra == 3
+        assert loaded.programs.push.run(PACKET).return_value == 0
+        assert loaded.programs.route.run(PACKET).return_value == 0
+
+
+def test_attributes_of_a_map_reach_the_kernel(bpffs: Path) -> None:
+    spec = MapAttrs.spec()
+    with spec.load(pin_path=str(bpffs)) as loaded:
+        infos = {name: loaded.maps[name].info() for name in loaded.maps}
+        assert infos["flagged"].flags == MapFlags.NO_PREALLOC | MapFlags.RDONLY_PROG
+        assert infos["mapped"].flags == MapFlags.MMAPABLE
+        assert infos["on_node_zero"].flags == MapFlags.NUMA_NODE
+        assert infos["bloom"].map_extra == 5
+        assert (infos["untyped"].key_size, infos["untyped"].value_size) == (6, 10)
+        assert (infos["left"].max_entries, infos["right"].value_size) == (12, 3)
+        assert loaded.programs.touch.run(PACKET).return_value == 0
+        assert dict(loaded.maps.by_shape) == {Shape.TRIANGLE: Shape.SQUARE}
+        points = [Point(x=1, y=-1), Point(x=2, y=-2), Point(x=3, y=-3)]
+        assert loaded.maps.triangles[Key(port=443, proto=17, tag="abc")] == points
+        loaded.maps.left[200] = b"\1\2\3"
+        assert loaded.maps.left[200] == b"\1\2\3"
+        assert 200 not in loaded.maps.right
+        loaded.maps.untyped[b"six by"] = b"ten bytes."
+        assert loaded.maps.untyped[b"six by"] == b"ten bytes."
+
+
+def test_a_map_pinned_by_name_is_found_by_the_next_object(bpffs: Path) -> None:
+    with MapAttrs.spec().load(pin_path=str(bpffs)) as first:
+        first.maps.pinned_counts[1] = 11
+        assert (bpffs / "pinned_counts").exists()
+        with MapAttrs.spec().load(pin_path=str(bpffs)) as second:
+            assert second.maps.pinned_counts[1] == 11
+    with MapAttrs.spec().load(pin_path=str(bpffs)) as third:
+        assert third.maps.pinned_counts[1] == 11
+    os.unlink(bpffs / "pinned_counts")
+
+
+def test_maps_of_maps_know_what_they_hold() -> None:
+    with InnerMaps.spec().load() as loaded:
+        assert loaded.programs.fill.run(PACKET).return_value == 0
+        loaded.maps.outer[2] = loaded.maps.inner_one.fileno().to_bytes(4, sys.byteorder)
+        assert loaded.programs.fill.run(PACKET).return_value == 1
+        assert dict(loaded.maps.inner_one) == {5: 1002}
+
+
+def test_a_spin_lock_is_kept_when_python_writes_the_value_around_it() -> None:
+    with KernelFields.spec().load() as loaded:
+        loaded.maps.locks[1] = Locked(before=10, after=20)
+        for _ in range(3):
+            assert loaded.programs.under_lock.run(PACKET).return_value == 0
+        assert loaded.maps.locks[1] == Locked(before=13, after=23)
+
+
+def test_a_timer_in_a_value_fires_and_stays() -> None:
+    with KernelFields.spec().load() as loaded:
+        assert loaded.programs.start_timer.run(PACKET).return_value == 0
+        end = time.monotonic() + 10
+        while not loaded.maps.timers[0].fired and time.monotonic() < end:
+            time.sleep(0.01)
+        assert loaded.maps.timers[0] == Timed(fired=1, period=5)
+
+
+def test_a_value_with_a_kernel_pointer_loads_and_is_read_around_it() -> None:
+    with KernelKptr.spec().load() as loaded:
+        assert loaded.programs.holds.run(PACKET).return_value == 0
+        assert (loaded.maps.holders[0].before, loaded.maps.holders[0].after) == (0, 0)
+
+
+@pytest.mark.parametrize("entries", [1, 5000, 100_000])
+def test_a_ring_of_any_size_is_rounded_up_to_what_the_kernel_takes(entries: int) -> None:
+    spec = MapsBasic.spec()
+    spec.maps.events.max_entries = entries
+    with spec.load() as loaded:
+        size = loaded.maps.events.info().max_entries
+        assert size >= entries
+        assert size & (size - 1) == 0
