@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from .programs.socket_filter import SocketFilter
     from .programs.tracing import BTFTracepoint, RawTracepoint, Tracepoint, Tracing
     from .programs.xdp import XDP, XDPMode
-    from .syscalls.prog import TestRun
+    from .syscalls.prog_run import TestRun
     from .variables import Constant, Data, DataSpec, Variable
 
 __all__ = [
@@ -103,7 +103,7 @@ _HOMES = {
     "programs.socket_filter": ("SocketFilter",),
     "programs.tracing": ("BTFTracepoint", "RawTracepoint", "Tracepoint", "Tracing"),
     "programs.xdp": ("XDP", "XDPMode"),
-    "syscalls.prog": ("TestRun",),
+    "syscalls.prog_run": ("TestRun",),
     "variables": ("Constant", "Data", "DataSpec", "Variable"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

@@ -221,16 +221,14 @@ def _require_sensible(program: ProgramSpec) -> None:
 
 def _load_anyhow(request: LoadRequest) -> int:
     """Load without a log, leaving out what kernels before 5.0 (lines) and 4.15 (names) refuse."""
-    from dataclasses import replace
-
     try:
         return prog_load(request)
     except OSError as exc:
         if exc.errno == errno.E2BIG and (request.func_info or request.line_info):
-            return prog_load(replace(request, btf_fd=None))
+            return prog_load(request._replace(btf_fd=None))
         if exc.errno != errno.E2BIG or not request.name:
             raise
-        return prog_load(replace(request, name=b""))
+        return prog_load(request._replace(name=b""))
 
 
 def load_with_log(request: LoadRequest, level: int) -> tuple[int | None, LogBuffer, OSError | None]:

@@ -11,8 +11,6 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from ..asm import insn as asm
-from ..asm.opcodes import LD_IMM64, PSEUDO_MAP_FD, PSEUDO_MAP_VALUE
 from ..spec import MapRelocation, ProgramSpec
 
 if TYPE_CHECKING:
@@ -47,7 +45,10 @@ def relocated(
 def _patch_map(
     insns: bytearray, relocation: MapRelocation, program: str, maps: Mapping[str, MapHandle]
 ) -> None:
-    """Write a map's descriptor into a 16-byte load, as bpf_ldimm64 expects it from user space."""
+    """Write a map's descriptor into a 16-byte load, as resolve_pseudo_ldimm64() expects it."""
+    from ..asm import insn as asm
+    from ..asm.opcodes import LD_IMM64, PSEUDO_MAP_FD, PSEUDO_MAP_VALUE
+
     at = relocation.insn
     where = f"program {program!r}, instruction {at}"
     if not 0 <= at < len(insns) // _INSN_SIZE - 1 or insns[at * _INSN_SIZE] != LD_IMM64:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ..spec import ProgramSpec
 from ..uapi import AttachType, BTFKind, ProgType
-from .module_btf import module_tables
 from .syscalls.fd import FD
 
 if TYPE_CHECKING:
@@ -72,6 +71,8 @@ def find_target(program: ProgramSpec) -> Target:
 
 def _in_modules(name: str, kind: BTFKind, module: str, kernel: TypeTable) -> Target | None:
     """The type in the BTF of *module*, or of any loaded module if that is empty (5.11)."""
+    from .module_btf import module_tables
+
     for _, fd, table in module_tables(kernel, module):
         type_id = table.find(name, kind)
         # An id below first_id is the kernel's own, which was looked at before.

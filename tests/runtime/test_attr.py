@@ -6,7 +6,7 @@ import errno
 
 import pytest
 
-from bpf2py.runtime.syscalls import link, obj, prog
+from bpf2py.runtime.syscalls import link, obj, prog, prog_run
 from bpf2py.runtime.syscalls.btf import btf_load
 from bpf2py.runtime.syscalls.fd import FD
 from bpf2py.uapi import Cmd, LinkType, ProgType
@@ -100,21 +100,21 @@ def test_a_log_knows_whether_it_is_whole(content: bytes, true_size: int, full: b
 def test_a_test_run_keeps_room_that_the_kernel_is_not_told_of(kernel: FakeKernel) -> None:
     def run(attr: Attr) -> int:
         # A kernel before 4.20 copies the whole grown packet, whatever the size said.
-        attr.write_memory(24, b"y" * (14 + prog.OUTPUT_PADDING))
+        attr.write_memory(24, b"y" * (14 + prog_run.OUTPUT_PADDING))
         attr.write(4, (2).to_bytes(4, "little"))
-        attr.write(12, (14 + prog.OUTPUT_PADDING).to_bytes(4, "little"))
+        attr.write(12, (14 + prog_run.OUTPUT_PADDING).to_bytes(4, "little"))
         attr.write(36, (99).to_bytes(4, "little"))
         return 0
 
     kernel.handlers[Cmd.PROG_TEST_RUN] = run
-    result = prog.prog_test_run(5, data=bytes(14), data_out_size=14, what="p")
+    result = prog_run.prog_test_run(5, data=bytes(14), data_out_size=14, what="p")
     (attr,) = kernel.of(Cmd.PROG_TEST_RUN)
     assert (attr.u32(0), attr.u32(8), attr.u32(12), len(attr.bytes)) == (5, 14, 14, 40)
-    assert result == prog.TestRun(2, b"y" * (14 + prog.OUTPUT_PADDING), b"", 99)
+    assert result == prog_run.TestRun(2, b"y" * (14 + prog_run.OUTPUT_PADDING), b"", 99)
 
 
 def test_a_test_run_with_context_passes_the_longer_attr(kernel: FakeKernel) -> None:
-    prog.prog_test_run(5, context=b"abcd", context_out_size=8, flags=1, cpu=3, what="p")
+    prog_run.prog_test_run(5, context=b"abcd", context_out_size=8, flags=1, cpu=3, what="p")
     (attr,) = kernel.of(Cmd.PROG_TEST_RUN)
     assert (attr.u32(40), attr.u32(44), attr.u32(64), attr.u32(68)) == (4, 8, 1, 3)
 

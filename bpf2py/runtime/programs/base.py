@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ...uapi import TestRunFlags
     from ..links.base import Link
     from ..syscalls.obj import ProgramInfo
-    from ..syscalls.prog import TestRun
+    from ..syscalls.prog_run import TestRun
 
 #: BPF_PROG_TEST_RUN of XDP and socket programs wants a whole Ethernet header.
 _RUN_HINTS = {
@@ -138,7 +138,7 @@ class Program:
 
         Raises :class:`OSError`; errno 524 when the kernel cannot run this kind by itself.
         """
-        from ..syscalls.prog import OUTPUT_PADDING, prog_test_run
+        from ..syscalls.prog_run import OUTPUT_PADDING, prog_test_run
 
         packet, context = bytes(data), bytes(ctx)
         if data_out_size is None:
