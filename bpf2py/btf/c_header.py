@@ -81,10 +81,10 @@ class UniqueNames(Names):
                 self._tags[type_id] = _unique(name, used_tags)
 
     def tag(self, type_id: int) -> str:
-        return self._tags[type_id]
+        return self._tags.get(type_id) or f"anonymous_{type_id}"
 
     def typedef(self, type_id: int) -> str:
-        return self._ordinary[type_id]
+        return self._ordinary.get(type_id) or f"anonymous_{type_id}"
 
     def ordinary(self, name: str) -> str:
         """A new name beside typedefs and enumerators."""

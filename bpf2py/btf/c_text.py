@@ -267,7 +267,7 @@ class CText:
         if member.bit_size:
             if packed:
                 return position, 1
-            unit = 8 * size_of(self.table, member.type_id)
+            unit = 8 * size_of(self.table, member.type_id) or 8
             if position // unit != (position + member.bit_size - 1) // unit:
                 position = -(-position // unit) * unit
             return position, align_of(self.table, member.type_id)

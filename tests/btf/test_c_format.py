@@ -123,6 +123,13 @@ def test_names_that_c_would_have_twice_get_a_flavour() -> None:
     assert "struct s___2" not in text
 
 
+def test_types_that_lack_the_name_they_need_get_one() -> None:
+    table = table_of(INT, t.Typedef("", 1), t.Fwd(""), t.Struct("s", 4, (t.Member("m", 2, 0),)))
+    text = c_format.header(table)
+    assert "typedef int anonymous_2;" in text
+    assert "anonymous_2 m;" in text
+
+
 def test_definitions_stand_before_their_use_by_value_and_declarations_before_pointers() -> None:
     table = table_of(
         t.Struct("outer", 16, (t.Member("p", 2, 0), t.Member("in", 3, 64))),
