@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import mmap
 import sys
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Never, Protocol, Self, TypeVar, overload
 
 from ..uapi import Cmd, MapFlags
 from .codec import Codec
@@ -79,15 +79,14 @@ class Constant(_Place[T]):
 
     __slots__ = ()
 
-    if not TYPE_CHECKING:  # to the checkers there is no __set__: assigning is a type error
-
-        def __set__(self, instance: _Section, value: object) -> NoReturn:
-            raise AttributeError(
-                f"{self.name!r} is a constant once the object is loaded: set it on the spec, "
-                "before load()",
-                name=self.name,
-                obj=instance,
-            )
+    # No value is a Never, so assigning is a type error; without __set__ mypy would allow it.
+    def __set__(self, instance: _Section, value: Never) -> None:
+        raise AttributeError(
+            f"{self.name!r} is a constant once the object is loaded: set it on the spec, "
+            "before load()",
+            name=self.name,
+            obj=instance,
+        )
 
 
 class Variable(_Place[T]):
@@ -106,15 +105,17 @@ class _Section:
 
     __access__: _Access
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if not isinstance(getattr(type(self), name, None), _Place):
-            known = ", ".join(self.__dir__()) or "none"
-            raise AttributeError(
-                f"{type(self).__name__} has no variable {name!r}; there are: {known}",
-                name=name,
-                obj=self,
-            )
-        object.__setattr__(self, name, value)
+    if not TYPE_CHECKING:  # to the checkers it would allow to set any name
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if not isinstance(getattr(type(self), name, None), _Place):
+                known = ", ".join(self.__dir__()) or "none"
+                raise AttributeError(
+                    f"{type(self).__name__} has no variable {name!r}; there are: {known}",
+                    name=name,
+                    obj=self,
+                )
+            object.__setattr__(self, name, value)
 
     def __dir__(self) -> list[str]:
         cls = type(self)
