@@ -32,8 +32,8 @@ _MODIFIERS = frozenset(
     (BTFKind.TYPEDEF, BTFKind.VOLATILE, BTFKind.CONST, BTFKind.RESTRICT, BTFKind.TYPE_TAG)
 )
 _VOID = Void()
-#: Types kept after being built.  The kernel's BTF as values would take a hundred times its bytes'
-#: scan, so a walk over all of it must not keep all of it.
+#: Types kept after being built.  Building all of the kernel's takes some fifty scans' time and many
+#: times the blob's memory, so a walk over all of it must not keep all of it.
 _CACHE_LIMIT = 16_384
 
 
