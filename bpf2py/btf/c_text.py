@@ -11,7 +11,7 @@ sides.  Layout is repeated exactly: gaps that C would not leave by itself become
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 
 from .errors import BTFError
 from .layout import PlacedMember, align_of, is_packed, members, size_of
@@ -108,7 +108,7 @@ class CText:
             return self._declare(type_id, declarator, indent)
 
     @contextlib.contextmanager
-    def _bounded(self, type_id: int) -> Iterator[None]:
+    def _bounded(self, type_id: int) -> Generator[None, None, None]:
         """Around each step that may lead to itself."""
         self._declarators = self._declarators + 1 if self._depth else 0
         if self._depth > _MAX_DEPTH or self._declarators > _MAX_DECLARATORS:

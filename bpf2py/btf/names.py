@@ -26,9 +26,11 @@ class NameIndex(Protocol):
 
     def ids(self, name: str) -> Sequence[int]:
         """Ids of the types called exactly *name*."""
+        ...
 
     def essential_ids(self, name: str) -> Sequence[int]:
         """Ids of the types whose name without ``___flavour`` is *name*."""
+        ...
 
 
 def essential_name(name: str) -> str:
