@@ -303,11 +303,40 @@ def test_a_pinned_link_keeps_the_program_attached(veth: tuple[str, str], bpffs: 
             link.pin(path)
             number = link.info().id
     try:
-        with obj.get(path, what="link") as fd:
-            info = obj.link_info(fd.fileno(), what="link")
+        with runtime.Link.open_pinned(path) as pinned:
+            info = pinned.info()
             assert (info.id, info.ifindex) == (number, socket.if_nametoindex(veth[0]))
     finally:
         path.unlink()
+
+
+@pytest.mark.usefixtures("tracefs")
+def test_a_pinned_tracepoint_link_goes_on_counting(bpffs: Path) -> None:
+    path = bpffs / "tracepoint"
+    with runtime.load(an_object(*counter(*TRACEPOINT))) as loaded:
+        with loaded.attach() as links:
+            links["count"].pin(path)
+        before = count(loaded)
+        call_getpgid(10)
+        assert count(loaded) >= before + 10
+        path.unlink()
+        after = count(loaded)
+        call_getpgid(10)
+        assert count(loaded) == after
+
+
+def test_a_section_that_cannot_be_attached_yet_is_not_passed_over_in_silence() -> None:
+    spec = program(
+        code(mov(0, 0), EXIT),
+        prog_type=ProgType.KPROBE,
+        section="kprobe/do_unlinkat",
+        attach_to="do_unlinkat",
+    )
+    with runtime.load(an_object(spec)) as loaded:
+        with pytest.raises(NotImplementedError, match=r"'kprobe/do_unlinkat' yet.*autoattach = F"):
+            loaded.attach()
+        loaded.programs["prog"].spec.autoattach = False
+        assert not loaded.attach()
 
 
 def test_a_tc_program_sees_packets_in_its_direction(veth: tuple[str, str]) -> None:

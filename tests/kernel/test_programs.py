@@ -158,8 +158,16 @@ def test_a_pinned_program_outlives_its_object(bpffs: Path) -> None:
         loaded.programs["prog"].pin(path)
         number = loaded.programs["prog"].info().id
     try:
-        with obj.get(path, what="program") as fd:
-            assert obj.program_info(fd.fileno(), what="program").id == number
+        with runtime.Program.open_pinned(path) as pinned:
+            assert isinstance(pinned, runtime.XDP)
+            assert (pinned.name, pinned.info().id) == ("prog", number)
+            assert pinned.run(ETHERNET).return_value == XDPAction.PASS
+        with runtime.XDP.open_pinned(path) as typed:
+            assert typed.info().id == number
+        with pytest.raises(ValueError, match="type XDP is no Tracepoint"):
+            runtime.Tracepoint.open_pinned(path)
+        with pytest.raises(ValueError, match="is a program, not a link"):
+            runtime.Link.open_pinned(path)
     finally:
         path.unlink()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import resource
+import subprocess
+import sys
 
 import pytest
 
@@ -139,3 +141,22 @@ def test_a_memory_limit_that_cannot_be_raised_is_no_new_error(
     with pytest.raises(PermissionError, match="refused"):
         privileges.with_memlock(call)
     assert call.count == 1
+
+
+def test_a_descriptor_is_never_one_of_the_standard_streams() -> None:
+    code = """
+import os
+os.close(0)
+from bpf2py.runtime.syscalls.fd import FD
+fd = FD(os.open("/dev/null", os.O_RDONLY))
+assert fd.fileno() > 2, fd
+assert not os.get_inheritable(fd.fileno())
+fd.close()
+try:
+    os.fstat(0)
+except OSError:
+    pass
+else:
+    raise AssertionError("descriptor 0 is still open")
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=60)

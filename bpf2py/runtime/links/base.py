@@ -30,6 +30,20 @@ class Link:
         self._what = what
         fd.what = what
 
+    @classmethod
+    def open_pinned(cls, path: str | os.PathLike[str]) -> Link:
+        """Open the link pinned at *path* (5.7); closing it leaves the pin and the program alone."""
+        from ..syscalls.obj import get
+
+        return Link(get(path, "link"), f"link pinned at {os.fspath(path)!r}")
+
+    @classmethod
+    def open_id(cls, number: int) -> Link:
+        """Open the link with that id, anywhere in the system (5.8)."""
+        from ..syscalls.obj import link_by_id
+
+        return Link(link_by_id(number), f"link with id {number}")
+
     @property
     def closed(self) -> bool:
         """Whether :meth:`close` was called."""

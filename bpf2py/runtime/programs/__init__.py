@@ -6,12 +6,14 @@ A new kind is a file here and a row in ``_KINDS``; the file is imported when fir
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ...uapi import AttachType, ProgType
 
 if TYPE_CHECKING:
     from .base import LoadedProgram, Program
+
+P = TypeVar("P", bound="Program")
 
 #: (type, attach type, module, class).  The first row that fits wins; attach type None fits any.
 _KINDS: tuple[tuple[ProgType, AttachType | None, str, str], ...] = (
@@ -46,3 +48,20 @@ def program_class(prog_type: int, attach_type: int | None) -> type[Program]:
 def program(loaded: LoadedProgram) -> Program:
     """A loaded program in the class of its kind."""
     return program_class(loaded.spec.prog_type, loaded.spec.attach_type)(loaded)
+
+
+def pick_class(wanted: type[P], prog_type: int) -> type[P]:
+    """The class for a program of which only the type is known, *wanted* or below it.
+
+    :class:`ValueError` if programs of that type are not of class *wanted*.
+    """
+    from .base import Program
+
+    names = {name for row_type, _, _, name in _KINDS if row_type == prog_type}
+    if wanted.__name__ in names:
+        return wanted
+    if not issubclass(Program, wanted):
+        kind = prog_type.name if isinstance(prog_type, ProgType) else prog_type
+        raise ValueError(f"a program of type {kind} is no {wanted.__name__}")
+    found = program_class(prog_type, None)
+    return found if issubclass(found, wanted) else wanted

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from ...spec import ProgramSpec
 from ...uapi import ProgType
@@ -17,6 +17,8 @@ from ..errors import ClosedError
 from ..syscalls.fd import FD
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from ...uapi import TestRunFlags
     from ..links.base import Link
     from ..syscalls.obj import ProgramInfo
@@ -37,6 +39,8 @@ _RUN_TRIES = 16
 _CONTEXT_IN_PLACE = frozenset(
     (ProgType.RAW_TRACEPOINT, ProgType.RAW_TRACEPOINT_WRITABLE, ProgType.SYSCALL)
 )
+#: Kinds whose section names say where, so that silence in attach() would be a lie.
+_ATTACH_BY_SECTION = frozenset((ProgType.KPROBE, ProgType.TRACING, ProgType.LSM, ProgType.EXT))
 
 
 class LoadedProgram:
@@ -65,6 +69,39 @@ class Program:
 
     def __init__(self, loaded: LoadedProgram) -> None:
         self._loaded = loaded
+
+    @classmethod
+    def open_pinned(cls, path: str | os.PathLike[str]) -> Self:
+        """Open the program pinned at *path* (4.4), in the class of its kind; close it yourself.
+
+        Raises :class:`OSError`, :class:`ValueError` if it is no program or not one of this class.
+        """
+        from ..syscalls import obj
+
+        return cls._adopt(obj.get(path, "program"))
+
+    @classmethod
+    def open_id(cls, number: int) -> Self:
+        """Open the program with that id, anywhere in the system (4.13); close it yourself."""
+        from ..syscalls import obj
+
+        return cls._adopt(obj.program_by_id(number))
+
+    @classmethod
+    def _adopt(cls, fd: FD) -> Self:
+        from ..syscalls.obj import program_info
+        from . import pick_class
+
+        try:
+            info = program_info(fd.fileno(), what=fd.what)
+            fd.what = f"program {info.name!r}"
+            kind = pick_class(cls, info.prog_type)
+            return kind(
+                LoadedProgram(ProgramSpec(name=info.name, section="", prog_type=info.prog_type), fd)
+            )
+        except BaseException:
+            fd.close()
+            raise
 
     @property
     def name(self) -> str:
@@ -176,12 +213,29 @@ class Program:
 
         What :meth:`Object.attach` calls for every program.
         """
+        if self.spec.attach_to and self.spec.prog_type in _ATTACH_BY_SECTION:
+            raise NotImplementedError(
+                f"{self._what}: bpf2py cannot attach programs of section {self.spec.section!r} yet; "
+                "to attach the others, set autoattach = False in its spec"
+            )
         return None
 
     def close(self) -> None:
         """Close the program's descriptor before its object does; a second call does nothing."""
         self._loaded.close()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
     def __repr__(self) -> str:
         state = "" if self.loaded else ", not loaded" if self._loaded.fd is None else ", closed"
-        return f"<{type(self).__name__} {self.name!r} ({self.spec.section}){state}>"
+        section = f" ({self.spec.section})" if self.spec.section else ""
+        return f"<{type(self).__name__} {self.name!r}{section}{state}>"

@@ -27,6 +27,11 @@ class FD:
     what: str
 
     def __init__(self, fd: int, what: str = "bpf object") -> None:
+        if 0 <= fd <= 2:
+            # A process without standard streams gets these: BPF takes descriptor 0 for "none", and
+            # what is printed would go into the others.
+            low, fd = fd, fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
+            os.close(low)
         self._fd = fd
         self.what = what
 

@@ -98,9 +98,27 @@ def pin(fd: int, path: str | os.PathLike[str], *, what: str) -> None:
     object_pin(fd, path, what=what)
 
 
-def get(path: str | os.PathLike[str], *, what: str) -> FD:
-    """BPF_OBJ_GET: open what is pinned at *path* (4.4)."""
-    return object_get(path, what=what)
+#: What the kernel calls the files behind descriptors, by the word for people.
+_INODES: Final = {"program": "bpf-prog", "map": "bpf-map", "link": "bpf-link", "BTF": "btf"}
+
+
+def get(path: str | os.PathLike[str], kind: str) -> FD:
+    """BPF_OBJ_GET: open the *kind* (``program``, ``map``, ``link``) pinned at *path* (4.4).
+
+    :class:`ValueError` if something else is pinned there: the kernel would describe that, too, and
+    the description would be read as one of a *kind*.
+    """
+    fd = object_get(path, what=kind)
+    try:
+        # A new link's file is bpf_link, one from a pin bpf-link.
+        target = os.readlink(f"/proc/self/fd/{fd.fileno()}").replace("_", "-")
+    except OSError:
+        return fd  # no /proc
+    if _INODES[kind] not in target:
+        fd.close()
+        found = next((word for word, inode in _INODES.items() if inode in target), target)
+        raise ValueError(f"what is pinned at {os.fspath(path)!r} is a {found}, not a {kind}")
+    return fd
 
 
 def _info(fd: int, info: bytearray, *, what: str) -> int:
