@@ -198,14 +198,20 @@ class TypeView:
         """Every member that C lets one write behind the composite, by its name."""
         shape = self.shapes[type_id]
         flag = shape.flag
-        string = self.string
+        table, data = self.table, self._data
+        # Of most tables, all strings are the table's own; then looking one up takes no call.
+        whole = not table._string_base
+        strings, end = table._string_start, table._string_end
+        find = data.find
         columns = iter(shape.words[shape.rest : shape.rest + 3 * shape.vlen])
         found: dict[bytes, MemberPlace] = {}
         for number, (name, target, place) in enumerate(zip(columns, columns, columns, strict=True)):
             bit_size = place >> 24 if flag else 0
             bit_offset = place & 0xFFFFFF if flag else place
             if name:
-                text = string(name)
+                at = strings + name
+                stop = find(b"\0", at, end) if whole else -1
+                text = data[at:stop] if stop >= 0 else self.string(name)
                 if text not in found:
                     found[text] = (target, bit_offset, bit_size, type_id, number)
                 continue
