@@ -22,6 +22,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .shared_objects import SharedObjects, shared_objects
+
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 WORK = ROOT / ".bench"
@@ -36,9 +38,7 @@ class Environment:
 
     python: Path
     libbpf: Path | None
-    map_fd: int
-    ring_fd: int
-    prog_fd: int
+    shared: SharedObjects
     cache: Path
 
 
@@ -83,7 +83,13 @@ def _libbpf(*words: str, wall: bool = False, name: str = "libbpf") -> Peer:
 
 
 def _filled(words: tuple[str, ...], env: Environment) -> list[str]:
-    known = {"MAP": env.map_fd, "RING": env.ring_fd, "PROG": env.prog_fd}
+    shared = env.shared
+    known = {
+        "MAP": shared.map_fd,
+        "RING": shared.ring_fd,
+        "PROG": shared.program_fd,
+        "PROG_ID": shared.program_id,
+    }
     return [str(known.get(word, word)) for word in words]
 
 
@@ -101,6 +107,7 @@ JOBS = (
             _ctypes("load", "200"),
         ),
         divide=1e3,
+        note="mean of 200 in one process",
     ),
     Job(
         "load CO-RE heavy object, first on a machine",
@@ -176,8 +183,8 @@ JOBS = (
         "ns/event",
         (
             _libbpf("ringbuf", "RING", "PROG", str(EVENTS)),
-            _ours("ringbuf", "RING", "PROG", str(EVENTS)),
-            _ours("ringbuf_batch", "RING", "PROG", str(EVENTS), name="bpf2py drain()"),
+            _ours("ringbuf", "RING", "PROG_ID", str(EVENTS)),
+            _ours("ringbuf_batch", "RING", "PROG_ID", str(EVENTS), name="bpf2py drain()"),
             _ctypes("ringbuf", "RING", "PROG", str(EVENTS)),
         ),
         note="decoded, in a loop",
@@ -260,7 +267,7 @@ def run(peer: Peer, env: Environment) -> float:
     done = subprocess.run(
         command,
         env=environ,
-        pass_fds=(env.map_fd, env.ring_fd, env.prog_fd),
+        pass_fds=(env.shared.map_fd, env.shared.ring_fd, env.shared.program_fd),
         capture_output=True,
         text=True,
         check=False,
@@ -324,12 +331,8 @@ def main() -> None:
     jobs = tuple(job for job in JOBS if options.only in job.name)
     WORK.mkdir(exist_ok=True)
 
-    from .shared_objects import shared_objects
-
-    with shared_objects(ENTRIES) as (map_fd, ring_fd, prog_fd):
-        env = Environment(
-            prepare_python(), prepare_libbpf(), map_fd, ring_fd, prog_fd, WORK / "cache"
-        )
+    with shared_objects(ENTRIES) as shared:
+        env = Environment(prepare_python(), prepare_libbpf(), shared, WORK / "cache")
         print(f"{os.uname().release}, {os.cpu_count()} CPUs, Python {sys.version.split()[0]}")
         print(f"{options.rounds} interleaved rounds; minimum and median of each peer")
         results: list[Row] = []
