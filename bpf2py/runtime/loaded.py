@@ -6,6 +6,7 @@ In: descriptors, from the loader.  Out: handles for the typed classes.  Whoever 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..spec import ObjectSpec
@@ -53,8 +54,8 @@ class Loaded:
         """The map behind a data section (``.bss``); :class:`KeyError` names those there are."""
         return self.map(section)
 
-    def _missing(self, kind: str, name: str, names: object) -> str:
-        there = ", ".join(names) if isinstance(names, dict) and names else "none"
+    def _missing(self, kind: str, name: str, names: Iterable[str]) -> str:
+        there = ", ".join(names) or "none"
         return f"object {self.spec.name!r} has no {kind} {name!r}; there are: {there}"
 
     def close(self) -> None:

@@ -160,6 +160,7 @@ class _ProgramLoader:
         source: Callable[[int], str],
     ) -> LoadedProgram:
         level = program.log_level if self._log_level is None else self._log_level
+        refused: OSError | None = None
         if not level:
             # A log costs the verifier time, so only who is refused gets one.
             try:
@@ -173,9 +174,7 @@ class _ProgramLoader:
         assert error is not None
         if log.text.strip():
             raise rejection_of(error, log.text, program, outcomes, source)
-        if not level:
-            error = refused
-        raise _explained(error, program, self._spec) from None
+        raise _explained(refused or error, program, self._spec) from None
 
     def _target(self, program: ProgramSpec) -> Target | None:
         from .targets import TARGET_KINDS, find_target

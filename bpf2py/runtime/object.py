@@ -190,8 +190,10 @@ class _Parts(Generic[T]):
     __made: dict[str, T]
 
     def __init__(self, kind: str, names: Iterable[str], make: Callable[[str], T]) -> None:
-        for name, value in (("kind", kind), ("names", tuple(names)), ("make", make), ("made", {})):
-            object.__setattr__(self, f"_Parts__{name}", value)
+        # Past __setattr__ below, which takes every attribute for a map or a program.
+        vars(self).update(
+            _Parts__kind=kind, _Parts__names=tuple(names), _Parts__make=make, _Parts__made={}
+        )
 
     def __setattr__(self, name: str, value: Any) -> None:
         # A generated subclass sets every typed map or program once; it carries its C name.
@@ -285,6 +287,14 @@ class Links(Mapping[str, "Link"]):
     ) -> None:
         self.close()
 
+    def take(self, links: Mapping[str, Link]) -> None:
+        """Own these links, too."""
+        self._links.update(links)
+
+    def forget_closed(self) -> None:
+        """Leave out the links that were closed one by one."""
+        self._links = {name: link for name, link in self._links.items() if not link.closed}
+
     def close(self) -> None:
         """Close every link: programs come off their hooks, except where a link is pinned."""
         while self._links:
@@ -325,9 +335,8 @@ class Object:
 
         if self._loaded.closed:
             raise ClosedError(f"object {self.name!r} is closed")
-        links = self.links._links
-        for name in [name for name, link in links.items() if link.closed]:
-            del links[name]
+        links = self.links
+        links.forget_closed()
         fresh: dict[str, Link] = {}
         try:
             for name, loaded in self._loaded.programs.items():
@@ -340,8 +349,8 @@ class Object:
             while fresh:
                 fresh.popitem()[1].close()
             raise
-        links.update(fresh)
-        return self.links
+        links.take(fresh)
+        return links
 
     @property
     def closed(self) -> bool:
