@@ -132,8 +132,8 @@ class TypedSpec(Generic[ObjectT]):
 
         *pin_path* is the directory on a bpf file system for maps that are pinned by name
         (``/sys/fs/bpf`` if not given).  *kernel_btf*, a path, the bytes or the types, replaces the
-        running kernel's BTF in CO-RE fix-ups.  *log_level* asks for the verifier's log of every program,
-        loaded or not.  *maps* puts open maps in the place of those of that name.
+        running kernel's BTF in CO-RE fix-ups.  *log_level* asks for the verifier's log of every program
+        (``programs.x.log``): 1 for a refused one, 2 for every instruction, 4 for statistics.  *maps* puts open maps in the place of those of that name.
 
         Raises :class:`VerifierError` when the kernel refuses a program's instructions,
         :class:`OSError` for other refusals, :class:`RelocationError`, :class:`ValueError` for a

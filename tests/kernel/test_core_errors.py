@@ -54,7 +54,7 @@ def offset_in_kernel(member: str) -> int:
 def test_a_member_of_the_kernels_struct_is_read_where_this_kernel_has_it() -> None:
     expected = offset_in_kernel("pid")
     assert expected != 4
-    with runtime.load(reads_task("pid"), log_level=1) as loaded:
+    with runtime.load(reads_task("pid"), log_level=2) as loaded:
         assert f"(b7) r0 = {expected} " in loaded.programs["prog"].log
 
 
@@ -77,7 +77,7 @@ def test_a_kernel_btf_given_instead_is_the_one_that_counts() -> None:
         byte_order=sys.byteorder,
     )
     for kernel in (theirs, decode(theirs)):
-        with runtime.load(reads_task("no_such_member"), kernel_btf=kernel, log_level=1) as loaded:
+        with runtime.load(reads_task("no_such_member"), kernel_btf=kernel, log_level=2) as loaded:
             assert "(b7) r0 = 32 " in loaded.programs["prog"].log
 
 
