@@ -47,7 +47,7 @@ class Array(Codec[list[T]]):
     def _unpack_run(self) -> Any:
         plain = self._plain()
         if plain is None:
-            return self.element.unpack_list
+            return self.element.compiled("unpack_list")
 
         def unpack_run(run: bytes) -> list[Any]:
             return list(unpack(run))
@@ -81,7 +81,7 @@ class Array(Codec[list[T]]):
         plain = self._plain()
         if plain is not None:
             return plain.pack(*value)
-        return b"".join(map(self.element.pack, value))
+        return b"".join(map(self.element.compiled("pack"), value))
 
     def check(self, value: Any, path: str) -> None:
         _check_list(value, path, self.c_name)
@@ -177,7 +177,7 @@ class Rest(Tail[list[T]]):
         return self.element.unpack_list(view[: len(view) // self.element.size * self.element.size])
 
     def pack_rest(self, value: Any) -> bytes:
-        return b"".join(map(self.element.pack, value))
+        return b"".join(map(self.element.compiled("pack"), value))
 
     def check(self, value: Any, path: str) -> None:
         _check_list(value, path, self.c_name)

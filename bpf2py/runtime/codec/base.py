@@ -106,10 +106,11 @@ class Codec(Generic[T]):
     """The bytes of one C type as a Python value of type *T*, and back.
 
     ``size`` is in bytes.  With ``variable`` set, ``size`` is the fixed part and the value takes
-    whatever follows in the buffer.
+    whatever follows in the buffer; ``full_size`` is C's ``sizeof``.
     """
 
     size: int
+    full_size: int = 0
     variable: bool = False
 
     @property
@@ -155,17 +156,17 @@ class Codec(Generic[T]):
 
     def unpack(self, buffer: Buffer, offset: int = 0) -> T:
         """The value at *offset* in *buffer*; ValueError when fewer than ``size`` bytes are there."""
-        value: T = self._build("unpack", _source_unpack)(buffer, offset)
+        value: T = self._build("unpack")(buffer, offset)
         return value
 
     def unpack_list(self, buffer: Buffer) -> list[T]:
         """Every value of *buffer*, which holds a whole number of them back to back."""
-        values: list[T] = self._build("unpack_list", _source_unpack_list)(buffer)
+        values: list[T] = self._build("unpack_list")(buffer)
         return values
 
     def iter_unpack(self, buffer: Buffer) -> Iterator[T]:
         """Like :meth:`unpack_list`, one after the other."""
-        values: Iterator[T] = self._build("iter_unpack", _source_iter_unpack)(buffer)
+        values: Iterator[T] = self._build("iter_unpack")(buffer)
         return values
 
     def pack(self, value: T) -> bytes:
@@ -173,12 +174,12 @@ class Codec(Generic[T]):
 
         ValueError or TypeError naming the member when something does not fit.
         """
-        data: bytes = self._build("pack", _source_pack)(value)
+        data: bytes = self._build("pack")(value)
         return data
 
     def pack_into(self, buffer: Buffer, offset: int, value: T) -> None:
         """Write *value* at *offset* in *buffer*, padding zeroed."""
-        self._build("pack_into", _source_pack_into)(buffer, offset, value)
+        self._build("pack_into")(buffer, offset, value)
 
     # -- errors ---------------------------------------------------------------------------------
 
@@ -217,9 +218,19 @@ class Codec(Generic[T]):
 
     # -- compiling --------------------------------------------------------------------------------
 
-    def _build(self, name: str, source: Callable[[Codec[Any], Form], str]) -> Callable[..., Any]:
+    def compiled(self, name: str) -> Callable[..., Any]:
+        """The function that method *name* comes down to, for whoever keeps it."""
+        if getattr(type(self), name) is getattr(Codec, name):
+            return self._build(name)
+        method: Callable[..., Any] = getattr(self, name)
+        return method
+
+    def _build(self, name: str) -> Callable[..., Any]:
+        built: Callable[..., Any] | None = self.__dict__.get(name)
+        if built is not None:
+            return built
         form = Writer() if name.startswith("pack") else Reader()
-        text = source(self, form)
+        text = _SOURCES[name](self, form)
         function = _compile(text, name, self.c_name, form.constants)
         # An instance attribute hides the method: from now on callers get the function itself.
         self.__dict__[name] = function
@@ -308,11 +319,12 @@ def _source_pack(codec: Codec[Any], out: Form) -> str:
     assert isinstance(out, Writer)
     struct = _write_whole(codec, out)
     values = ", ".join(out.values)
-    tail = f" + {out.tail}" if out.tail else ""
+    tail = f" + {out.tail}).ljust({codec.full_size}, b'\\0')" if out.tail else ""
+    head = "(" if out.tail else ""
     lines = ["def pack(value):", "    try:"]
     lines += [f"        {line}" for line in out.statements]
     lines += [
-        f"        return {out.constant(struct.pack)}({values}){tail}",
+        f"        return {head}{out.constant(struct.pack)}({values}){tail}",
         f"    except {out.constant(_ERRORS)} as error:",
         f"        raise {out.constant(codec._complain)}(value, error) from None",
     ]
@@ -345,3 +357,12 @@ def _write_whole(codec: Codec[Any], out: Writer) -> _struct.Struct:
     codec.write(out, "value")
     out.seek(codec.size)
     return _struct.Struct(out.format)
+
+
+_SOURCES: dict[str, Callable[[Codec[Any], Form], str]] = {
+    "unpack": _source_unpack,
+    "unpack_list": _source_unpack_list,
+    "iter_unpack": _source_iter_unpack,
+    "pack": _source_pack,
+    "pack_into": _source_pack_into,
+}

@@ -40,13 +40,17 @@ class Struct(Codec[T], Generic[T]):
 
     def __init__(self, cls: type[T], size: int, members: tuple[Member, ...]) -> None:
         self.cls = cls
-        self.size = size
+        self.size = self.full_size = size
         # A flexible array can lie at the offset of an empty array or of trailing padding: last.
         self.members = tuple(sorted(members, key=lambda m: (m[2].variable, m[1])))
-        self.variable = any(codec.variable for _, _, codec in members)
         for name, offset, codec in self.members:
             if offset < 0 or offset + codec.size > size:
                 raise ValueError(f"{cls.__name__}.{name} lies outside of the {size} bytes")
+        if self.members and self.members[-1][2].variable:
+            _, offset, codec = self.members[-1]
+            self.variable = True
+            # Programs write as little as offsetof(…, array) bytes: padding behind it is no part.
+            self.size = offset + codec.size
         if self.variable:
             # C places a flexible array right behind its predecessor, inside of trailing padding:
             # the fixed part ends there, and a record may end there, too.
@@ -90,7 +94,7 @@ class Struct(Codec[T], Generic[T]):
     def read(self, out: Reader) -> str:
         if out.position and not self._inline:
             run = out.slot(f"{self.size}s", self.size)
-            return f"{out.constant(self.unpack)}({run})"
+            return f"{out.constant(self.compiled('unpack'))}({run})"
         return self.read_members(out)
 
     def read_members(self, out: Reader) -> str:
@@ -124,7 +128,7 @@ class Struct(Codec[T], Generic[T]):
 
     def write(self, out: Writer, value: str) -> None:
         if out.position and not self._inline:
-            out.slot(f"{self.size}s", self.size, f"{out.constant(self.pack)}({value})")
+            out.slot(f"{self.size}s", self.size, f"{out.constant(self.compiled('pack'))}({value})")
             return
         base = out.position
         if not value.isidentifier():
@@ -133,7 +137,7 @@ class Struct(Codec[T], Generic[T]):
             value = name
         for offset, size, members in self._runs():
             name, _, codec = members[0]
-            if codec.variable:
+            if isinstance(codec, Tail):
                 codec.write(out, f"{value}.{name}")
                 continue
             out.seek(base + offset)

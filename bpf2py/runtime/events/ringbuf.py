@@ -167,7 +167,7 @@ class RingBuf(AnyMap, Generic[T]):
             yield from self._pending
             if self._fill():
                 continue
-            if not self._wait(timeout):
+            if timeout == 0 or not self._wait(timeout):
                 return
 
     def drain(self) -> list[T]:
@@ -189,7 +189,7 @@ class RingBuf(AnyMap, Generic[T]):
             ring = self._mapped()
             position = ring.consumer[0]
             if position == ring.producer[0]:
-                if not self._wait(timeout):
+                if timeout == 0 or not self._wait(timeout):
                     return
                 continue
             _fence()
@@ -348,7 +348,7 @@ class RingBuf(AnyMap, Generic[T]):
             if event.variable:
                 return None
             record = Padded(event, length + _HEADER + 7 & ~7, lead=_HEADER)
-            decode = self._decoders[length] = record.unpack_list
+            decode = self._decoders[length] = record.compiled("unpack_list")
         return decode
 
     def _short(self, length: int) -> ValueError:
