@@ -83,7 +83,7 @@ class BenchRingbufMaps(runtime.Maps):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.events = runtime.RingBuf(loaded.map("events"), codec.of(Event))
-        """``BPF_MAP_TYPE_RINGBUF``, events ``struct event``, max_entries 16777216."""
+        """``BPF_MAP_TYPE_RINGBUF``, events ``struct event``, 16777216 bytes."""
 
 
 class BenchRingbufPrograms(runtime.Programs):
@@ -155,7 +155,9 @@ def _object_spec() -> spec.ObjectSpec:
                 max_entries=1,
                 flags=uapi.MapFlags.RDONLY_PROG,
                 section=".rodata.cst32",
-                data=bytearray(runtime.blob("eNpLKkgzKqjUTUrNS87ITSzKZkADAJXvBiw=")),
+                data=bytearray(
+                    runtime.blob("eNpdwbEJADAIBMAslCYbRVEEUR47t7f3jqAPfUmSLX75WQaV7wYs")
+                ),
             ),
         },
         programs={
@@ -165,10 +167,11 @@ def _object_spec() -> spec.ObjectSpec:
                 prog_type=uapi.ProgType.XDP,
                 attach_type=uapi.AttachType.XDP,
                 insns=runtime.blob(
-                    "eNpdkVuOAVEQhg8dl0chkX4ctx73od2NGSzCAhAiESI8iUdsQDI7kXi0HavQTlf9SkYnle98dVJVp1OmR/37"
-                    "Ll6lei4N9qOOvY6rn33g54P5VrcNMwO63r3axdh9qi99fKi7O47zrNtFQ9LvxEd1M9x8kO8x1/S+zUP/awRz"
-                    "Dcy1X/9R0NxYlviWPCVukyfEp+Rx8RV5knxjxSQ/Iv9E/kPyc/Iv8TV5UXxIXhBfkOfFZ+Q58TF5VnxJnhGf"
-                    "kKfF+T0NsA7WwCpYAW2wDJbALvgL/oAd8Btsgy2wiX2avJfhaw8e7P+g46zDfeof9vgAib893w=="
+                    "eNpd0UlKA0EYxfEyTRKXohB6aRzaMQ7t7OwhPEAURRBFzCr0UnOBQG4SyLKvk1OkU/W+lwfp"
+                    "QPHvXzU1hI4X3NxvVHHuMTQy9/z48yOvmZ9r9lBe11221v368CprmqvuSftUuW5SFMVsXdZY"
+                    "0n59e3TjKMwv2nueG1dK53H/fMVaj3huag7/o+XbSRK5C2/KKbwuv8Nr8g+8AXeSpuZf4C3O"
+                    "r2r+Ez6Uf+EDuQ235C94X/6A9+RXeFf+hnfkN3hbtvtcsOfsGXvKnrApe8wesQ/sPXvH3rI3"
+                    "7DV7xV6iWSNG8zaCe4XvEr7/vx9DP8JVB/baTQGJvz3f"
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=0, map="events"),
@@ -177,25 +180,28 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x00\x15\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpNyiEOgnAAhfEPnLgx/s5NHQRv4S1kegKKkU4kGIgEo8XNQLDpHTiHZ/AKPrcXCC/89j2ArzaPoGggsY9y"
-                    "0sLCruT0Apldy7MOgt3Kyx5W9l0ON1jbr7+vsJn8M/239ijnD9jZHzke4DDpQb2097H6E072WY7e8AOpcxvu"
+                    "eNpNyqENwlAUheG/JZSE9BESICDYgi0gMAEGiUdWIJAIJIYEUVHX7tA5OkNX6GlyxLvJFV/+"
+                    "g67XTxPYPSCzz3JWwMy+yvMn5PZdnrwg2IW8eMPS/snhCyu7Hv2BdbTPtd/Yrbz9w97u5LSE"
+                    "Y9SD+sk+pOoVXOybnDQwAKlzG+4="
                 ),
                 autoattach=False,
             )
         },
         btf=runtime.blob(
-            "eNp9UltPE0EUPhTErnLxFsX44MgDKVAqKY0xMRgL1oRosKF4wZCM291pmdDdLjuzpPWS6IPxwQcT30yM8uaz"
-            "/0D/gf/ABx/9E57ZOdBCjLP5zpw555tzm/3yZwAmwK5PGYv3GdhfmUEUA1YfGELBDo4wmBIQxn4Jceww7yDG"
-            "cE8/dKcXGjJZFBcRx9F1C/fLCIeck4iTCGOfIv0pYgYxiniFKJC+hyjR3e+I64hxyrRow2VPoFim/FmK+5B8"
-            "Iyg2j/QhyWfqbpPPFJ49Mosx6ov1jENmtrqv0S7NyeR8Y/tN639n3WOn+rhmLmdRfEAMU6yP1L9Zn0k3+b72"
-            "zehb34x+kG5y/CR9Dw6GP2p6+oU4g/htbSPncPfsPzDmUD3bR87/6tvMXxNvgngvMul7j5u+ztMlM/MLtBu8"
-            "zqTccXPnNHGM/pbso/RvAOUAGWrgvLy2Vt7gtZUnFb6+Ua1wDmJXoEcriKQPCSIWGhott6lAiR3w2kGA95Jr"
-            "JUhCJZuh8FmrHTZTYRwLxZ7D5lBo8rbcGHQ3EhC4HY4ZYikU7LqtRNiMCjp+xAMffFe7qUCWPfFAoEmGzVgo"
-            "xWVDhr7oQNzhO4lIBLdHcdjr6Q5EcdtPPGECQ+FqXYTeFo8xTD1pFOpRo+CBo3SceJqlFbAZuy0ydO4TOUYV"
-            "8a7ITdkq80zJZ6LdyFnydJ7NT98ARzZY7oq1sOfgOH7cjiLhz86iz8EBJnHIHt+u8mq5VkNTypy7qRUl29Yy"
-            "ELwpNA9VbrpHwJvImCv2LPgoaCkVS302fBa0oUywRZHm5LyeyJaWIc4u8KJujqjm9fJsEnMWo+5cOpLAjbc3"
-            "5//3TebZQtFU1T8XldQDqW3cPFuq3uFrS3z1Pn9Uvlt5UEX2S6AhwH5lcG9lubJaq0ChrhQUAjdS0JKeCJWA"
-            "v5LB86s="
+            "eNp9Us1PE0EUf1TEVvnwKwrx4MiBFCiVlMaYGIwFa0I02FC/MCTjdndaJnS3y84saf1I9GA8"
+            "eDDxZmKUm2f/A/0P/A88ePSf8M3OK0s5OM3v7Zv3fu9z+vXvEEyCPZ8zFh8y0D+ZYyiGrD40"
+            "jIIdXOFYQkAY+yXE8UHeQY6RVB+ISVNDJotiCnECXbfwexmRI+c04hTC2GdIf4aYQ4whXiOK"
+            "pO8jyhT7A3EdMUGVlm267EkUq1Q/S3kfkW8UxRb5+nNI8pm+O+QzjWeP7GIc7FwsNQ6b3WpI"
+            "iT2wezI130Iyb9L/e+seP32IiydzDsVHxAjl+gR2fnO+kG7qfYN0R98h3dFP0k2NX6TvUzzW"
+            "GTMz/UacRfyxttHz+HXtf2A8R/3sHLnTGZjb7F8Tb5J4LzPJe0+YuS5QkNn5RfoavMkk3AkT"
+            "c4Y4Rn9HdpN3iuxGBxlo4LyysVHZ5PW1p1X+YLNW5RzEnkCPVhBKD2JEJDQ0205LgRK74HZ8"
+            "H+Pia2WIAyVbgfBYuxO0EmEcS6XUYWsoNLnbTgS6FwrwnS7HCpEUCvacdixsRQVdL+S+B56j"
+            "nUQgy964L9Akg1YklOKyKQNPdCHq8t1YxILbqxj0uroLYdTxYleYxFC82hCBu80jTNOIm8VG"
+            "2Cy6kFM6il3Nkg7YnP0sM3T2iRyzimhP5GdslwWm5HPRaeYtebbAFmdvQE42Wf6KtbAXkMt5"
+            "UScMhTc/j74cLjCOAvbkdo3XKvU6mhLmwk2tqNiOlr7gLaF5oPKzKQEjkbFQSi34KGgpl8qH"
+            "bPgsaEMZ44giqcl5I5ZtLQPcne+GvTxRzesV2DTWLIW9hWQlvhPtbC3+7zddYEsl09Xhvai4"
+            "4Utt8xbYSu0O31jh6/f548rd6sMasl8BLQH6ncG9tdXqer0KxYZSUPSdUEFbuiJQAv4BksHz"
+            "qw=="
         ),
         digest="e9e1ea94ea3ceea5f4c08ab7b4662c825325fa3a12fabd3fe42188425fa52ed3",
     )

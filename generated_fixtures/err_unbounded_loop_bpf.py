@@ -106,28 +106,33 @@ def _object_spec() -> spec.ObjectSpec:
                 name="never_ends",
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
-                insns=runtime.blob("eNrbwsDA8B8IJBgZUAALEIOEEoUg/DCmv/9B9FSoPAAlzQgr"),
+                insns=runtime.blob(
+                    "eNpVicENACAMAtE4gS8n8+9QbuJ6poW0n15CCNwDYGQ1FAaj68zYu39T3/QOJc0IKw=="
+                ),
                 map_relocations=(spec.MapRelocation(insn=1, map=".data", offset=0),),
                 func_info=b"\x00\x00\x00\x00\x12\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpjYGBgWM3IwHAMiBlUGBiYofw3QMxkwsDAgsTnBPJZ0eTZoPzfIL4NAwMAZuUJBA=="
+                    "eNpdybsJACAYA+HzCe7hCJZu7B5O4wY2RvgLMXDFR9CGg6moEMxL+QbxcZHT92fzvu5wAGbl"
+                    "CQQ="
                 ),
                 autoattach=False,
             )
         },
         btf=runtime.blob(
-            "eNqNkjtsE0EQhuccB/IOUSBEvHRCFOEhIyAKCBqi4CIIIZSAlFCwnM9re+Xz7nG7F2OQIIKCGiSEqEhJR09F"
-            "QU9NR0NFQ03F7O1s7FBx0ux+Nzvzz+zjw68A5sF9G0POVkrgv5LFAO0kQPkLzuNoQ7Q4TRyizRNfRztO/BDt"
-            "LPE22iLxDtoysdW8SfwD7Z7Xx6IPvD6y9PrIW14f+TnOw1Yf+YWPx6Zf+XjkNz4e+Z3vp+T6KPpB/uj7Qf7k"
-            "+0H+7PvB4StO+60+8jfiHeTvvm4Z4Kevi/zb1y278xqxdZH/4DxmayEHAenjJsaIw2EXP2F1kGfJv418DHnK"
-            "1kVeCEgH+ULgSthSlx0HZbob+vw2YB+d2Y3/iKPW7XUM2/43EEZhz1c6gkON6tv30SLdEXoPg/lPESb/yT+K"
-            "wzPKt2/qJeUHdGaUPzmD8+vAvce3e3sP3jv/xIG+7qjdw7h7y1Oz9I5nSnu0g8E9HxrY8xzlzVHeiVIxT9u1"
-            "g5Rk+dSA//CA/5zLt08Erg4wMKbbrJY3GpBwCWnbMNNLOXSirA2Pcp5z1onSVMgmpJkyKlYJbCWRZGnGNZfG"
-            "/ZhYeC/GYKRQmTA9wDQM00w0hKzzx+BnEzMHcQ1akW5ZR5xEWos61CMTFQPjsg4ySgVDbyPqiKQHGe8ow5lI"
-            "FyFRcZQUtOtc2nUueWeqMkPeAgvhDscSRpuok0JXZJzZrTe1Ypo3tQPxhFOEO49Wl+IZyy9dhFxq0ZS8Hgo8"
-            "AsaW19aWN9n66v0qu7t5p8oYNBLVZW3e0zZhabGfkCjZLAbQbbt2pb8Ut6IMvTWwopJv8cwegQat4jY3UDnP"
-            "s4zlsqZyPLs6S5RKK7W0UYltQthPWNAmy2MT7l5teAZVT8NotyUSHi40FVMSfzNu8kyGmdXT16BwQ9HErdWV"
-            "6u31KlSKy0hEzKXmgLVYf1/2z3YGfwGW8/ck"
+            "eNqNkj1sEzEUx9+lLfS7VIVS8aUTYigfCgKqgmBpVTIUIYRakFoGzOXiJFYu9nH2NQQkqGBg"
+            "BgkhJjqysTMxsDOzsTCxMDPx3tlO2k5Yevbvnt/7v2efP/4OYA7s2BiwtlICP0qEAdppgMGv"
+            "uI6hDbjNKcch2pzjJbSTjh+hnXe8jbbgeAdt2TFp3nL8E+2+18eiD70+svT6yFteH/kFrkOk"
+            "j/zSx2PTr3088lsfj/ze91OyfRT9IH/y/SB/9v0gf/H94PQNl4Okj/zd8Q7yD193EOCXr4v8"
+            "x9cdhGIMU13kv7iOUi3kIHD6eIhRx+GQjR8nHeQZ599GPoE8SXWR5wOng3wpsCWo1FXLAXEI"
+            "veGPAQdsObj5H3GudfodQ9T/BsII7BmlYzhVXX16H02nS/FL+/KfIUzsyz+O03OXT2/qlcun"
+            "ZbifPzGN65vAvsd3e3sPPlj/+KG+7gidYcy+5ckZqwHTpT3agYstznwE+meedXmzLu9UqVin"
+            "aO+wSyI+s8t/dJf/gs2nJwLXdzEwplusmtfrkHAJacsw0005tKOsBY9znnPWjtJUyAakmTIq"
+            "VglsJZFkacY1l8Z+mFh4L8ZgpFCZMF3ANAzTTNSFrPEn4FcTMwtxFZqRbpIjTiKtRQ1qkYmK"
+            "iXFZAxmlgqG3HrVF0oWMt5XhTKQLkKg4SgrqORd7zkXvTFVmnLfAQrjNsYTRJmqn0BEZZ3T0"
+            "hlZM84a2IJ5yF2Hvo9lx8YzlVy5DLrVoSF4LBV4BY8tra8ubbH31QYXd27xbYQzqieqwFu9q"
+            "Slhc6CckSjaKCXSL9q71t+JmlKG3CiQq+RbP6Ao0aBW3uIHyRZ5lLJdVlePd1ViiVFqupvVy"
+            "TAlhP2FemyyPTdj7teE5VD0LI52mSHg431BMSfzMuMkzGWakp29A4YaiidurK5U76xUoFz8j"
+            "ETGXmgPWYv1z0Rd1Bv8AlvP3JA=="
         ),
         digest="1d3801f8738ab6414fa42279b457e1a80660a90f07b5395ff9366fae82090789",
     )

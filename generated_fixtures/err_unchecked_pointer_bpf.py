@@ -43,7 +43,7 @@ class ErrUncheckedPointerMaps(runtime.Maps):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.counts = runtime.HashMap(loaded.map("counts"), codec.U32, codec.U64)
-        """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u64``, max_entries 1."""
+        """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u64``, 1 entries."""
 
 
 class ErrUncheckedPointerPrograms(runtime.Programs):
@@ -95,31 +95,35 @@ def _object_spec() -> spec.ObjectSpec:
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=runtime.blob(
-                    "eNrbwsgABslSf/6D6P2LIHx2JgaGP////5eAysNAKxCDhCqh4uyMEH61AIS/BapuKpQGAOFRC4c="
+                    "eNo1irENwCAMBE0a2pRR1ssUETUjsAAzuGcxSw/Gz0vW686vSXa+1+A9enC+RAzAw/9JXefq"
+                    "p88puNzByl1jT+FRC4c="
                 ),
                 map_relocations=(spec.MapRelocation(insn=4, map="counts"),),
                 func_info=b"\x00\x00\x00\x00\x18\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpjYGBguMLIwPAJiBksGBgYoXx5JgYGDgcGBhYoXx/IF3RhYGCH8pOBfE4fBgYuKL8QyGcKYGAAAEotB9k="
+                    "eNotx60NwCAABeGDNOmP6wQdoRaJQCLYgQnYlUmYgCfeJSc+1AywNAmC/UW4Mhz2L78FTrvL"
+                    "d4XHHnJssAFKLQfZ"
                 ),
                 autoattach=False,
             )
         },
         btf=runtime.blob(
-            "eNp1k89rFEkUx9+MkzH+2MTfri6sjYeQRIm/YhBEVpE5ZHcRUQnopdLpqZlppqe77ao2joj44+RlF0/CXtYF"
-            "RbyINw9ecvBP8OjBi7CwePey4Pd1vZ7JKA5U9afefN+3Xter/vu/Cv1I7vd2gxsvq1T+qlhSxXGlhskbLGlD"
-            "IcCoiWZsVDfwqGPa53h8I6YD39FtwnRYdJsxHRfdOKazIkJOjXMaw7roV2HWLEkddzGusRHGGsayk05sWZfH"
-            "e05gamMchC/rrmPU5c9cmPe7I8x7PBBmz0fCvN9fwk8wnguz5yvhDxhvSn8U8bb0B78r/cHvS3/wRzwn2R/8"
-            "b6nHoX8q9eDPpR78f1kPuF6ResATwmvg3cIfqm7vunRzFryN/cEnhZ+AfxGNh8P/TfgseEl4uebOazvvW3N1"
-            "cy/XwO3SH01JSx+5KDvZB9yX+F3wffBu3hf8R+kzNuhXcefqcueG4dG4lMNHPMb9fwzYQSO/6s9faf4B7PpK"
-            "w/f0qbss43swvXBcqci9kvwf+Bt4zcD9rRSxrXvBt6sj+pHvZt+6Wu853cR+uZsPq8Vzku/dVkli/lPinPPT"
-            "8Hugxy6fPy16to4pjC0pde7SpXNX1eXFaw115erFhlKI5SeOUx6bsB3rpudk+cL8MBQlcbuYyPZTTT3/ptKx"
-            "zUJtqKv7dMOPck1BksfWINV01UrealGkY0q7VklO1qXruc616vlpGsIrzRKbBElENyI/VmmmDUzdwgZhGYUG"
-            "yjDJQtvHK7QhMypshXFT36TyaQPlIFihjm86HAgi35iwSU3f+sWEmpsU+2moEG35vTDqU6Z7idUqTOcpSgI/"
-            "KmgQXBgEF8pgmmRWogUWxj2NLayxfi+l1TDTil+9bRJldNs4CG9pUbjz6KyKvhUlqwqnaMh0+dxPDY896PgZ"
-            "oivUSrK2tkbZjlZBRwddMknQ1ZbmjugsU3lcBHUTJaF7OptbSVtzATfc+yZ12tgsD6w36JM3iy1maFNxDTxU"
-            "4p3xjp4u1gvz3mzRVoRgyZ1TUZJ081TpSPemp1zPD3tTSJtBjqgPnfGOYZVpm2cxmxVv8vvi+caFyw2ag42h"
-            "KAx0bDSx7/AMeMXvRl8AwJ0k4Q=="
+            "eNp1k0tvFEcUhe8Mg2MSYvIiTylpZYHAQU5CHCtShAKKZkESRRFESLAp2j01M63p6W6qqjET"
+            "RRFJVtkEsbLEBiOBEBvEjoU3XvgnsGThDRISYs8GiXO7bs14bDFSVX9159xTt+tW33jaoA/J"
+            "/zb3+HGvSeHXxJIanhstTNF4SXtqAUZLNHundWOPGUwfeZ59DdNnr9Dtw3RUdK9jOia6WUwn"
+            "RIScFue0aVLIT8KsOUu+jisY59kIYwPjgpfOvbEtj/ecw9TD+By+rLuIMSN/VsK831/CvMe/"
+            "wux5TZj3uy68hnFHmD3vC29hrAd/FLEZ/MEPgz/4UfAHP8bzAPuDnwQ9Dv1Z0IOfBz34RagH"
+            "PNOQesBzwhvgg8JbTb93XQ+6OQ9+i/3B3wqvgX8QTYTD/1n4BPis8AVuJH5v874tXzf3cgPc"
+            "C/5oShl85KK8yz7gkcSvgP8BH+R9wf8HH9GT3DnWtmh833bFpRw+4r3c/1XAOzT1a366Q3MT"
+            "8N4ODd/TW/6yzL6P6a7nBj9mJ/lv8jfwgAHP9UYd2/8B+M/mlH7qu+HvIdT6t9fNfez96L9m"
+            "/TzA926/JDFflTjnfCJx5lWfz58W3d7GlOaOlDp5+vTJc+rMqfNt9fu539pKIVZ9c4yq3Ka9"
+            "XHciL6uWFiehrMh79URuVGoaxpeVzp1JtaWBHtGlOKs0JUWVO4tUO1DLVbdLmc6pHDglOWZA"
+            "FytdaTWMyzKFV2kKVyRFRpeyOFel0RamfuGSNEShgTItTOpGeIUeZFal3TTv6MsUni5RHpJl"
+            "6se2z4Eki61NO9SJXVxPqLlDeVymCtFuPEyzERk9LJxWablIWZHEWU3j4NI4uBSCZWGcRGus"
+            "jYcaWzjr4mFJK6nRil+9Zwtldc96SP/QovDn0V8RfTcrVhRO0ZId8Ll/Nzn2pB8bRJepW5ie"
+            "dla5vlZJXycDskUy0I4WvtTGqCqvg7qDktA9bRaWy+5Cwg2PdqUets5UiYvGfYrmscUR2ldf"
+            "gwiVRMejr76v10uL0XzdVoRgyZ1TWVEMqlLpTA8PH/I9PxodQtoR5Ij6i+PR11gZ7SqTs1n9"
+            "Jr+c+rH965k2LcDGUpYmOrea2HdyBrzid6OXwJ0k4Q=="
         ),
         digest="c845fde6d511594289a1907e4b1e3a162a40fc09bb31a099e3f3d5d4b86d7f67",
     )

@@ -46,13 +46,13 @@ class InnerMapsMaps(runtime.Maps):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.outer = runtime.Map(loaded.map("outer"), codec.U32, codec.Bytes(4))
-        """``BPF_MAP_TYPE_ARRAY_OF_MAPS``, key ``__u32``, max_entries 4."""
+        """``BPF_MAP_TYPE_ARRAY_OF_MAPS``, key ``__u32``, 4 entries."""
         self.inner_one = runtime.HashMap(loaded.map("inner_one"), codec.U32, codec.U64)
-        """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u64``, max_entries 4."""
+        """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u64``, 4 entries."""
         self.inner_two = runtime.HashMap(loaded.map("inner_two"), codec.U32, codec.U64)
-        """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u64``, max_entries 4."""
+        """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u64``, 4 entries."""
         self.by_cgroup = runtime.Map(loaded.map("by_cgroup"), codec.U64, codec.Bytes(4))
-        """``BPF_MAP_TYPE_HASH_OF_MAPS``, key ``__u64``, max_entries 8."""
+        """``BPF_MAP_TYPE_HASH_OF_MAPS``, key ``__u64``, 8 entries."""
 
 
 class InnerMapsPrograms(runtime.Programs):
@@ -147,9 +147,9 @@ def _object_spec() -> spec.ObjectSpec:
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=runtime.blob(
-                    "eNrbwsYABslZf/6D6C3sDAysIH7VDzB/OyMDwwtmBoZqqQ9g/v5FEPXsTAwMf/7//y/ByIACWoEYJCTKwMmA"
-                    "rv4HUP3+xVA+0MwPID5U/3YWhH6gUoZQBojEFjaIeVsYIXSyFMSdyO57OYDuY0FyHxMO970aJO5jxuG+14PA"
-                    "fXsSIPJTofYAAI2UeQ8="
+                    "eNrNjj0KwzAMhZ+btKEHKJTcq3shW4/Qzj1CL9BewZClkOv0Z8mYwaBIliFO8B4LjPykJ+mz"
+                    "O/hoLo4k2wrYir4OXrcG+BTAre697p7qrzaAI6KjwSzu/KR0wB5L/8D+7hU07+xFh/m2nObZ"
+                    "ihO0IXzys0ZzUytnzPddka+M+KSe4vtlwlcgzffPgO991v4j3BkBjZR5Dw=="
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=8, map="outer"),
@@ -159,31 +159,35 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x000\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpdzbEKQXEYhvHXEQ5STsrplLIoIqUsRHRKWRQ2N+IeXITBYJLB6KbcgMmnvuHfM7zD0zv8JKkcSZlNF6ng"
-                    "PbdVr1Ix6NS65H36/zcp9j7bkrtU937YGk+pGXRi3Qq6Yt2Gl8LL4HXgdeH14PXhDbw/ttpLGsIfwR/Dn8Cf"
-                    "wp/BX8Bfwl/BX8PP4W/gb+Hv4O/hH+Afvb+26C39AC7xLlE="
+                    "eNpdzTsKwmAQReFrxDeCQTAEBBtBUQTBRlEUQbAR1M6NuAcXYWFhJRaWbsoNWGUCU/ycgVsc"
+                    "pvhkV46k1KabVPBe2Gp3qRh0Yl3yvuT/h1T1vtrip9Twftmab6kVdGzdDrpi3YGXwEvhdeH1"
+                    "4PXhDeANvX+2+kcawR/Dn8Cfwp/Bn8Nfwl/BX8PfwN/C38Hfwz/AP8I/wT97/23RV8oALvEu"
+                    "UQ=="
                 ),
                 autoattach=False,
             )
         },
         btf=runtime.blob(
-            "eNqFVE1sG0UUHttJcWibFAo0pS3dQmvyY9ykCW6lFqmhMqhSW1VND4TLdL0e2yOvd5ed2aRGAvWGhMSRG1Jz"
-            "6hUOHLggBe5InJB6i4SEkDhw48Cp7828cdYGw0rvzTdvvvezb97u4z8KbJ7Zp3zIyrUSc08RYcHiwhQob7hl"
-            "hlUEQfsRkOlR3jDGoQM84jOV45RBnaQyZkCdnRDrMKiq9Z1C+yXKjc9lquE6yA2Q50AegbwPMguyl4tzdEJN"
-            "hRxnDtRtqukYqE2qqUw58v7Pj76PqW+e6iv8T31tkBeovr6lzr5Ifor2h2n/ydje1Xpiwvvk3rN4cgKnnOOc"
-            "ytXv+ns6V//pCf19bay/ZybkKuY450B9Rv3FXF9Qf5FzbMz/7D/9jf3V/+j7K7m653N1z+b6/jrV/RX19Y2x"
-            "vlZAPbG8KeR9k+vXt4Sx9u8JY44fCT8A+Zkw5ntKeBfkN8IY80/C+yB/u/hQRKlA8WE9Tvg6rKcIP4D1PMib"
-            "GB9Xx4cmVR0f8GXHB3yN8CPADcK7gG8T3gN8n/A+YE4Yuy0BL2B8wJrwLuBPXV5o/ucuL+AvXV66oEXMC/gx"
-            "2PHb2gP8xMWHD+NrF4d+JMsYB/B3rmbAPwB+C/MC/snFmR6diTLNxDT7d7ubF3CfRtsvAJbYyFOsj3H2C/a/"
-            "k+fgXP1qh6VcA/W7xYVCbkYAH8WZ/QvABbzfgrEduYj/jNIIf+S/upr7fucsb9b9S06UzNlcAvg4OeF8v0Qr"
-            "zuPLIFcInwf5gM7OlEyMOYy7Rr6IL9gc+EmztRxmMtKM84179za2+ObNDxv8/tbdBudgy9YusSxSshOJloc0"
-            "GUUiZXqQCNb3H3IR6VQKxXpiwLb9MBPoU18/8AnjqGOUPVYszjQEMGF4HAlCeidGz9X6gafqxqlmzQEPOmmc"
-            "JXCseryZtdssFBFLeppTFWmPfZSJTPC+nyQSMiVprOMgDtl26Ec8SYWCMu1GB9JZgQNMGadSD6CKDtAUl20Z"
-            "tcRD5lYdcAuCJuv6qouGIPSVki3W8rVvFHShxSI/kRysbb8vwwFLRT/WgstknYVx4IcGDY31obHujAm+rbUa"
-            "aAL3BaTQSvv9hO3IVHB89Y6KuRIdZYH8WBDD9qO7Q/x2GO9wuBfFVA97e+WgtUHXT8HaZG0ZhkzFQU9oVrto"
-            "rwK6qGrNpF0LcC48pCwonWaB9oZX4C2B9yKbmTET4pkWee94Kox11YOcgN++ao/r6565eTCtrqyseMuGhYfb"
-            "sWx5SyYpHEJGTM3DOO5lCReh6C9UzLBUvYpJsIhOsu0tWJdKxTvnnLIE2iWskzkFHygDtMld9d69+x7fuLO1"
-            "iDXP4CuJ1vIyxEuFztLIs5arzDTm1s0bjTubDVbDTrBQBiJSgmGqg5biDvvGngHHNV6+"
+            "eNp1lE1s3EQUx583adn0IykUKKWUutCGfJHmi02lFqmhCqgSraqmB8Jl6nhnN9Z6beMZJw0S"
+            "qDckJI7ckJpTr3DgwAUpcEfihMQtEhJC4sCNQ0/838x415sSS2/88/P/ffh57Md/e/QK2aN+"
+            "1Nr1ISqPGqNn2RvG4vcuyahqMPafgB0Z1PVyHO3zQMxwRVPHctZyfQTLhUNyHccyY2OH2b9A"
+            "tjYfy2R7uAG7CXsO9gj2AWwUtlfJc7LPAz15Fc0YltuW66ewrFn26q5GNf4YDTyP6Y/nulDJ"
+            "eVh/LdjzZPvrWunoCy5Ouevj7vqzA9fuqJ3p88DzVJ6zdvYQTb2iOeegOt/XnG/Z8f/N93Ua"
+            "nO/5Q2rVKpqLWL6wXOdaX1n2WHPqQPyFZ+ON/1U6fO4vOx/3zb6yb94L5dzfINv3N1Y6+iYN"
+            "znUcyxOrG2bdd9Sf1/eOufcfHXONnx0/gP3qmOv97ngX9qdjzvmP433Y0zI/mhjyXH6cTzu+"
+            "gfM5xw9wvgR7i/PzudRjSDOlHrxc6sHXHT8CrzreBd92vAe+73gfLBzztCPwBOcHa8e74M/L"
+            "uhj+l2Vd8NdlXfeCJrku+DH8/G3tgZ+U+fFhfFvmcT+Sac4D/qHsGfwT+G2uC/6lzOP05PYE"
+            "a4ep9z96xl/uF4QfYd9vgCkaOGqNA5p9z/53qhreV3/YzVKfxfKXZc+j/h4Bn+Q9+y/gMs5P"
+            "PeM7cQV8bGhAP/Bfnaf+9ztmdaPlv+TMkLk3loFPuyDe3y+6M+/Hl2BXHV+CfeTunR8yOcY4"
+            "76KLZb5sa/AnTYsVpijRJMTKvXsr62Lt1ser4v763VUh4CsWF6hIVNROZNNnWZQkMie9k0nq"
+            "Bg+FTHQeSUUduUNbQVxIjmks9WPiNGmbxd5WlBYaCUwakSbSkd5OOXK+0Y9Um2muaWNHhO08"
+            "LTLcVh2xUbRaFMuEso4Wrou8Q58UspCiG2RZhEpZnuo0TGPaioNEZLlUaNNe6DAqvdBAGaV5"
+            "pHfQRRsyJaJWlDTlQyrPOhQWwg3aDNQmO8I4UCpqUjPQgVkwhSYlQRYJeFtBN4p3KJfdVEsR"
+            "ZUsUp2EQG+o5Gz1no3Rm/LTWa9Ak7kqU0EoH3Yy2o1wKfvS2SoWSbWUh+lQ6hZ3H5rbTt+J0"
+            "W+C9KFIdnu3V/mjDzSCHd4NaURyTSsOO1DR7xb4KTFHNbmSt2ZD3hc+SCaXzItR+7xX4U4ie"
+            "pJERs0N8MyL/XV/FqZ7xURP8zjV7u7HkmzcP1/zc3Jw/bVR8cyuNmv6UKYqbqMilRZymnSIT"
+            "MpbdiXGzWWb8cVNgkoOilj9hQ8bH/YtlUJFhXNIGmbuIQRtYTe0Z/72774uVO+uT3PMIP5Js"
+            "Tk8jXy51kSe+9VwjM5gPb91cvbO2SrM8CYqjUCZKEpfqj5SveG70H8c1Xr4="
         ),
         digest="fe09a51524bc7c84a567c95ce637b1af66604bd7d5b023acc246f140d0d064db",
     )

@@ -47,7 +47,7 @@ class ManyProgramsMaps(runtime.Maps):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.runs = runtime.ArrayMap(loaded.map("runs"), codec.U64)
-        """``BPF_MAP_TYPE_ARRAY``, key ``__u32``, value ``__u64``, max_entries 4."""
+        """``BPF_MAP_TYPE_ARRAY``, key ``__u32``, value ``__u64``, 4 entries."""
 
 
 class ManyProgramsPrograms(runtime.Programs):
@@ -107,12 +107,14 @@ def _object_spec() -> spec.ObjectSpec:
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=runtime.blob(
-                    "eNrbwsgABslSf/6D6P2LIHx2JgaGP////5eAysNAKxCDhEQZmMD87YwQ/m0BiPwWIE4F4qlQ9QD1kgyZ"
+                    "eNo1issJgDAQRDe5ePUiiO2JpViCDVjDQo4pJK0sTPaXgcfydoYLee5LYLf/4VslEgBn9iuv"
+                    "Yq+Dqnsr4WOPnpVH+XI/AfWSDJk="
                 ),
                 map_relocations=(spec.MapRelocation(insn=4, map="runs"),),
                 func_info=b"\x00\x00\x00\x00\x1a\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpjYGBgOMbIwHAHiBliGBhYoPy/QCxow8DADuUbMDEwsLkwMHBC+TZAPrMHAwMXlB8H5DOlMDAAAG4mCFE="
+                    "eNotx7ENgCAYBeETjUY7N3GAv7RgCELFrEzBKiS84l1yxYfqGwxNgcOe+g247C/B+cNth7xn"
+                    "eOwqpwYLbiYIUQ=="
                 ),
                 autoattach=False,
             ),
@@ -121,12 +123,14 @@ def _object_spec() -> spec.ObjectSpec:
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=runtime.blob(
-                    "eNrbwsjAAEQMyVJ//gMphv2LGMCAnYmB4c////8lGBlQQCsDRL0oAxOYvx2q/7YARH4LEKcB8VSoegD1+gyb"
+                    "eNpVi8EJgEAMBOfu49ePILYn2Ikl2IA1HPi0EFs5iEuSzy1ZwrKzrYCOfeumx3vjmip0M1sL"
+                    "g06CX6ien9x/c/RNPuQr+R/1+gyb"
                 ),
                 map_relocations=(spec.MapRelocation(insn=4, map="runs"),),
                 func_info=b"\x00\x00\x00\x00\x1c\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpjYGBgOMbIwFDDBGSUMDCwQPl/gVjQhoGBHco3AMqzuTAwcEL5NkA+swcDAxeUPw/IZ6phYAAAW/0IYg=="
+                    "eNotybENgDAQQ9FPQCDo2IQBrqTIQClvloyTrSLFhS1Z8pNRxgZZNBoc9lTfgMv+9J8/3HbI"
+                    "e4XH7nJJWFv9CGI="
                 ),
                 autoattach=False,
             ),
@@ -135,13 +139,14 @@ def _object_spec() -> spec.ObjectSpec:
                 section="tc",
                 prog_type=uapi.ProgType.SCHED_CLS,
                 insns=runtime.blob(
-                    "eNrbwsjAwMTAwJAs9ec/kGLYv4gBDNiBgn/+//8vwciAAlqBGCQkCtbFwLCdEcK/LQCR3wLE6UA8FaoeAPZi"
-                    "DJ0="
+                    "eNpVi70JgEAMhb/Y2NoI4noWTuIILuAMB5YO4ioH8Zlccw8+Qt5PMRiAba2uw3MRGmVWd1+M"
+                    "Tof4rTlWcFv+75R5Ebs4W/8D9mIMnQ=="
                 ),
                 map_relocations=(spec.MapRelocation(insn=4, map="runs"),),
                 func_info=b"\x00\x00\x00\x00\x1e\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpjYGBgOMbIwLCPCcjoYWBggfL/ArGgDQMDO5RvAJRnc2Fg4ITybYB8Zg8GBi4o/z6QzzSFgQEAdyUJFQ=="
+                    "eNotybENgCAUhOFfNBrt3MQBXmnBcJTMQ8kaTELCFXfJJfflUPoGLWkUOOypvgGX/ek/f7jt"
+                    "kPcMjz3kVGEBdyUJFQ=="
                 ),
                 autoattach=False,
             ),
@@ -151,13 +156,14 @@ def _object_spec() -> spec.ObjectSpec:
                 prog_type=uapi.ProgType.XDP,
                 attach_type=uapi.AttachType.XDP,
                 insns=runtime.blob(
-                    "eNrbwsjAwMzAwJAs9ec/kGLYv4gBDNiZGBj+/P//X4KRAQW0AjFISJSBCczfzgjh3xaAyG8BYpDMVKh6APIC"
-                    "DDk="
+                    "eNpVirsJgEAQRN+egamJILZnLZZgA9ZwYGghtnKw7ueSGxiWt2+qwAQce1M7vDeRuUBT1U0Y"
+                    "clr9tVKCH0n+lvTV6ubq+x/yAgw5"
                 ),
                 map_relocations=(spec.MapRelocation(insn=4, map="runs"),),
                 func_info=b'\x00\x00\x00\x00"\x00\x00\x00',
                 line_info=runtime.blob(
-                    "eNpjYGBgOMbIwKDFDGQsYWBggfL/ArGgDQMDO5RvwMTAwObCwMAJ5dsA+cweDAxcUL4nUD/TGgYGAE+zCB0="
+                    "eNotyzEOgCAUg+FfMBrdvIaTB3ijA9yTkXNwKxI6tEmTfkNRxgZv1miw21N9Ak77S3D8cNkh"
+                    "5wK3XfVPHRZPswgd"
                 ),
                 autoattach=False,
             ),
@@ -167,35 +173,38 @@ def _object_spec() -> spec.ObjectSpec:
                 prog_type=uapi.ProgType.XDP,
                 attach_type=uapi.AttachType.XDP,
                 insns=runtime.blob(
-                    "eNrbwsjAwMzAwJAs9ec/kGLYv4gBDNiZGBj+/P//X4KRAQW0AjFISJSBCczfzgjh3xaAyG+Byk+FqgcA8fYM"
-                    "OA=="
+                    "eNpVisEJgEAMBCfnw68fQWzPWizBBqzhwKeF2MpBzCX53EIIs7NVYAKOvak93hvPXKCp6iYM"
+                    "Oe16tVKcHwn+lvA1/ZX7H/H2DDg="
                 ),
                 map_relocations=(spec.MapRelocation(insn=4, map="runs"),),
                 func_info=b"\x00\x00\x00\x00$\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpjYGBgOMbIwJDNDGTsYWBggfL/ArGgDQMDO5RvwMTAwObCwMAJ5dsA+cweDAxcUH4nUD/TEQYGAGqLCM4="
+                    "eNoty7EJwCAARNEfDQlJl00ygKWFuziJO1mKWwlecQcH94pDmQfUqNHhtJf6JbjtP8CV4bGT"
+                    "HAu8dtM/DNhqiwjO"
                 ),
                 autoattach=False,
             ),
         },
         btf=runtime.blob(
-            "eNqVVE2IHEUUfvOnu7rZqPEvBE2ruE7WZU12wyJIIIvZw4roshvE5GClt7t6ppie7rarOjsjHuJd8CR4SxBE"
-            "8OBBCOhtycmTBy+Cp4DgJfe9hIDf66qen8UBbXjVX7/63vfe1Hs1tx/U6EWyz69Na380qHrqDGsW17BF3uiT"
-            "SlYd1nTv1jRvpPHYGE/FNCc4c1hOWzw3j+XsDK0nsaw43gKWNcfj+MuOhJgmx2yNa6f3XH3M+Qj2OOwW7Drs"
-            "Cdgh7IalLp6YiOOcT2GRsFehy7yUk7tN7TDn+9xhzvGFw6z5lcOc7xuH78C+c5g1f3T4PuyXSh9F3Kv0gX+v"
-            "9IH/rPSB/8L7adYH/rvi45AfVHzgo4oP/LCqB7hZc/UALzh8CHzK4fvALzvM3WsDP8P6wOsO3wG+5DgeDn/b"
-            "4cvAVx2+4Zp9ivMCfwI/9/IQWFb6aFBS6bhheo51gA+c/1bL/s4XOC/wl5VOa3rG5tx8tejf/dXsIbzFvq8B"
-            "nqWpp758jHMb4PljnDexfGuHZY7v0fcW12oTMwJ8gmf+LsBJ7m+t9C2cnrFf1O3+mRn7d93+SxN18PwdwY+7"
-            "1uQ6jibyP5yY0aofPKP3Jmb0UX08owuN8YxO5j/TsPfybMPmf2XGvnT7r/GMN6bOY+q/43XXB75vP1je4pK7"
-            "ez9ZjZNc86ILYvyz83PMG87P+NDG87Wm3yYwqcSQEJu7u5vXxN729S1x9drOlhDwFetrVCRadRIZepZWbFwc"
-            "u+I06ZQLmWEmqe8PhExMrqSmnhzSTT8uJOWgI1D3xH4RRRTLhLKeES4i79GnhSyk6PtZpqCU5alJgzSmm7Gf"
-            "iCyXGpL2wwSq8oIDpkpzZYb4AR3QtFCRSkI5oOptAmFBsE9dX3fZEcS+1iqk0Dd+uaDikBI/UwLeyO+reEi5"
-            "7KdGCpVdpDgN/LhEI+fGyLlRObM0N85bwlK4L5HCaOP3MzpQuRT80zs6FVp2tAXqM+kY9jy6B44fxemBwBlq"
-            "0j0+9bfHhx50/RzefYpUrg3pNOhJQ6tv9f1kyCfTyf2+Xt3PotWAW+uVtLY2eREYb9QHbxkS52i+7Ki3XLbK"
-            "u+QhjDsh4jTtFZmQsey3l7iDK96SjlNz7h2aV5HXLvkIR7weJoGIpAm6wk9C4Yeh3V3xLjA7l6bIEy9Ii8S0"
-            "z8N5nt1aBinOneuzcGaBU/EXOH4N8aar8hD9LBXKj/8msMYC6xAYhJnoh5QPhB0/OyhyepACM6AoLXLTZb49"
-            "zfKzSmZVvGUQj2daX/E+vrIjdjb39pAuUhFEbDui/xN/ZffDHcSXTX9/+92tD/a2aBUd0hSrQCZaErdsPC78"
-            "xSNB/wAQ8ZXm"
+            "eNqVlE2IHEUUx9/szuqubjZq/ApB0yqum3VZk92wCBLIYvawIrrsBjE5WOntrp4ppqe77arO"
+            "zoiHeBc8Cd4ShCB48CAEzG3x5MmDF8FTQPCS+15E8P+6quZjZcAMVM2vX/3fv2rqvZ7bDxv0"
+            "ItnPL007fp8m/5libFhuYImCwSPVqimMpvueGdcNPB4b8lhOc0Qzi+m05dk5TGcneD2JacXp"
+            "5jGtOR3nX3Yi5DQ5Z4uGh32P7PlY8xHG4xi3MK5jPIFxiHHDShdOjOTxnk9hkhivwpd1OW/u"
+            "FrVj3u9zx7zHF47Z8yvHvN83ju9g3HXMnj84foBx3/vjED97f/Bv3h/8h/cH/4nvp9kf/JfX"
+            "45Ifej34yOvBf/vzgJsNdx7wvOND8CnHD8AvO+bqLYGfYX/wuuM74EtOE+Dytx1fBl91fMMV"
+            "+xTvC/4Eca7lIVh6fxQo8z6umZ5jH/CBi9+asb/zBd4X/KX3cXpyPcbaJg168j9x33tIn+HY"
+            "14BnaewztXxMcxvw/DHNm5i+tc0yy+/Rd5YbDRr2CPgE9/w9wEl832/UsfnTE9arKbt+ZsL6"
+            "Pbf+0sg5uP+OEMe71uRzHI3s7+vNGl8P7lHfW9yj/0wNe3R+etijo/ufmbbv5dlpu/8rE9al"
+            "W38NfNf+l/j7GPvveJ1sHfh9+97qFhatH/1oPU7ymRdcEvNPLs45b7g486HN59eafh1hUpkh"
+            "ITZ3dzevib3t61vi6rWdLSEQq9bXqMq0amUyDqys2rg4DKV51qonMv1CUjfsCZmZUklNHdmn"
+            "m2FaSSohR6LuiP0qSSiVGRUdI1xG2aFPK1lJ0Q2LQsGpKHOTR3lKN9MwE0UpNSztg4mUj0ID"
+            "pcpLZfr4AS3ItFCJymLZI/9tImEh2qd2qNsciNJQaxVTHJqwnnDimLKwUALRJOyqtE+l7OZG"
+            "ClVcpDSPwrSmQXBjENzwwSIvjYvWWBt3JbYw2oTdgg5UKQX/9JbOhZYtbUF9Jp3C3kf7wOmT"
+            "ND8QuENNusO3/vbw0qN2WCK6T4kqtSGdRx1paPWtbpj1+WZaZdjVq/tFshpxaYNatqRNWUUm"
+            "GNQhWIbFOZqrKxos16UKLgVI40qINM87VSFkKrtLi1zBlWBRp7k59w7NqSRYqvVIR77uZ5FI"
+            "pInaIsxiEcaxXV0JLrC6lKYqsyDKq8wsnUfwPIe1jHLcO5/P4sQDjuVf4Pw15Ju2KmPUs3ao"
+            "H/6fwRobrMOgFxeiG1PZE7b9bKPI8UaKTI+SvCpNm/X2NutHv5l1CZYhPL7T+krw8ZUdsbO5"
+            "t4ftEpXAxJYjeZT8K7sf7iC/Lvr72+9ufbC3RauokKZURTLTkrhkw3bhJ24J+hcQ8ZXm"
         ),
         digest="89f142ee961f60ec0b0cb42bee3ebbfe183cfb3916ca0c4d5a0ed7de66fe16c5",
     )

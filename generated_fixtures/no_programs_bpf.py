@@ -69,7 +69,7 @@ class NoProgramsMaps(runtime.Maps):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.settings = runtime.HashMap(loaded.map("settings"), codec.U32, codec.of(Setting))
-        """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``struct setting``, max_entries 8."""
+        """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``struct setting``, 8 entries."""
 
 
 class NoProgramsPrograms(runtime.Programs):
@@ -133,12 +133,12 @@ def _object_spec() -> spec.ObjectSpec:
             ),
         },
         btf=runtime.blob(
-            "eNp1TztOAzEQnSULJBCS8CmgYg+AUgAVVSK0RRBCKEFISWOcjQlWHBPtehGhoqTkBlyFA3ATLsEYD/spsPTG"
-            "b8dv3r75+PZgH9z58hzeITsrFSye456PJcg+ofIrQPikWS3rMo+1nJdmqgWN5QeOV2tYDv/x2sRy5Dz8Ft6n"
-            "BZ8zxBbpOzTvufdS5jr9v05N5L6dCfNd4YL2sT63iHXEK2KE2EB8Iu6ctNEozNnn7ZzXbF5JulZZV8piEZNu"
-            "l3Qv7m7abE0aCiiH7Vu/Hepb/kZ967WX74YBtAHGuv1+d8gGvVHIbobXIWPYS0+OIdWJnGoxCawsEcZIPQUl"
-            "59KA4mOhIHrgMZjlQsCcPzOhTSxFAjOxhCeuUvE3k8A9V2rMoxlc9s7Dq0EI7TlfJNCOHyfccPSMhE4E/ACI"
-            "Hz25"
+            "eNp1j89OwkAQxqdSFRQB/xz0JA9gOKgnTxLTA8YYA8YELusCK24olXS3Rjxx9Ogb+Co+gG/i"
+            "Szjjjv1zsMk3+3X2N1+nH98e7IN7vjynd0iflRIWz3nPx9JMX6H0C6B8ZlaLXJqxlvnCTDnH"
+            "kD9wvlzBcvhP1iaWI5fhN/A8zeWcobaYP+d5z90Xdq6C+36Vm+h9mgkgAy/B/Q/l3KHWUUvU"
+            "ALWB+kTdO7RWy83R9XbmK7SvZq5R5Aq7kGLmdpl7dWeddqvzEPkl9ylvh/vk37hPWXvcJw86"
+            "siBEu9tt90WvMwjEbf8mEAJ7yckxJJHRk0iNm4QZZa2OJhDqmbYQyqEKYfQoY7CLuYKZfBEq"
+            "srFWBqZqAc8yTNTfjIEHGYZDOZrCVeciuO4F0JrJuYFW/DSWVmLmSEVGwQ+IHz25"
         ),
         digest="59d1dff744f7791bdca1fb91660fbf3bce2b6f8d6b524f5cac31e7baa1594ba8",
     )

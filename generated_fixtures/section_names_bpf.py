@@ -343,13 +343,15 @@ class SectionNamesPrograms(runtime.Programs):
         """Section ``raw_tp.s``."""
         self.on_raw_tp_s_to = runtime.RawTracepoint(loaded.program("on_raw_tp_s_to"))
         """Section ``raw_tp.s/sched_switch``."""
-        self.on_raw_tracepoint_w = runtime.Program(loaded.program("on_raw_tracepoint_w"))
+        self.on_raw_tracepoint_w = runtime.RawTracepoint(loaded.program("on_raw_tracepoint_w"))
         """Section ``raw_tracepoint.w``."""
-        self.on_raw_tracepoint_w_to = runtime.Program(loaded.program("on_raw_tracepoint_w_to"))
+        self.on_raw_tracepoint_w_to = runtime.RawTracepoint(
+            loaded.program("on_raw_tracepoint_w_to")
+        )
         """Section ``raw_tracepoint.w/sched_switch``."""
-        self.on_raw_tp_w = runtime.Program(loaded.program("on_raw_tp_w"))
+        self.on_raw_tp_w = runtime.RawTracepoint(loaded.program("on_raw_tp_w"))
         """Section ``raw_tp.w``."""
-        self.on_raw_tp_w_to = runtime.Program(loaded.program("on_raw_tp_w_to"))
+        self.on_raw_tp_w_to = runtime.RawTracepoint(loaded.program("on_raw_tp_w_to"))
         """Section ``raw_tp.w/sched_switch``."""
         self.on_tp_btf = runtime.BTFTracepoint(loaded.program("on_tp_btf"))
         """Section ``tp_btf``."""
@@ -359,37 +361,37 @@ class SectionNamesPrograms(runtime.Programs):
         """Section ``tp_btf.s``."""
         self.on_tp_btf_s_to = runtime.BTFTracepoint(loaded.program("on_tp_btf_s_to"))
         """Section ``tp_btf.s/sched_switch``."""
-        self.on_fentry = runtime.Program(loaded.program("on_fentry"))
+        self.on_fentry = runtime.Tracing(loaded.program("on_fentry"))
         """Section ``fentry``."""
-        self.on_fentry_to = runtime.Program(loaded.program("on_fentry_to"))
+        self.on_fentry_to = runtime.Tracing(loaded.program("on_fentry_to"))
         """Section ``fentry/do_exit``."""
-        self.on_fmod_ret = runtime.Program(loaded.program("on_fmod_ret"))
+        self.on_fmod_ret = runtime.Tracing(loaded.program("on_fmod_ret"))
         """Section ``fmod_ret``."""
-        self.on_fmod_ret_to = runtime.Program(loaded.program("on_fmod_ret_to"))
+        self.on_fmod_ret_to = runtime.Tracing(loaded.program("on_fmod_ret_to"))
         """Section ``fmod_ret/do_exit``."""
-        self.on_fexit = runtime.Program(loaded.program("on_fexit"))
+        self.on_fexit = runtime.Tracing(loaded.program("on_fexit"))
         """Section ``fexit``."""
-        self.on_fexit_to = runtime.Program(loaded.program("on_fexit_to"))
+        self.on_fexit_to = runtime.Tracing(loaded.program("on_fexit_to"))
         """Section ``fexit/do_exit``."""
-        self.on_fentry_s = runtime.Program(loaded.program("on_fentry_s"))
+        self.on_fentry_s = runtime.Tracing(loaded.program("on_fentry_s"))
         """Section ``fentry.s``."""
-        self.on_fentry_s_to = runtime.Program(loaded.program("on_fentry_s_to"))
+        self.on_fentry_s_to = runtime.Tracing(loaded.program("on_fentry_s_to"))
         """Section ``fentry.s/do_exit``."""
-        self.on_fmod_ret_s = runtime.Program(loaded.program("on_fmod_ret_s"))
+        self.on_fmod_ret_s = runtime.Tracing(loaded.program("on_fmod_ret_s"))
         """Section ``fmod_ret.s``."""
-        self.on_fmod_ret_s_to = runtime.Program(loaded.program("on_fmod_ret_s_to"))
+        self.on_fmod_ret_s_to = runtime.Tracing(loaded.program("on_fmod_ret_s_to"))
         """Section ``fmod_ret.s/do_exit``."""
-        self.on_fexit_s = runtime.Program(loaded.program("on_fexit_s"))
+        self.on_fexit_s = runtime.Tracing(loaded.program("on_fexit_s"))
         """Section ``fexit.s``."""
-        self.on_fexit_s_to = runtime.Program(loaded.program("on_fexit_s_to"))
+        self.on_fexit_s_to = runtime.Tracing(loaded.program("on_fexit_s_to"))
         """Section ``fexit.s/do_exit``."""
-        self.on_fsession = runtime.Program(loaded.program("on_fsession"))
+        self.on_fsession = runtime.Tracing(loaded.program("on_fsession"))
         """Section ``fsession``."""
-        self.on_fsession_to = runtime.Program(loaded.program("on_fsession_to"))
+        self.on_fsession_to = runtime.Tracing(loaded.program("on_fsession_to"))
         """Section ``fsession/do_exit``."""
-        self.on_fsession_s = runtime.Program(loaded.program("on_fsession_s"))
+        self.on_fsession_s = runtime.Tracing(loaded.program("on_fsession_s"))
         """Section ``fsession.s``."""
-        self.on_fsession_s_to = runtime.Program(loaded.program("on_fsession_s_to"))
+        self.on_fsession_s_to = runtime.Tracing(loaded.program("on_fsession_s_to"))
         """Section ``fsession.s/do_exit``."""
         self.on_fsession_multi = runtime.Program(loaded.program("on_fsession_multi"))
         """Section ``fsession.multi``."""
@@ -419,13 +421,13 @@ class SectionNamesPrograms(runtime.Programs):
         """Section ``freplace``."""
         self.on_freplace_to = runtime.Program(loaded.program("on_freplace_to"))
         """Section ``freplace/do_exit``."""
-        self.on_lsm = runtime.Program(loaded.program("on_lsm"))
+        self.on_lsm = runtime.Tracing(loaded.program("on_lsm"))
         """Section ``lsm``."""
-        self.on_lsm_to = runtime.Program(loaded.program("on_lsm_to"))
+        self.on_lsm_to = runtime.Tracing(loaded.program("on_lsm_to"))
         """Section ``lsm/file_open``."""
-        self.on_lsm_s = runtime.Program(loaded.program("on_lsm_s"))
+        self.on_lsm_s = runtime.Tracing(loaded.program("on_lsm_s"))
         """Section ``lsm.s``."""
-        self.on_lsm_s_to = runtime.Program(loaded.program("on_lsm_s_to"))
+        self.on_lsm_s_to = runtime.Tracing(loaded.program("on_lsm_s_to"))
         """Section ``lsm.s/file_open``."""
         self.on_lsm_cgroup = runtime.Program(loaded.program("on_lsm_cgroup"))
         """Section ``lsm_cgroup``."""
@@ -545,7 +547,7 @@ class SectionNamesPrograms(runtime.Programs):
         """Section ``kprobe/do_exit``."""
         self.on_optional_xdp = runtime.XDP(loaded.program("on_optional_xdp"))
         """Section ``xdp``."""
-        self.on_fentry_in_module = runtime.Program(loaded.program("on_fentry_in_module"))
+        self.on_fentry_in_module = runtime.Tracing(loaded.program("on_fentry_in_module"))
         """Section ``fentry/bpf:some_function``."""
         self.on_kprobe_with_dots = runtime.Program(loaded.program("on_kprobe_with_dots"))
         """Section ``kprobe/bpf_map.part.0``."""
@@ -2189,61 +2191,70 @@ def _object_spec() -> spec.ObjectSpec:
             ),
         },
         btf=runtime.blob(
-            "eNqNmw2oHNUVxydqmqYa09Sm0aapH6mNieatwbqiEkIIjxBsGk0skloZNruzL8Pbj3HvTHaDiIiISBGRIkVE"
-            "pEgppRQRKRLEShEREZFWpFgRsVKkiIiIiIjYO3PO/Tj3nrPvhbw3957fPf9z5sydOx+ZPPnRmuTCBP78ejP8"
-            "/GdPYv6cZRprkmTD2bBtftai+Rz96xK9XQ/2884Sxh9GvlbgzyJfJ/Avka8X+I41wM8VeIV8g8CfQr5R4N8g"
-            "3yTwa88CfoHAH0O+WeBvIt8i8O1nA79I4Hcg3yrwl5FvE/i6c4BfLPAp8ksF/gLy7QLfvBb45QJfQr5D4K8h"
-            "3ynwi74F/EqBn0a+W+AvIm8JfM864HsEfh/yawS+5tvArxX4EeTXCfxV5NcLfMt64DcK/BHkewX+EfJ9Ar/z"
-            "O8D3C/wV5AcEfuhc4IsCvwf5QWn/kR8S+LnnAb9J4B3khwX+APIjAv8E+S0C37YB+DGBP4T8l9L8Rn6btN6e"
-            "D/y4wA8iv13g9yO/Q1r/kKcCfx95R+AbNwLvSusT8kzgTyJfEvi7yHNp/78LfFngGfKhwJ9GPhb458jvlNav"
-            "TcCVdPyRVwJ/D/lU4Lu/B/y0wB9Hfpd0/iC/W1o/LgB+j8CHyO8V+AfI75PW5+8Dv1/gY+QPSNcv5A8K/MbN"
-            "wH8jrV/IH5LWL+QPS8cf+SMCP/AD4L+Vrj/IHxX4G8h/J/CvkT8m8P1bgD8uXb+RPyHwl5A/KfCPkf9emp8X"
-            "An9K4F3kf5DOP+R/lOIj/5O0/xcB/7PAFfK/CPx55E8L/FPkzwh87w+BPyvwu5D/VTr+yJ+Tri9bgZ8R+N3I"
-            "n5fuL5G/IJ0/PwL+osDvRf53gb+N/CWBb90G/GXp/Ef+inR/ifxVqT4/Bv6atD4jf12a/8jfkJ4/kP9D4IsX"
-            "A39Tio/8Len6i/xfAn8d+dsC33QJ8Hek+0vk7wr8DPL3pOsT8vel+/tLgX8grY/I/yvNL+QfSs+HyP8n8PWX"
-            "Af9Iuj9A/rHAn0D+icDfQf6ptP/bgX8m8OuQfy49nyL/QpofyL8U+FvIv5Luj38C/Gtp/UL+jRQf+Zo1PN9w"
-            "OfCzBX478rUCfxD5OoE/h3y9wNf+FJ//Bd5FvkHgLyDfKPCvkG8S+PEd+Pwv8OeRbxb418i3CPy2K/D5X+DP"
-            "IN8q8C+QbxP43p34/C/wh5FfKvD3kW8X+IFd+Pwv8EeR7xD4h8h3CvzQlfj8L/DHke8W+MfIWwI/chU+/0v1"
-            "R36NwC/Yjc//Ar8f+XXS/iO/Xtr/BXz+l+Yf8r3S+dPC53+Bp8j3C/wM8gPS/EO+KPA9V+Pzv8CXkR+Szl/k"
-            "Nwn8M+SHpfN3Dz7/619n4CVPs9TBa5fmTz08uUX3jumf+r3n3/aQd6DJP6F//lF4V5j8GzQ31vxWVKnbSbec"
-            "JfmoTMajVI27y1mZ4GahpbJumWv7qDPM1MKJor/QTW4+euTg0f2Hr7gMRl121SXWcWejsZxOskplxXhSpsN8"
-            "adIps8Q3tozRKTEUdRmxKApR51VjtUZluZiMT2QJbqwn9MEH2t7otByjQ6s3TrNZXl559UxPmMCbQF9K+zdq"
-            "FQStgtiVF7tysSsbG1qtlt509QEa9FvZLLth2MlHoQg3xhemmaQKpRdUKLSgiJsiXi6nBbWarPhRNIDJbHmS"
-            "lXiIbMvV2ZiwuqZLPZvDZTrmoDAiBgVitkY2fhVnUtFMKpJJ5WdiOytUat6wIEiUYX0gTZscS2cMJVSoQHJd"
-            "8bjOHxgFs0cX+sNqUOZ4Si1AJziXwEpOosYSqbhzE1xaZbdId/FywGLRaO6ZBO1ehjlSEE4gL1NqIzNTyJfD"
-            "bICgpipTSi/cphimGxYC7aQIaGPUvOqiRagvoZx4sPJAQSu2ulVU2iqsaxUU1XeJJ+QuXpsZGIeLzzVMXZob"
-            "FTc3KmZuVPHcCHzn78mKY9nQ4RUAp0klzJqKmTVVPGuqaNZQx9UcE3koF5abT+561nSZqxramcOsGLVwZnGL"
-            "3S4pxupmlxLmF1nR470JEX+oFa/MzLSV9mwVo4UU+Pnm3XmAgbsDMYQ9/IpVjWfe6o7ZvMF8eLv6qtOq2xkM"
-            "EttwSyNacDnEHvFq1ldst8ZFNuqUsT8CKuNfs2wKXptcUGgizhAqmOuTmFHEIkl7vFWvTJpfrta6h8XULTuq"
-            "OWZ6G5Ze907lvWxyQ3jrteJYF8TPpp5zekNmWtP3hitvtMkrnhTzMltptB/MZFd203y0NNFTKym7LdO0ss4G"
-            "zm648c6scxb7ZtQ18z1nXuAZF3kWhp4FsWcu+IyJPgvCz2h87eWPNqMa2h109LnWz7NJ4jXtaGcDL9dvvDvN"
-            "Y2yCG+sFffCAdjN6lJXLeZkWk3zYmZxOoNsyXetN7aBCXYlapvM1Lpmfu2ekIhlmX046Xf3MWj+je01XKWvD"
-            "itl+4F3PYddrqe7JrAe/UzXNy+5JTpMZFoaxM7dI9F+nUeDAAmkTv5gft5DjFTaOi6y8HfLPZd8apasiFVoZ"
-            "fdaurjbswDicq0+db0HyLGx+hcmrwHyKlfIo5sUvXNxJZ+rPoaBr9agdZKiNUaszpRYh2zmDuFAk9yLBDVUr"
-            "PMfCG21zKublUkg5FHzd9LGjBv84hoTdJcWqxhU0h3WFGgbD+JC0jmYfiij3guRc+LkWXo7F/NwKOSdxPqbT"
-            "cPen4h5P2Z2csqpMXaerq+t05bpOg7pOTXmmUUWmpAhT4uXVdTq/rlO5rlNvfTlR9hPceOtE3bfLgm57o2Gl"
-            "qVviKhNBX4rGbta3ukHXOLAQN0W8XBbi/GIxlTS59LNRqS/UuLEK0AcXaHuj6wygFb8jpHZfwEYcjnupvu1N"
-            "bMM5owXdsEe8mtjYZqIHhAq5fa6d+mHiXr666UbC7uoGt7ee2XOm1dVHGhr+kTYWUiJFvFyd9aEUKu0IFQqr"
-            "XeeATZKFtQWlUoG3X3c2m4iFgqT6TUn0llakMfhlVL6HPQ58NQggIjayeUnTj97W9Ml7mr7/hqbvvZsxbSZ+"
-            "QKhQmEG9+8zzez94cu/TZ/Y+eVp3g+VsooJET+HWAi/jrGPwbo7aAzH3Zo6aSJbsO1uOcuJ8tn4Vozc9IWFl"
-            "Fasa563rODdzw/kgwWqAlYbTN6yzZyUntFdjz+CtEHx9IxaL0vPSJFefTVFu1uifXn5mtu/OVSGvAEWCXM3c"
-            "OhofbWJndlIxamH1mKPMUE6cqaFd4ZhcPXO84ypWCqrJ5RlBRthmOcmKgb49S2zDCaEFvbFHvJpksM2sPAGh"
-            "QiaDgRom9Y910x0YqRtmRB1Ib1r9fJCl9UszMtyZraOnrquvf/tVb7puqHIjMY4uHB/JB56AH627NBlXReI1"
-            "fQG0OV/oB96YBvZa8JVAWoxVmXYnGfkGYO6wMIzJMy+zSdL8sjp1D4bXLTuqzqTetsqOWqajG5Nz8bV1yeuN"
-            "X3Poe8OVN9pEqSdsFAeNvquJZd7TRu9rybta/z3trFfoGdhZUmkvOzXsFIk2LDSGFhqsRkhALBSwqk6PU4o0"
-            "Am+Q7BYVzQkNTE5AwpzAalWdHqcUaQTejaRLhskiCG88ax8y2o5rRhTZpJ9mp/SqmXhNO97ZwM314SyZlmk+"
-            "SnDjzoOmjxO+advR46pMzJaM1wbnoDvWYzbMwaVpEJ/a4pzq3k7zBdC4UInZkq99tMF97qM75ksctXwiVaU+"
-            "U4dp0ZkofTqCsUWN/pc5EbVf6ERiTJRT2aSXd8sgjLEKcRBzgRD5kYIQkjYnGquhSujte5nRQ7WU4MYfrft2"
-            "tG7D1Wswnqa9XNVfaY0nSdB1ly9ix4sXscEbdlhZ6x0wr/6dKf7XgJjhm/dIJlTPIvFM1s546YxTTsz1w6+0"
-            "s4UixFtPaHNJ8q5C0VUqZlTV2SP1STbIOorKGxurjzAOgCCM4CuzipGSr9BcbU/ko97PjI5nCdUcIprOzCq3"
-            "I+W2rNzmldu+MkmXzzROMsqPpMZnFScU5dIdj0b6ZLLp2H6oZQCRM0ZGsR0otiXFNqfI5ZhWo3wWqIJNUG4g"
-            "p94AMg+zUU8vT7YKth/NRwR0TqKRUWwHim1Jsc0pthlFUgViE5TjKvjAjzDJuqf8Kth+qGwAUTVGRrEdKLYl"
-            "xTan2GYUSRWITVCOq+ADP8JSVtb/hFl/O2wrQWxhBB+SCD4QIrSZCO15EdpShLYQgVQqss+JFFcshEHEemkO"
-            "q+ZsTCQLwygWCBHaTIT2vAhtKUJbiBBWjdrnRGKrRiA5p/WjUTmwZzP0ovO4MdMzuDExuY+LMsi6tgj5asRl"
-            "qs103QmVlayseGXFKutnMCNZN0MtbSMium/uNgfj8bJ+snct/54TTPa2E7rmm4Z+PijhiwZs+d8zgMl+zQDd"
-            "xlNnno9HnYH59H7fsvBhdgBAK/CmivXD2j7yxLbPPrL5g/y3ZvkoHY571SAz//hzoujfoMZ6hvWrUfC1iDSC"
-            "vDyzgv73s9O8PJn2xqUy/3FAa6T6CXVBP+CUC/F/HaCYfEBrpXYm3ZOdSZKm+48e3X88PXboV4vprcdvXkzT"
-            "5OeHDiz+4thiMsi72UjfXf4fX3LJoA=="
+            "eNqNmw2oHNUVxyfqa5rGmKbpa0zT1I/UxiTmrcG6oiGER3iEYNNoYpHUyrDZnX0Z3n6MOzPZ"
+            "DSIiIiJFRIoUEZESSimliEiREFIpIhJEpBUpVkSsFCkiIiIiEuydOed+nHvP2fdC3pt7z++c"
+            "/zlz5s7MzmTz3Meroisj+PPrWfj5z55I/7lED1ZF0bpLYVv/zKD5MvXrarVdA/bLLxH8DyOf"
+            "EfiLyFcL/CvkawS+fRXwtQIvka8T+Bnk6wX+DfINAr/5EuAbBf408lmBv4V8k8C3XQp8s8Dv"
+            "Rb5F4K8i3yrw1ZcBv0rgY+TXCPw88m0Cn50Bfp3AF5FvF/jryHcIfPO3gO8S+GnkuwX+MvKG"
+            "wPesBr5H4A8jv0ngq74N/GaBH0F+i8AvIL9V4JvWAN8r8CeR7xP4x8j3C/y+7wCfF/hryA8I"
+            "/NBa4AsCfxD5QYFfQH5I4GsvB367wFvIDwv8UeRHBP4p8jsFvnUd8GMCfxz5LwX+OvK7BT5z"
+            "BfDjAj+I/B6BP4L8XoGfQR4L/APkLYGvXw+8LfB7kScCfw75osDfQ54K/OB3gS8JPEHeF/jz"
+            "yIcC/wL5fQJf3AA8F/jjyEuBv498LPDd3wN+WuDPIL9f4BeQPyDwTRuBPyjwPvKHBP4h8ocF"
+            "vvn7wB8R+BD5owJ/FfljAt87C/w3Ar8P+eMCfw35EwL/AvmTAj/wA+C/Ffhp5E8J/E3kvxP4"
+            "ReRPC3x+E/BnBD5G/qzAX0H+nMA/Qf57ge++EvgZgbeR/0HgzyP/o5Qf+Z8EPr8Z+J8FniP/"
+            "i8DPIX9e4J8hf0Hg+34I/EWB34/8rwJ/E/lLAt+6BfhZgT+A/JzA30J+XuB7fwT8ZYE/hPzv"
+            "An8H+SsC37IV+KsCHyJ/TeDnkV8Q+NYfA39d4IvI3xD4K8jfFPhXyP8h8IWrgL8l5Uf+tsDP"
+            "IP+XwN9A/o7AN1wN/F2BH0H+nsDPIn9f4O8j/0Dgs9cA/1DgB5D/V+APIf9I4C8i/5/A11wL"
+            "/GOBH0T+icCfRf6pwN9F/pnAZ7cB/1zgtyD/QuAl8i8Ffgb5VwJ/G/nXAl/7E+AXBb4P+TdS"
+            "fuSrVvF83XXALxX4PchnBP4Y8tUCfwn5GoHP/BT4WoG3ka8T+Hnk6wX+NfINAj++HfhGgZ9D"
+            "Pivwi8g3Cfzu64FvFvgLyLcI/EvkWwW+bwfwqwT+BPJrBP4B8m0CP7AT+HUCfwr5doF/hHyH"
+            "wA/tAr5L4M8g3y3wT5A3BH7kBuB7BP4C8psEvnE38JsF/gjyW6T9R36rtP9zwPcK/BzyfQKf"
+            "aQDfL/AY+bzAzyI/IPAvkS8IfM+NwA8KfAn5IYGfR367wD9Hfljgx/cAP6J+nYWXPPWlDl67"
+            "1H8q9+hONTumfqr3nn9DP3wHGv0T5lccXQVB/wbN9RW/C1WqcdQuJlE6KKLhIM6H7aWkiHAz"
+            "18iTdpEq+6DVT/K5E1l3rh3dcfTIwaPzh6+/FryuveFqE7ij1liKR0mZJ9lwVMT9dHHUKpLI"
+            "NTa00SoxFHUZsSALUedVQ7VaZSkbDU8kEW5MJMwhBsaOd1wMMaDRGcbJJC123ThRC8aLJtCV"
+            "UvG1WglJSy936eQube7S5IZRo6E2bXWAet1GMklu67fSgS/C+bjCtJI4R+m53Beay0lYTqJs"
+            "TXP5SqrivWgCXdnSKCnwEJmR7bM2YXf1lEbWh0tP9EFhRDTyxEyPTP4yrKSklZSkktKtxEyW"
+            "6dQ0Ny9JUGF1IPWYHEtr9CVyX4HUuuxxne4YJDNHF+b9slekeErNwcQ7l8BKTqLaEqjYcxNC"
+            "GkU7i3fycsBC0WDt6QLNXvo1UuAvIKdSaiMrU6iXw2wCr6d5kufqwq2boad+I9BOmoA2Rs3p"
+            "LlqE/hLKiXtXHmhoyXa3DFpb+n0tvaa6IeGC3MlrM45huvBcw9KltVFya6Nk1kYZrg0vdvqe"
+            "LOvLpvbvALhMSmHVlMyqKcNVUwarhgau5JjIrlxabj3Z+1k9Ze5qaGcOc86o+SuLu9jtlHKs"
+            "bHXlwvoiV/Rwb3zEH+qcV2ZW2nJ7tgJvoQR+vTmfPMDAfQLRhD38OasarryVHbNpznx6c/XN"
+            "T+ftVq8XmYG9NKIFL4c4I1H19RXHjWGWDFpFGI+Ayrj3LFOCMyY3FFqINfgK+v4kVhSwQNIc"
+            "77xTRPUv22s1w2aqkfGqj5na+q1Xs1NpJxndVneeykz3tUncaqo1pzZkpdVzxz13vHVd4aKY"
+            "Vtly3m4yXV3RjtPB4kgtrahoN/TQyFobBFt3HZ2Y4CSMTWho4kZOnMQTLvPETz3xck9s8gmT"
+            "feKln9D8Ksr11l41bfda6lzrpskocobG29ogys7r6Fb9GBvhxkTBHCJgXHsPkmIpLeJslPZb"
+            "o9MRTBt6aqKpHVRoKFFLVL06JHFrd4xUJMHqi1GrrZ5Zq2d0Z2g7ZWzYMTP3oqs1bGeNvH0y"
+            "6cDvOB+nRfskp8m4+WnMys0i9ddqZOiYIa3zZ9PzZnK+zOSxmXNnh9xz2bUG5eaBCu2MOmtX"
+            "1hvWMUxn+1PVm5E6M1NfpuvKsJ5suTqyafkzm3fUGrtryJsaPWoHGWpj1KpKqUWodooTl4rU"
+            "nkW4oWqZE5g53qambFotmVRDxvdNHTtqcI+jT9hdylnVsIP6sC7TQ8+NT0n7qPchC2rPSM2Z"
+            "W2vm1JhNry2TaxLXYzz2d38s7vGY3ckxq8r0dbyyvo6X7+vY6+tYt2ccdGRMmjAmUU5fx9P7"
+            "Opb7OnauLyeKboQb5zpRzc1lQY0db7jSVCPxKhNAV4rmrq9v1YBe48BCwnISZasQ1xeLqaSu"
+            "pZsMCnWjxo1RgDmEwNjxriqAUfiOkNpdAZOxP+zE6mNvZAY2GC0YhjMSVefGMZPdI1TI7nMV"
+            "1PULd+pVQ+sJu6sG3N46ZieYdlcdaRi4R1pbSItyEmX7rA6l0GlLqJDf7aoGHJIqjM1rVe5F"
+            "u31nqwmYL0i6X7dEbWlHaoPbxtyNMMeB7wYBRMRk1i9pusHbmi55T9N139B0nXczeszk9wgV"
+            "8iuodp95fu96T+5d+szeJU/r1lmuJmhI8BRuLPAyzgR67+ao3ROzb+aoiVTJvrPlKCfOV+t2"
+            "MXjT4xNWNmdVw7pVH6dWrjmfxLsaYKfh9PX77FjJCe302DE4Vwi+vwELRel5qYurzqagNmN0"
+            "Ty+3MjO356pQl4cCQa5n9joaHm1iZ3YyZ9T87jFHmaGcONNDc4VjanXM4Y7noZLXTa7OADLC"
+            "pspRkvXUx7PIDKwQWjAaZySqLgbHzJXHI1RIV9DL+1H1Y8LUBDzVQHtUidSm0U17SVy9NCPu"
+            "1mwCHXXVffXb7Xo9ta659cQ8qnF8Jhc4Am629uJoWGaRM3QF0GZjYe5FYxk4a8C3BOJsmBdx"
+            "e5SQ7wBMdfPT6DrTIhlF9S+jU83AvRoZr6qSatsoWvkS9a5NNsTVVi2vNm7PYe645463zlIt"
+            "2CAPGt1QnUu/pw3e15J3te572kknUyuwtZjHneRUv5VFyjBXGxpoMBo+ATFfwKhaPU4p0PCi"
+            "QbKdlbQmNDA1AfFrAqtRtXqcUqDhRdeSthimCi+9jqxiiLfxqz2yZNSNk1Pqqhk5Q+NvbRBm"
+            "53CWjIs4HUS4sedBPccFX4+N97AsIr0l/spgA9TEREz6KYTUAxJTWWxQNYOVqM69YZZHemtX"
+            "IhhwJcIEIpbU3xNxXqgztR9nrVGuTkcwNqjRajEUhRkxJsupZNRJ24WXRluFPIi5RIjcTF4K"
+            "SZsTDdVQxY92o7R3P1+McON6q7nxVmO4e/WG47iT5tW3tIajyJva2xex482L2Go1vLJWO6Bf"
+            "/VtT+K8BIQPlUMZXTwLxRNZOeOmEU470/cPttLX5IiRaLWh9S3LuQsFdKmRU1doD9VHSS1o5"
+            "ldc2Vh9hmACBn8FVZhUDJVehvtueSAedn2kdx+KrWUQ0rZlVbgbKTVm5ySs3XWVSLl9pWGRQ"
+            "HymNryosKKilPRwM1MlkyjFzX0sDIqeNjGLTU2xKik1OkasxLgfpxFMFm6BcQ069BmQdJoOO"
+            "ujyZLph5sB4R0DWJRkax6Sk2JcUmp9hkFEkXiE1QDrvgAjfDKGmfcrtg5r6yBkRVGxnFpqfY"
+            "lBSbnGKTUSRdIDZBOeyCC9wMi0lR/RNm9d1h0wli8zO4kGRwgZChyWRoTsvQlDI0hQykU4F9"
+            "SqawYz70MlaXZr9r1sZkMtDPYoCQoclkaE7L0JQyNIUMfteofUomtmsEknNaPRoVPXM2wyw4"
+            "j2szPYNrE1P7MCu8qiuLUK9CXKXKTK87vnIuK+e8cs4qq2cwLVkNfS1lIyJqrj9t9obDJfVk"
+            "b0fuZ04wmY+dMK0jB0nRTXsFfKMBRybSmCDSTOtIVXk6HLR6+qv3++m35a2KB0DLi6aK1cPa"
+            "fvLEtt88srlO8NkZ3nWlg7g/7JS9RP/jz4mse1s+VCusWw68b4tIHviJ2hOss+C3XsdpcTLu"
+            "DItc/8cBpRGrJ9Q59YBTzIX/dYBi0PeldkTtk61RFMfzR4/OH4+PHfrVQnzX8TsW4jj6+aED"
+            "C784thD10nYyUJ8u/w9fcsmg"
         ),
         digest="09f3e3421a9a7f1a1b57e78f31804181c9fdf9c97c8c6af2d986a68e868b7564",
     )

@@ -370,12 +370,13 @@ def _object_spec() -> spec.ObjectSpec:
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=runtime.blob(
-                    "eNqTYGRAAVuYGBj+/2dgyFbkA/MzhXjAdAhQnL+WgcEFSAc0geQh4hJo+iuFILQEMwMDTKqB+f//eCOovLAE"
-                    "mA4HyjeA1LEwMFTPSXgFFtTIfufvDNUPFP/zH+QSBoaqFgYGfyeEOJKVB6odBcCM7UDx70D11Y4KYH61IgPU"
-                    "/Rxw9zP8g7hfhxHkfoh4taEEVn+Aw+Eqwp8gPsi9xYr8cL5zG0geon47kB+bB+JzwfnWPgh7QHxJLRCfDc7f"
-                    "UwXis8D5H++B+Exw8xnA9vFhdV8hNJxB/vrAAPEXJ1g9zN8sCH//gMgHsiDskwDy7+3JcgWxlTfe+VetKAA1"
-                    "FxFeDVBzk8HmckDj1wEev/+h8fMfKX5B4nAgA4w3qHi1ogNWfyQi+eMH0DyQfaxAfrIipvx/foh7GALKZsDk"
-                    "t0DNmQqlAbxmWBQ="
+                    "eNptUrtKA0EUvcmuoiLZsDYrWDjYiNhoa2OMdkIiCFaikmoNCCIIySAsIv6BYOFPCIE0KfwJ"
+                    "O8kHWIhWppCM9zGZWWO2uXPOuY9zZzYpwJ+vUwQwBqCpSozTeJ7jIfLRDcAuxvot6cKP17di"
+                    "iUkAMJKywJiTTasvJByPUM8oLwTQT6fvTK42P2pVW4/8jyEnAO07gNqO53MjX3SlzIcu8t+Y"
+                    "ryvLjLWShDSe4Uj+YSj+1wvkX3i9IX4m3sOr35Mw+b1SkcPVe9Ilv4v4+ILwnMNb+34O4cU1"
+                    "wtMO99qEQ4e/+oSLrj/wvNJEf5f2nmmvT5C9Zjlf+DQOnQ4D0Q9CPy9B3O+d79F55fltqFXZ"
+                    "9vX3ldm+De4rfCvelvqA/hN5H5N7X+Ldt4TvZnmtbN3YHme5PQbYj+ZNIW6o/7qJxA/Urx9H"
+                    "esf2ebDxF7xmWBQ="
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=0, map=".bss", offset=0),
@@ -386,40 +387,46 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x00\x12\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpd0KFPQlEUBvDv4znGfI/HxsZ0vBdwY45pfSRGwGBxMxnYGH+EzUgg4P/wgsFg8A8gSLNhMBgIBHB2nCMQ"
-                    "CJ67fZS7uxN+O9/uufcAwDOBN6vwgQjkuVV5TBx5/aK8tjoeESV5YxVNiFguFaz/SlTlE3NlStTkzFzNiVP5"
-                    "xhy/EHV56PI2NPHyqXzv/EQ0vPvP5Ec3/51oyrnzB3Euz5y/iJaXv/DymZdvy5/uvQuiI3+bwyXRlf+cV0RP"
-                    "Dmyx8S9xJSfm8Ie4li/N6Za4PezDHO2IO3ngvCf6h/+bC3b+AVOdOXg="
+                    "eNpd0KFLQ2EUBfBzNpHhm08YiOIWFERE60xi0GARTAZB/CNsRoNB/4cFg8HgH2DQZtOwsLCw"
+                    "sI31jbGwsLBz4bzyvccNP+7hu993oe+dwLcqeyTK9p9q/ZlYSfqr9kC19kRU7LGq+kLkdqWk"
+                    "/idRs7fkjS9i027KtRaxbV/J+QexY99HXkPrSb5hP4TfiN3k/D37Neb/Evt2K/xPHNg/4Q5x"
+                    "mOSPknwzyZ/Y7bhvlzi1h3LWI87sabhPnNtlLTafEBd2Xc5GxKV9LDdmxHWxD7k6J27su/CC"
+                    "uC3eL5f0LwFTnTl4"
                 ),
                 autoattach=False,
             )
         },
         btf=runtime.blob(
-            "eNqNVktsVFUY/qe9pS2PloYiKCAVUUFg6HTaaRujUh6JmEIIpYn4Ot65c2bmOnfuDHPv9AFGiYJuWAgJMSYa"
-            "CRuJGjGRxEQWGCXKwigLNuw0xLhgo9EF0Rj8/nv+OzN15UnOPd/5z/86/+PMfHA7QavJjLc7zVzVQfFoa8Mn"
-            "gbmByPoK6xLMdjnsFTyAuVrwDsx1gl/C3CL4OOaw4HOYE4JZ59OCf8KcjvXD6IuxfmA/1g88E+sHfg0ru3sc"
-            "+PWYH06/FfMDn4n5gd+J/WkzfkT+AF+I/QG+GPsD/GXsDz5XsXSyfuAfBZ8DvhnbtYh+ie0C/xbbtUy8utgu"
-            "8F9YF7Mt4ERC9OMSiwUPSPyXsh7gFUI/DrwWuIftAm9KiB7gVMKYYFOjBicsyY2M+Bq0SGK2+3/wieucjg72"
-            "/xmAblow2jivWbHP9VEUvV1SD63yxwCW/Ud+BJ9XRZ5r6g2RT0jMRH5ZH9bTCVOPZxf6nnjX0Jcux/6V9qg2"
-            "TzA+CdwvOk4JZvrp9mbtnm1v1u77woPatc4LzgF/KLgIMx8LdoEvCn4Z+HPBJeAvBHvAlwWXga8IRj0nvhFc"
-            "Af5OcBXzB9NgXSvxuWFwok38vmX2PSukL3+Vu24C/r29ka/En4LBs/4OcJ+5a9vf7aZX0c9t/wDfC7wR+C7w"
-            "fcAPc9wtI/soSmCJYMSme6Vl6g29/ORawVfAvwF4jenlzo3Aa4Gvwf/NlrnTdbg+aDV6fGAU+H6T1B1PGPoi"
-            "trFbnJ+0zN0OYeV7P2/WN/lY43MXoyQ8VWtBrVgzC/eJY2bftU56r/XslJytx+eMtaBmE++Zfc8qifN5K+qH"
-            "qKYuWKYH+eiu5A08vRvkjuBZ/5HEZzvROMe8x9RO5ydWFHvOed+nYr9P9LO9B8TeJRP3E5Chy1bjzY24Hmrp"
-            "10fkbWV/N8t7Kv17okveGJHt+Fpsd5jW5lw39CC+J1n51SZ/57dNHPNEPXxN7haPTbTg8Yjsft/k6b8uGHFa"
-            "fUPw1mZbRiZWyXvTJnfnWGyUWNw0fpxgMsdvq8hxvLcZBd0/AyfNm9l/S+La4vvi/ibu3io62cYWsdHqyxrx"
-            "hd+p28I3KHx/WFH8ei8B3yNCyyWOyyUWD2KOyR49RE+Z3HMt0GeSxDumfnvZRkr0LJPfAflpoZ4WTEoFJZWt"
-            "5/PkaZ+qpVCF81VNZbtWoiN1XdeqbFerrl+gaq0SVpyKRzOe7atqTQfaD80mdNyYCh5wupWaG84TxMAWKDfv"
-            "+jk9R/EaOsoAJ0tFOygywfHsIHBzlLNDO/oo7efIt6uuAjVvl11vnmq6XAm1cqvD5FUc24tQg5hpEDMxsVqp"
-            "hUKNYKS4rGEiDEK7XKVZt6YVX70QVFSgC4EB7lEtHCYexVnhV6qeHqK6H7gFX+cGXIRAqYmDBycOq6m9z+5R"
-            "hw4f2KMU5b3KrCrp+YAFMsNNAa/iF6IPBSU+G2seOUW7BmqWWGmgMStOCUtyO7sQqKwb5l3t5YJktppPOtQd"
-            "OtVkrpLPDzw+MPKY2c4irpVZEAbn8hhCdWZrIKWwK+E8SNbTqYhlNB8N3ThwQN420sI3pNJDoA0PxmO6cWjn"
-            "Q11TBbuK83S6KZMZVqkF1gJQMsOsebxB8/VcqOq+G7Lw4CD76RaKYTIb+TWcHko1SLmIlMrrnJO1x8dGMyM4"
-            "np6cbDDw/bdlRkbS7Livg1DnkkVts9x4kzLHPo029/MslR5sEYEyEzi21KQfZT0tiqILPJd6YUEAWLHtuXYA"
-            "hjgf8X4m0hp5DmpNh/WaPwDDyIzy3JJGnus1R1MO+pH3I2Q7JcUreidFnGBC31Aw71MNHFX0CzioXiuQhhiS"
-            "SybtXE+pTLOggiKXPMyQ7Xkq8pvqKUL2KRgijT8LWWpcghopIU5hJh0tKXIoGFOo0lRGse6oIsiklIIyFNPU"
-            "vonJSTUh605Zd0FhwQ7dGU379u6fnqIDk/ionRW8IFGl4+UZo9bSByHDfR03iHE4yjHhSaA8c8C4yQNximmO"
-            "5ukozfIFITlLZbwVnEiS4ONPfd6zC4EKaXLvrj37p/ZQMhsE5LmO9gNN6CTV7FXecdPRvwZuG0s="
+            "eNqNVk+MFFUa/3qmYRhUWCKu7C679LLuLq7QTk/P9AzZ7C4DTLKYgRCGScR/z+rq191lV1cX"
+            "XdXTM2B0ooNeOAgJMSYaCReJGjGRxEQOECXKwSgHLtw0xHjgotED0Rj8fe991TXDyZe8er/3"
+            "ve/f+/681Js3M7SB7HhlwM77V1Ay+vrwyWBuJspewnoXZr8crhWcw9wgeAfmnwU/jfmQ4AXM"
+            "EcGnMScEs85HBH+FOZPoh9GnEv3AQaIfeDbRD/w8VnZ3AfiFhB9Ov5zwA59M+IFfTfzps34Y"
+            "f4DPJv4An0v8Af4o8Qefy1gGWD/wl4JPA19P7GaJvknsAn+X2M2SGavYLvBPWFezLeBMRvTj"
+            "EqsF5yT+d7Me4HuFvgC8EXgN2wXekhE9wIWMNcGmxizOMM5RbyTXoJXWHO3+DXziOqdjBfv/"
+            "KMAgLRt9nNey2Of6qIte5t9xh/xRgHvukB/F5zmR55p6UeR5WZXK37MO64mMrcdTy33PvGbp"
+            "d/8O+2f7TW0uMj4GvF50HBfM9BP9ae2e6k9r9w3hQe1mzwiuAL8luA4z7wj2gM8Jfgb4A8EN"
+            "4A8F+8AXBDeBLwpGPWc+EdwC/kxwiPlFv43FffhcszjTJ37fsPs199qY0Ldy1y3A3/f38pX5"
+            "UTB4Nt0CXmfv2vdzv+1V9HPfL8B/AH4A+DbwH4H/wXHPWtl/oQTuEozYDN6XtfWGXv7fRsEX"
+            "wb8Z+E9kenngAeCNwFfg/4NZe6ercH0o2+vx3BjwX4yXtOO/lr6SbewW56ey9m4HsfK9n7Dr"
+            "S3ys8bmN0RCe0MoktZKdXb7PHLX7VfwmLdxxdlzONuFzUs6kZjOv2/2a+8naOZM1/WBq6mzW"
+            "9iAf3Za8gWftZrkjeDa9LfF5mGg7x5z5UTsD72ZN7Dnn694T++tEP9v7q9g7b+O+CBm6kO29"
+            "uYbr75T26z/Jvq3s74Nk31Me4F/ku1xKZVd8LLZX2NbmXPf0IL7HWPnllH/g0xQnPKaHr8jd"
+            "krFlCU7sfp7yrL8qGHHacE3w1rQtjQmO80prw9wdYw3q0sTiuvVjkckcv60ix/HeZhUMfg2c"
+            "J/Nmrr8hcV3i++r1KR7cKjrZxkNiQ4YR4VpmX/iduil8Q8L3Q9bEb+154N+LENdETlaOxd8w"
+            "x2WPHqL/k8k91wK9TzaJt2z9rmUbBdFj3kX79g8Yo0swKRU1VLlTrZKvAwobsYrnQ01Np92g"
+            "wx3d0arphKEX1Chst+KW2/Jp1ncCFbZ1pIPYbmLXS6jgAafXanvxPEEMbJHyql5Q0XOUrLGr"
+            "LHDLVHeiOhNc34kir0IVJ3bMR+mgQoETegrUqtP0/Hlq62Yr1soLR8hvuY5vUI9Y6hFLCTFs"
+            "tWOhGmgUNzVMxFHsNEPqem2t+Oq1qKUiXYss8I5o4bDxqHeFX6lOcZg6QeTVAl3JeQiBUhMH"
+            "DkwcUtN7HptUBw/tn1SKqn6rqxp6PmKB0kgq4LeCmvlQ1OCz8fTIrTttUMvESiON2XIbWPIP"
+            "swuRKntx1dN+JcqXw2repcHYDfOVVrWa+09u9N9220VcW10QhuaqGEJ1u22QCtg1cB7lO8WC"
+            "YRmrmqF7By7I20aX8A2r4jBoI0PJmOkdOtVYt1XNCXFeLKYypRFVWGYtAqU0wpq392iBnotV"
+            "J/BiFh4aYj+9Wj3Ol41fI8XhQo9UMaRCVVfcsrN9fKw0iuOZqakeA99/W2l0tMiOBzqKdSVf"
+            "1w7LbU8pc+zTWLqfZ6ni0BIRKLOBY0sp/QjrWaLIXODxwpPLAsCKHd9zIjAk+Uj2s0ar8RzU"
+            "to477SAHw8iM8r2GRp47bVdTBfqR98PkuA3FK3qnQJxgQt9QNB9QGxwh+gUc1GnXSEMMySWb"
+            "dq6nQiktqKjOJQ8z5Pi+Mn5Tp0DIPkXDpPGzUKbeJaiXEuIUlopmKZBL0bhClRZKinWbiiCb"
+            "UoqaUEzTeyemptSErDtl3QWFNSf2ZjXt3bNvZpr2T+GjdrbwgphKx8szTktLH4QS93XSINZh"
+            "k2PCk0BV5oBxmwfiFNMczdMR6vIFIdmlJt4KTiRJ8PFTX/WdWqRimtqza3Lf9CTly1FEvufq"
+            "INKETlJpr/KOm45+BQZuG0s="
         ),
         digest="e6b467bbb61c4ea8b019d6eb6095a2a6be492466c7d515df5724887c600f7443",
     )

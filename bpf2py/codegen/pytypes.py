@@ -77,10 +77,8 @@ class Source:
         match value:
             case Raw(size=size) if size:
                 return f"{_builtin('bytes', shadowed)}({size})"
-            case ListOf(length=0):
-                return f"dataclasses.field(default_factory={_builtin('list', shadowed)})"
             case RestOf(element=element) if element.size:
-                return f"dataclasses.field(default_factory={_builtin('list', shadowed)})"
+                return f"dataclasses.field(default_factory={self.annotation(value, shadowed)})"
             case ListOf():
                 return f"dataclasses.field(default_factory=lambda: {self.zero(value)})"
             case Named(index=index) if not isinstance(self.definitions[index], EnumDef):

@@ -59,20 +59,21 @@ def test_every_class_has_the_size_that_btf_says_and_round_trips_zero(module: Pat
     for cls in vars(imported).values():
         if not (dataclasses.is_dataclass(cls) or _is_union(cls)) or not isinstance(cls, type):
             continue
-        size = codec.of(cls).size
+        own: codec.Codec[object] = codec.of(cls)
         value = cls()
-        data = codec.of(cls).pack(value)
-        assert data[:size] == bytes(size)
-        assert codec.of(cls).unpack(bytes(size)) == value
+        data = own.pack(value)
+        assert not any(data[: own.size])
+        assert own.unpack(bytes(own.size)) == value
         match = re.match(r"``(struct|union) (\w+)``, (\d+) byte", cls.__doc__ or "")
         if match:
-            sizes = {
+            size = int(match[3])
+            assert size in {
                 layout.size_of(table, type_id)
                 for type_id in table.ids_named(match[2])
                 if table.kind(type_id) is KINDS[match[1]]
             }
-            assert size in sizes
-            assert size == int(match[3])
+            # before a flexible array there may be padding that no record need have
+            assert own.size == size or (own.variable and own.size < size)
 
 
 def _is_union(cls: object) -> bool:

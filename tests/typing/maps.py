@@ -1,0 +1,44 @@
+"""Maps, keys, values and events, as the checkers see them."""
+
+from __future__ import annotations
+
+from typing import assert_type
+
+from bpf2py import runtime
+from generated_fixtures.maps_basic_bpf import Counters, Event, Flow, MapsBasic, Start
+
+
+def hashes(loaded: MapsBasic) -> None:
+    maps = loaded.maps
+    assert_type(maps.start, runtime.HashMap[int, Start])
+    assert_type(maps.start[1], Start)
+    assert_type(maps.start[1].comm, str)
+    assert_type(dict(maps.start), dict[int, Start])
+    maps.start[1] = Start(ts=1, comm="x")
+    maps.start["1"] = Start()  # type: ignore[index]
+    maps.start[1] = 5  # type: ignore[assignment]
+    assert_type(maps.flows, runtime.LRUHashMap[Flow, int])
+    assert_type({Flow(saddr=1): 2}, dict[Flow, int])
+    for flow, count in maps.flows.items():
+        assert_type(flow, Flow)
+        assert_type(count, int)
+
+
+def arrays(loaded: MapsBasic) -> None:
+    maps = loaded.maps
+    assert_type(maps.table, runtime.ArrayMap[int])
+    assert_type(maps.table[0], int)
+    assert_type(maps.percpu_flows[1], list[Counters])
+    assert_type(maps.percpu_table[0], list[int])
+    assert_type(maps.percpu_lru[0], list[str])
+
+
+def events(loaded: MapsBasic) -> None:
+    assert_type(loaded.maps.events, runtime.RingBuf[Event])
+    for event in loaded.maps.events:
+        assert_type(event, Event)
+        assert_type(event.pid, int)
+        assert_type(event.comm, str)
+        assert_type(event.args, list[int])
+    for raw in loaded.maps.raw_events:
+        assert_type(raw, bytes)

@@ -1,0 +1,70 @@
+"""Objects, their specs, programs and variables, as the checkers see them."""
+
+from __future__ import annotations
+
+from typing import assert_type
+
+from bpf2py import runtime, spec
+from generated_fixtures.globals_bpf import (
+    Globals,
+    GlobalsBss,
+    GlobalsRodata,
+    GlobalsSpec,
+    Limits,
+    Mode,
+    Node,
+)
+from generated_fixtures.section_kinds_bpf import SectionKinds
+
+
+def before_loading() -> None:
+    """A spec is to be changed: every variable is typed, and can be set."""
+    description = Globals.spec()
+    assert_type(description, GlobalsSpec)
+    assert_type(description.object_spec, spec.ObjectSpec)
+    assert_type(description.rodata.target_pid, int)
+    description.rodata.target_pid = 1
+    description.rodata.label = "text"
+    description.rodata.mac = bytes(6)
+    description.rodata.ports = [1, 2, 3, 4]
+    description.rodata.limits = Limits(low=1)
+    description.rodata.mode = Mode.MODE_ON
+    description.rodata.mode = 99
+    description.bss.matrix = [[1, 2, 3], [4, 5, 6]]
+    description.rodata.target_pid = "1"  # type: ignore[assignment]
+    description.rodata.label = b"bytes"  # type: ignore[assignment]
+    print(description.rodata.no_such_name)  # type: ignore[attr-defined]
+    description.rodata.no_such_name = 1  # type: ignore[attr-defined]
+    assert_type(description.programs.change, spec.ProgramSpec)
+    print(description.programs.no_such_name)  # type: ignore[attr-defined]
+    print(description.maps.no_such_name)  # type: ignore[attr-defined]
+    with description.load(pin_path="/sys/fs/bpf") as loaded:
+        assert_type(loaded, Globals)
+
+
+def after_loading(loaded: Globals) -> None:
+    """Constants cannot be set any more; other variables can."""
+    assert_type(loaded.rodata, GlobalsRodata)
+    assert_type(loaded.bss, GlobalsBss)
+    assert_type(loaded.rodata.enabled, bool)
+    assert_type(loaded.rodata.label, str)
+    assert_type(loaded.rodata.mac, bytes)
+    assert_type(loaded.rodata.ports, list[int])
+    assert_type(loaded.rodata.mode, Mode | int)
+    assert_type(loaded.rodata.precise, float)
+    assert_type(loaded.rodata.limits, Limits)
+    assert_type(loaded.bss.matrix, list[list[int]])
+    assert_type(loaded.bss.list, Node)
+    assert_type(loaded.data.hidden, int)
+    loaded.bss.total = 1
+    loaded.rodata.target_pid = 1  # type: ignore[assignment]
+    loaded.bss.total = "1"  # type: ignore[assignment]
+    loaded.bss.no_such_name = 1  # type: ignore[attr-defined]
+    assert_type(loaded.programs.change, runtime.SocketFilter)
+    assert_type(loaded.links, runtime.Links)
+
+
+def programs(loaded: SectionKinds) -> None:
+    """Each kind of program has the class whose ``attach`` fits it."""
+    with loaded.attach() as links:
+        assert_type(links, runtime.Links)
