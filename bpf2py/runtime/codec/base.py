@@ -110,8 +110,12 @@ class Codec(Generic[T]):
     """
 
     size: int
-    full_size: int = 0
     variable: bool = False
+
+    @property
+    def full_size(self) -> int:
+        """C's ``sizeof``, which for a flexible struct may be more than the fixed part."""
+        return self.size
 
     @property
     def c_name(self) -> str:

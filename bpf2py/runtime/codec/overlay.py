@@ -157,7 +157,7 @@ class UnionCodec(Codec[U], Generic[U]):
 
     def check(self, value: Any, path: str) -> None:
         if type(value) is not self.cls:
-            raise TypeError(f"{path} takes a {self.c_name}, not {type(value).__name__}")
+            raise TypeError(f"{path} takes {self.c_name}, not {type(value).__name__}")
 
 
 def union(cls: type[U], size: int) -> Codec[U]:

@@ -40,7 +40,7 @@ class Struct(Codec[T], Generic[T]):
 
     def __init__(self, cls: type[T], size: int, members: tuple[Member, ...]) -> None:
         self.cls = cls
-        self.size = self.full_size = size
+        self.size = self._full_size = size
         # A flexible array can lie at the offset of an empty array or of trailing padding: last.
         self.members = tuple(sorted(members, key=lambda m: (m[2].variable, m[1])))
         for name, offset, codec in self.members:
@@ -59,6 +59,10 @@ class Struct(Codec[T], Generic[T]):
     @property
     def c_name(self) -> str:
         return self.cls.__name__
+
+    @property
+    def full_size(self) -> int:
+        return self._full_size
 
     @property
     def root(self) -> str:
@@ -156,9 +160,7 @@ class Struct(Codec[T], Generic[T]):
             try:
                 member = getattr(value, name)
             except AttributeError:
-                raise TypeError(
-                    f"{path} takes a {self.c_name}, not {type(value).__name__}"
-                ) from None
+                raise TypeError(f"{path} takes {self.c_name}, not {type(value).__name__}") from None
             codec.check(member, f"{path}.{name}")
 
 
