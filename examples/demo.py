@@ -45,6 +45,8 @@ def main(seconds: float) -> None:
                 shown += 1
                 if shown <= 25:
                     print(line(event), flush=True)
+                if time.monotonic() > end:
+                    break
         print(f"{shown} files opened, {opensnoop.bss.dropped} events lost")
 
 
