@@ -16,13 +16,11 @@ from .object import (
     DynamicObject,
     Links,
     Maps,
-    MapSpecs,
     Object,
     Programs,
-    ProgramSpecs,
-    TypedSpec,
     load,
 )
+from .typed_spec import MapSpecs, ProgramSpecs, TypedSpec
 
 if TYPE_CHECKING:
     from .events.ringbuf import RingBuf

@@ -1,23 +1,24 @@
-"""The object before and after loading, and the containers its parts live in.
+"""The object after loading, and the containers its parts live in.
 
-In: an ``ObjectSpec`` before, a :class:`Loaded` (what the loader made) after.  Out: what generated
-modules derive from, and :class:`DynamicObject` for whoever has only a spec.  Not here: how things
-reach the kernel (loader.py).
+In: a :class:`Loaded`, what the loader made.  Out: what generated modules derive from, and
+:class:`DynamicObject` for whoever has only a spec.  Not here: how things reach the kernel
+(loader.py).
 
 Containers whose attributes are C names have no public methods, only dunders, so that no C name
 can clash with one; ``container["c_name"]``, ``in``, ``len`` and iteration over C names work on all.
-``Object`` and ``TypedSpec`` themselves do not declare ``maps`` and ``programs``: the generated
-classes do, with their own types, and a checker would not let them narrow an attribute.
+``Object`` itself does not declare ``maps`` and ``programs``: the generated classes do, with their
+own types, and a checker would not let them narrow an attribute.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from ..spec import MapSpec, ObjectSpec, ProgramSpec
+from ..spec import ObjectSpec
 from .errors import ClosedError
+from .typed_spec import missing
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -30,155 +31,6 @@ if TYPE_CHECKING:
     from .programs.base import Program
 
 T = TypeVar("T")
-ObjectT = TypeVar("ObjectT", bound="Object")
-
-
-def _missing(kind: str, name: str, names: Iterator[str]) -> str:
-    return f"no {kind} {name!r}; there are: {', '.join(names) or 'none'}"
-
-
-# ---- before loading -----------------------------------------------------------------------------
-
-
-class _Specs(Generic[T]):
-    """C names as attributes and as keys, over one dict of an ``ObjectSpec``."""
-
-    #: Python name to C name, where they differ by more than a trailing underscore.
-    __c_names__: ClassVar[Mapping[str, str]] = {}
-
-    __specs: dict[str, T]
-    __kind: str
-
-    def __init__(self, specs: dict[str, T], kind: str) -> None:
-        object.__setattr__(self, "_Specs__specs", specs)
-        object.__setattr__(self, "_Specs__kind", kind)
-
-    def __getitem__(self, name: str) -> T:
-        try:
-            return self.__specs[name]
-        except KeyError:
-            raise KeyError(_missing(self.__kind, name, iter(self.__specs))) from None
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.__specs)
-
-    def __len__(self) -> int:
-        return len(self.__specs)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.__specs
-
-    def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *self.__specs})
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {', '.join(self.__specs) or 'none'}>"
-
-    if not TYPE_CHECKING:  # the checkers see the names of the generated subclass, and only those
-
-        def __c_name(self, name: str) -> str:
-            c_name = self.__c_names__.get(name, name)
-            if c_name not in self.__specs and name.endswith("_"):
-                c_name = name[:-1]
-            if c_name not in self.__specs or name.startswith("__"):
-                raise AttributeError(
-                    _missing(self.__kind, name, iter(self.__specs)), name=name, obj=self
-                )
-            return c_name
-
-        def __getattr__(self, name: str) -> T:
-            return self.__specs[self.__c_name(name)]
-
-        def __setattr__(self, name: str, value: T) -> None:
-            self.__specs[self.__c_name(name)] = value
-
-
-class MapSpecs(_Specs[MapSpec]):
-    """The maps of an object before loading; change them freely."""
-
-    def __init__(self, object_spec: ObjectSpec) -> None:
-        super().__init__(object_spec.maps, "map")
-
-
-class ProgramSpecs(_Specs[ProgramSpec]):
-    """The programs of an object before loading; change them freely."""
-
-    def __init__(self, object_spec: ObjectSpec) -> None:
-        super().__init__(object_spec.programs, "program")
-
-
-class TypedSpec(Generic[ObjectT]):
-    """A typed view of an ``ObjectSpec``: change it, then :meth:`load` it, as often as you like.
-
-    A subclass names its object class as ``TypedSpec["Opensnoop"]``; that name is looked up in the
-    subclass's module when the first object is loaded.
-    """
-
-    #: The description itself.
-    object_spec: ObjectSpec
-
-    def __init__(self, object_spec: ObjectSpec) -> None:
-        self.object_spec = object_spec
-
-    def load(
-        self,
-        *,
-        pin_path: str | os.PathLike[str] | None = None,
-        kernel_btf: str | os.PathLike[str] | bytes | TypeTable | None = None,
-        log_level: int | None = None,
-        maps: Mapping[str, HasFileno] | None = None,
-    ) -> ObjectT:
-        """Create the maps, fill the data, load the programs: all of it or nothing.
-
-        *pin_path* is the directory on a bpf file system for maps that are pinned by name
-        (``/sys/fs/bpf`` if not given).  *kernel_btf*, a path, the bytes or the types, replaces the
-        running kernel's BTF in CO-RE fix-ups.  *log_level* asks for the verifier's log of every program
-        (``programs.x.log``): 1 for a refused one, 2 for every instruction, 4 for statistics.  *maps* puts open maps in the place of those of that name.
-
-        Raises :class:`VerifierError` when the kernel refuses a program's instructions,
-        :class:`OSError` for other refusals, :class:`RelocationError`, :class:`ValueError` for a
-        spec that contradicts itself or this machine.
-        """
-        from .loader import load
-
-        loaded = load(
-            self.object_spec,
-            pin_path=pin_path,
-            kernel_btf=kernel_btf,
-            log_level=log_level,
-            maps=maps,
-        )
-        try:
-            return self.__object_class()(loaded)
-        except BaseException:
-            loaded.close()
-            raise
-
-    @classmethod
-    def __object_class(cls) -> type[ObjectT]:
-        import sys
-        from typing import ForwardRef, get_args, get_origin
-
-        for klass in cls.__mro__:
-            for base in klass.__dict__.get("__orig_bases__", ()):
-                if get_origin(base) is not TypedSpec:
-                    continue
-                (argument,) = get_args(base)
-                if isinstance(argument, ForwardRef):
-                    argument = getattr(sys.modules[klass.__module__], argument.__forward_arg__)
-                found: type[ObjectT] = argument
-                return found
-        raise TypeError(f'{cls.__qualname__} does not name its object: TypedSpec["…"]')
-
-    def __repr__(self) -> str:
-        spec = self.object_spec
-        return (
-            f"<{type(self).__name__} of {spec.name!r}, not loaded: {len(spec.maps)} maps, "
-            f"{len(spec.programs)} programs>"
-        )
-
-
-# ---- after loading ------------------------------------------------------------------------------
 
 
 class _Parts(Generic[T]):
@@ -204,7 +56,7 @@ class _Parts(Generic[T]):
         made = self.__made.get(name)
         if made is None:
             if name not in self.__names:
-                raise KeyError(_missing(self.__kind, name, iter(self.__names)))
+                raise KeyError(missing(self.__kind, name, iter(self.__names)))
             made = self.__made[name] = self.__make(name)
         return made
 
@@ -226,7 +78,7 @@ class _Parts(Generic[T]):
             if name.startswith("_Parts__"):
                 raise AttributeError(name)  # a subclass that did not call __init__
             raise AttributeError(
-                _missing(self.__kind, name, iter(self.__names)), name=name, obj=self
+                missing(self.__kind, name, iter(self.__names)), name=name, obj=self
             )
 
 
@@ -268,7 +120,7 @@ class Links(Mapping[str, "Link"]):
         try:
             return self._links[name]
         except KeyError:
-            raise KeyError(_missing("link of program", name, iter(self._links))) from None
+            raise KeyError(missing("link of program", name, iter(self._links))) from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._links)

@@ -1,0 +1,168 @@
+"""The object before loading: what generated ``…Spec``, ``…MapSpecs``, ``…ProgramSpecs`` derive from.
+
+In: an ``ObjectSpec``.  Out: typed views of it, to be changed and then loaded.  C names are found as
+keys and, where a generated class declares them, as attributes.  ``TypedSpec`` itself declares no
+``maps`` and ``programs``: the generated classes do, with their own types, and a checker would not
+let them narrow an attribute.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+
+from ..spec import MapSpec, ObjectSpec, ProgramSpec
+
+if TYPE_CHECKING:
+    from ..btf import TypeTable
+    from .create import HasFileno
+    from .object import Object
+
+T = TypeVar("T")
+ObjectT = TypeVar("ObjectT", bound="Object")
+
+
+def missing(kind: str, name: str, names: Iterable[str]) -> str:
+    """The sentence for a name that is not there."""
+    return f"no {kind} {name!r}; there are: {', '.join(names) or 'none'}"
+
+
+class _Specs(Generic[T]):
+    """C names as attributes and as keys, over one dict of an ``ObjectSpec``."""
+
+    #: Python name to C name, where they differ by more than a trailing underscore.
+    __c_names__: ClassVar[Mapping[str, str]] = {}
+
+    __specs: dict[str, T]
+    __kind: str
+
+    def __init__(self, specs: dict[str, T], kind: str) -> None:
+        object.__setattr__(self, "_Specs__specs", specs)
+        object.__setattr__(self, "_Specs__kind", kind)
+
+    def __getitem__(self, name: str) -> T:
+        try:
+            return self.__specs[name]
+        except KeyError:
+            raise KeyError(missing(self.__kind, name, iter(self.__specs))) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.__specs)
+
+    def __len__(self) -> int:
+        return len(self.__specs)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.__specs
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self.__specs})
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {', '.join(self.__specs) or 'none'}>"
+
+    if not TYPE_CHECKING:  # the checkers see the names of the generated subclass, and only those
+
+        def __c_name(self, name: str) -> str:
+            c_name = self.__c_names__.get(name, name)
+            if c_name not in self.__specs and name.endswith("_"):
+                c_name = name[:-1]
+            special = name.startswith("__") and name not in self.__c_names__
+            if c_name not in self.__specs or special:
+                raise AttributeError(
+                    missing(self.__kind, name, iter(self.__specs)), name=name, obj=self
+                )
+            return c_name
+
+        def __getattr__(self, name: str) -> T:
+            return self.__specs[self.__c_name(name)]
+
+        def __setattr__(self, name: str, value: T) -> None:
+            self.__specs[self.__c_name(name)] = value
+
+
+class MapSpecs(_Specs[MapSpec]):
+    """The maps of an object before loading; change them freely."""
+
+    def __init__(self, object_spec: ObjectSpec) -> None:
+        super().__init__(object_spec.maps, "map")
+
+
+class ProgramSpecs(_Specs[ProgramSpec]):
+    """The programs of an object before loading; change them freely."""
+
+    def __init__(self, object_spec: ObjectSpec) -> None:
+        super().__init__(object_spec.programs, "program")
+
+
+class TypedSpec(Generic[ObjectT]):
+    """A typed view of an ``ObjectSpec``: change it, then :meth:`load` it, as often as you like.
+
+    A subclass names its object class as ``TypedSpec["Opensnoop"]``; that name is looked up in the
+    subclass's module when the first object is loaded.
+    """
+
+    #: The description itself.
+    object_spec: ObjectSpec
+
+    def __init__(self, object_spec: ObjectSpec) -> None:
+        self.object_spec = object_spec
+
+    def load(
+        self,
+        *,
+        pin_path: str | os.PathLike[str] | None = None,
+        kernel_btf: str | os.PathLike[str] | bytes | TypeTable | None = None,
+        log_level: int | None = None,
+        maps: Mapping[str, HasFileno] | None = None,
+    ) -> ObjectT:
+        """Create the maps, fill the data, load the programs: all of it or nothing.
+
+        *pin_path* is the directory on a bpf file system for maps that are pinned by name
+        (``/sys/fs/bpf`` if not given).  *kernel_btf*, a path, the bytes or the types, replaces the
+        running kernel's BTF in CO-RE fix-ups.  *log_level* asks for the verifier's log of every
+        program (its ``log``): 1 for refused ones, 2 for every instruction, 4 for statistics.
+        *maps* puts open maps in the place of those of that name.
+
+        Raises :class:`VerifierError` when the kernel refuses a program's instructions,
+        :class:`OSError` for other refusals, :class:`RelocationError`, :class:`ValueError` for a
+        spec that contradicts itself or this machine.
+        """
+        from .loader import load
+
+        loaded = load(
+            self.object_spec,
+            pin_path=pin_path,
+            kernel_btf=kernel_btf,
+            log_level=log_level,
+            maps=maps,
+        )
+        try:
+            return self.__object_class()(loaded)
+        except BaseException:
+            loaded.close()
+            raise
+
+    @classmethod
+    def __object_class(cls) -> type[ObjectT]:
+        import sys
+        from typing import ForwardRef, get_args, get_origin
+
+        for klass in cls.__mro__:
+            for base in klass.__dict__.get("__orig_bases__", ()):
+                if get_origin(base) is not TypedSpec:
+                    continue
+                (argument,) = get_args(base)
+                if isinstance(argument, ForwardRef):
+                    argument = getattr(sys.modules[klass.__module__], argument.__forward_arg__)
+                found: type[ObjectT] = argument
+                return found
+        raise TypeError(f'{cls.__qualname__} does not name its object: TypedSpec["…"]')
+
+    def __repr__(self) -> str:
+        spec = self.object_spec
+        return (
+            f"<{type(self).__name__} of {spec.name!r}, not loaded: {len(spec.maps)} maps, "
+            f"{len(spec.programs)} programs>"
+        )
