@@ -173,7 +173,7 @@ class MapsBasicMaps(runtime.Maps):
         """``BPF_MAP_TYPE_LRU_PERCPU_HASH``, key ``__u64``, value ``char[5]``, 128 entries."""
         self.events = runtime.RingBuf(loaded.map("events"), codec.of(Event))
         """``BPF_MAP_TYPE_RINGBUF``, events ``struct event``, 65536 bytes."""
-        self.raw_events = runtime.RingBuf(loaded.map("raw_events"), codec.RestBytes())
+        self.raw_events = runtime.RingBuf(loaded.map("raw_events"))
         """``BPF_MAP_TYPE_RINGBUF``, 4096 bytes."""
         self.samples = runtime.Map(loaded.map("samples"), codec.Bytes(4), codec.Bytes(4))
         """``BPF_MAP_TYPE_PERF_EVENT_ARRAY``, events ``struct sample``."""

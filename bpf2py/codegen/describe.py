@@ -32,6 +32,8 @@ from .options import Options
 from .pytypes import Source
 from .tables import RING_BUFFERS, map_class, program_class
 
+#: The kernel's configuration: read when the object is loaded, nothing to set before or after.
+KCONFIG = ".kconfig"
 #: The parts of an object, and what follows the object's name in their classes.
 _PARTS = ("", "Spec", "Maps", "MapSpecs", "Programs", "ProgramSpecs")
 
@@ -97,7 +99,7 @@ def describe(object_spec: ObjectSpec, options: Options) -> ModuleModel:
             )
             for name, program in object_spec.programs.items()
         ),
-        spec_sections=tuple(row for row in sections if row.section != ".kconfig"),
+        spec_sections=tuple(row for row in sections if row.section != KCONFIG),
         sections=sections,
         map_names={py: c for c, py in map_names.items() if py != c},
         program_names={py: c for c, py in program_names.items() if py != c},
@@ -166,7 +168,7 @@ def _section(
         section=section,
         name=class_names[0],
         spec_name=class_names[1],
-        after_loading="Constant" if map_spec.frozen else "Variable",
+        after_loading="Constant" if map_spec.frozen or section == KCONFIG else "Variable",
         variables=tuple(
             VariableModel(
                 name=py_names[name],

@@ -15,7 +15,7 @@ from ..uapi import BTFKind, MapType
 from .c_text import c_text
 from .collect import Collector
 from .errors import CodegenError
-from .layouts import Raw, RestOf, Value
+from .layouts import Raw, Value
 from .options import Options
 from .tables import Takes, map_class
 
@@ -99,14 +99,15 @@ def _map_values(gathered: Gathered, name: str, map_spec: spec.MapSpec) -> tuple[
     if map_spec.inner is not None:
         _map_values(gathered, f"{name}_inner", map_spec.inner)
     path = f"map {name}"
-    event: Value = RestOf(Raw(0))
+    events: tuple[Value, ...] = ()  # without a type, the runtime gives the bytes
     if map_spec.event_type_id:
         event = gathered.collector.value(
             map_spec.event_type_id, path=f"{path}: event", hint=f"{name}_event", tail=True
         )
+        events = (event,)
     takes = map_class(map_spec.map_type).takes
     if takes is Takes.EVENT:
-        return (event,)
+        return events
     if takes is Takes.NOTHING:
         return ()
     value = _sized(gathered, f"{path}: value", map_spec.value_type_id, map_spec.value_size)

@@ -172,7 +172,7 @@ def test_maps_and_programs_become_attributes_with_the_runtimes_classes() -> None
         'self.array = runtime.ArrayMap(loaded.map("array"), codec.U64)',
         'self.cpus = runtime.PerCPUArrayMap(loaded.map("cpus"), codec.U64)',
         'self.events = runtime.RingBuf(loaded.map("events"), codec.of(Event))',
-        'self.raw = runtime.RingBuf(loaded.map("raw"), codec.RestBytes())',
+        'self.raw = runtime.RingBuf(loaded.map("raw"))',
         'self.run = runtime.XDP(loaded.program("run"))',
         'self.tp = runtime.BTFTracepoint(loaded.program("tp"))',
         'self.newer = runtime.Program(loaded.program("newer"))',
@@ -190,10 +190,16 @@ def test_a_key_or_value_that_is_not_as_large_as_its_type_is_an_error() -> None:
 def test_renamed_maps_and_programs_keep_the_way_to_their_c_name() -> None:
     types = Types()
     module = imported(
-        generate(types.spec([hash_map(types, "class")], [program("exit"), program("spec")]))
+        generate(
+            types.spec(
+                [hash_map(types, "class"), hash_map(types, "__odd")],
+                [program("exit"), program("spec")],
+            )
+        )
     )
     spec = module.Thing.spec()
     assert spec.maps.class_ is spec.object_spec.maps["class"]
+    assert spec.maps.__odd___ is spec.object_spec.maps["__odd"]
     assert spec.programs.exit is spec.object_spec.programs["exit"]
     assert spec.programs.spec_ is spec.object_spec.programs["spec"]
 
@@ -268,6 +274,15 @@ def test_variables_become_attributes_of_their_section() -> None:
         assert f"{line}\n" in text, line
     assert "____fmt = " not in text
     assert "class ThingRodataStr" not in text
+
+
+def test_kernel_configuration_is_read_after_loading_and_never_set() -> None:
+    row = VariableSpec(name="CONFIG_HZ", offset=0, size=4, type_id=3, linkage=Linkage.EXTERN)
+    text = generate(Types().spec([section(".kconfig", row)]))
+    assert "    CONFIG_HZ = runtime.Constant(codec.U32, 0)\n" in text
+    assert '"""``extern unsigned int CONFIG_HZ``"""' in text
+    assert 'self.kconfig = ThingKconfig(loaded.data(".kconfig"))' in text
+    assert "ThingKconfigSpec" not in text
 
 
 def test_a_variable_that_the_kernel_owns_is_a_comment() -> None:
