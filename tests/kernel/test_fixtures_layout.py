@@ -14,10 +14,13 @@ from pathlib import Path
 import pytest
 
 from bpf2py import runtime
-from generated_fixtures.types_check_bpf import All, TypesCheck
+from bpf2py.elf import read_object
+from bpf2py.runtime import codec
+from generated_fixtures.types_check_bpf import All, Key, TypesCheck
 from tests import layout_oracle
 
-SOURCE = Path(__file__).parents[2] / "generated_fixtures" / "types_check.bpf.c"
+FOLDER = Path(__file__).parents[2] / "generated_fixtures"
+SOURCE = FOLDER / "types_check.bpf.c"
 PACKET = bytes(64)
 
 
@@ -102,3 +105,17 @@ def test_an_event_has_the_same_constants(loaded: TypesCheck) -> None:
     run(loaded.programs.fill)
     (event,) = loaded.maps.events.read(timeout=0)
     assert_same(event, layout_oracle.everything())
+
+
+@pytest.mark.parametrize("infix", ["clang14", "clang16", "v4"])
+def test_other_compilers_and_cpus_lay_out_the_same_bytes(infix: str) -> None:
+    name = f"types_check.{infix}"
+    spec = read_object((FOLDER / f"{name}.bpf.o").read_bytes(), name=name)
+    with runtime.load(spec) as loaded:
+        for program in ("fill", "check_filled", "check_map"):
+            assert loaded.programs[program].run(PACKET).return_value == 0, program
+        by_key = loaded.maps["by_key"]
+        assert isinstance(by_key, runtime.HashMap)
+        ((key, value),) = by_key.items()
+    assert key == codec.of(Key).pack(layout_oracle.key())
+    assert value == codec.of(All).pack(layout_oracle.everything())
