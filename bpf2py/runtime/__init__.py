@@ -23,6 +23,7 @@ from .object import (
 from .typed_spec import MapSpecs, ProgramSpecs, TypedSpec
 
 if TYPE_CHECKING:
+    from .codec import pack, sizeof, unpack
     from .events.ringbuf import RingBuf
     from .links.base import Link
     from .maps.array import ArrayMap
@@ -67,6 +68,10 @@ __all__ = [
     "Data",
     "DataSpec",
     "Variable",
+    # values of generated classes as bytes
+    "pack",
+    "unpack",
+    "sizeof",
     # programs
     "Program",
     "BTFTracepoint",
@@ -89,6 +94,7 @@ __all__ = [
 
 #: Where the names are that are imported when first used: no module uses all of them.
 _HOMES = {
+    "codec": ("pack", "unpack", "sizeof"),
     "events.ringbuf": ("RingBuf",),
     "links.base": ("Link",),
     "maps.array": ("ArrayMap",),

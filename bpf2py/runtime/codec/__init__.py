@@ -10,7 +10,7 @@ from __future__ import annotations
 from .array import Array, Padded, Rest, RestBytes, RestText
 from .base import Buffer, Codec
 from .overlay import Forward, Member, Union, forward, member, union
-from .record import of, struct
+from .record import of, pack, sizeof, struct, unpack
 from .scalar import (
     BOOL,
     F32,
@@ -36,6 +36,10 @@ __all__ = [
     "Codec",
     "Buffer",
     "of",
+    # for users: values of generated classes
+    "pack",
+    "unpack",
+    "sizeof",
     # numbers
     "U8",
     "U16",

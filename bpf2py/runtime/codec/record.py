@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Generic
 
 from .array import Tail
-from .base import INLINE_LIMIT, Codec, Reader, T, Writer
+from .base import INLINE_LIMIT, Buffer, Codec, Reader, T, Writer
 from .scalar import Bits, read_run, write_run
 
 _registry: dict[type, Codec[Any]] = {}
@@ -178,3 +178,18 @@ def struct(cls: type[T], size: int, members: tuple[Member, ...]) -> Codec[T]:
     codec = Struct(cls, size, members)
     register(cls, codec)
     return codec
+
+
+def pack(value: object) -> bytes:
+    """The bytes of a struct or union of a generated module, as C has them in memory."""
+    return of(type(value)).pack(value)
+
+
+def unpack(cls: type[T], buffer: Buffer, offset: int = 0) -> T:
+    """A struct or union of class *cls* from *buffer*; ValueError when that is too short."""
+    return of(cls).unpack(buffer, offset)
+
+
+def sizeof(cls: type[Any]) -> int:
+    """C's ``sizeof`` of a struct or union class, in bytes."""
+    return of(cls).full_size
