@@ -68,31 +68,37 @@ def _running_kernel() -> TypeTable:
             hint="it was built without CONFIG_DEBUG_INFO_BTF; give a file with this kernel's BTF, "
             "for example from BTFHub",
         ) from None
-    header = read_header(blob, split=False)
     build_id = b"" if os.environ.get(NO_CACHE) else _build_id()
     path = _index_path(build_id) if build_id else None
     if path is None:
         return decode(blob)
-    found = None
+    header = read_header(blob, split=False)
     data = _trusted_bytes(path)
+    found = None
     if data is not None:
         found = open_index(
             data, blob, build_id=build_id, types=header.types, strings=header.strings
         )
-    if found is not None:
-        return decode(blob, offsets=found[0], names=found[1])
-    table = decode(blob)
-    content = build_index(
-        table,
-        build_id=build_id,
-        blob_size=len(blob),
-        types=header.types,
-        strings=header.strings,
-    )
-    _write(path, content)
-    # Whether or not it could be written: its names are quicker to search than the scan's.
-    fresh = open_index(content, blob, build_id=build_id, types=header.types, strings=header.strings)
-    return table if fresh is None else decode(blob, offsets=fresh[0], names=fresh[1])
+    if found is None:
+        made = _create_beside(path)
+        table = decode(blob)
+        if made is None:
+            # Not worth building: it would be built for this process alone.
+            return table
+        content = build_index(
+            table,
+            build_id=build_id,
+            blob_size=len(blob),
+            types=header.types,
+            strings=header.strings,
+        )
+        _put_into_place(made, path, content)
+        found = open_index(
+            content, blob, build_id=build_id, types=header.types, strings=header.strings
+        )
+        if found is None:
+            return table
+    return decode(blob, offsets=found[0], names=found[1])
 
 
 def _map(path: str) -> bytes | mmap.mmap:
@@ -186,23 +192,27 @@ def _trusted_bytes(path: str) -> mmap.mmap | None:
         os.close(fd)
 
 
-def _write(path: str, content: bytes) -> None:
-    """Put a file into place in one step; whatever goes wrong, there is just no file.
-
-    Two processes may do so at the same time: each writes its own file, and the last one stays.
-    """
+def _create_beside(path: str) -> tuple[int, str] | None:
+    """A new empty file in the folder of *path*, as (descriptor, its path); None if that may not be."""
     folder = os.path.dirname(path)
     made = f"{path}.{os.getpid()}.{os.urandom(4).hex()}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         about = os.lstat(folder)
         if not stat.S_ISDIR(about.st_mode) or not _is_ours(about):
-            return
-        fd = os.open(
-            made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
-        )
+            return None
+        return os.open(made, flags, 0o600), made
     except OSError:
-        return
+        return None
+
+
+def _put_into_place(file: tuple[int, str], path: str, content: bytes) -> None:
+    """Fill the new file and give it its name in one step; if that fails, there is just no file.
+
+    Two processes may do so at the same time: each writes its own file, and the last one stays.
+    """
+    fd, made = file
     try:
         try:
             left = memoryview(content)
@@ -211,7 +221,7 @@ def _write(path: str, content: bytes) -> None:
         finally:
             os.close(fd)
         os.rename(made, path)
-        _drop_oldest(folder)
+        _drop_oldest(os.path.dirname(path))
     except OSError:
         with suppress(OSError):
             os.unlink(made)

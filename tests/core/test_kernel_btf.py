@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import stat
@@ -11,6 +12,7 @@ import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -156,6 +158,29 @@ def test_old_indexes_are_dropped(machine: Path) -> None:
     left = sorted(path.name for path in folder.iterdir())
     expected = {index_file(machine).name, "something else", *(f"btf-{n:02}" for n in range(5, 12))}
     assert left == sorted(expected)
+
+
+def test_where_the_kernel_cannot_map_its_btf_it_is_read(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before 6.16, mapping the sysfs file gives ENODEV."""
+
+    def refuse(fd: int, size: int) -> NoReturn:
+        raise OSError(errno.ENODEV, "no such device")
+
+    monkeypatch.setattr(kernel_btf, "_map_fd", refuse)
+    assert_right(fresh())
+    # Nor could the index be mapped, which does not matter either.
+    assert_right(fresh())
+
+
+def test_a_full_disk_leaves_nothing_behind(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(fd: int, data: memoryview) -> NoReturn:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(os, "write", refuse)
+    assert_right(fresh())
+    assert not list(index_file(machine).parent.iterdir())
 
 
 # ---- a cache that cannot be used ----
