@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from functools import cache
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..spec import ObjectSpec, ProgramSpec
@@ -122,15 +122,13 @@ class _ProgramLoader:
         self._btf = btf
         self._kernel_btf = kernel_btf
         self._log_level = log_level
-        self._relocator = cache(self._make_relocator)
-        self._table = cache(self._decode_table)
 
     def load(self, program: ProgramSpec) -> LoadedProgram:
         """Load one program.  Raises as ``TypedSpec.load`` says."""
         what = f"program {program.name!r}"
         _require_sensible(program)
-        source = source_of(program, self._table, self._spec.byte_order)
-        insns, outcomes = relocated(program, self._maps, self._relocator, source)
+        source = source_of(program, lambda: self._table, self._spec.byte_order)
+        insns, outcomes = relocated(program, self._maps, lambda: self._relocator, source)
         target = self._target(program)
         try:
             request = LoadRequest(
@@ -183,28 +181,30 @@ class _ProgramLoader:
             return None
         return find_target(program)
 
-    def _decode_table(self) -> TypeTable:
+    @cached_property
+    def _table(self) -> TypeTable:
         from ..btf import decode
 
         return decode(self._spec.btf)
 
-    def _make_relocator(self) -> Relocator:
+    @cached_property
+    def _relocator(self) -> Relocator:
         from ..btf import TypeTable
         from ..btf.core import Relocator
         from .kernel_btf import kernel_btf
 
         if isinstance(self._kernel_btf, TypeTable):
-            return Relocator(self._table(), self._kernel_btf)
+            return Relocator(self._table, self._kernel_btf)
         kernel = kernel_btf(self._kernel_btf)
         if self._kernel_btf is not None:
-            return Relocator(self._table(), kernel)
+            return Relocator(self._table, kernel)
 
         def modules() -> Iterator[tuple[str, TypeTable]]:
             from .module_btf import module_tables
 
             return ((name, table) for name, _, table in module_tables(kernel))
 
-        return Relocator(self._table(), kernel, modules=modules)
+        return Relocator(self._table, kernel, modules=modules)
 
 
 def _require_sensible(program: ProgramSpec) -> None:
