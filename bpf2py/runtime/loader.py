@@ -165,7 +165,8 @@ class _ProgramLoader:
                 fd = with_memlock(lambda: _load_anyhow(request))
                 return LoadedProgram(program, FD(fd, request.what))
             except OSError as exc:
-                refused = exc
+                # With its traceback it would keep this frame, and this frame it.
+                refused = exc.with_traceback(None)
         number, log, error = load_with_log(request, level or 1)
         if number is not None:
             return LoadedProgram(program, FD(number, request.what), log.text if level else "")
@@ -244,7 +245,7 @@ def load_with_log(request: LoadRequest, level: int) -> tuple[int | None, LogBuff
         try:
             number = prog_load(request, log)
         except OSError as exc:
-            error = exc
+            error = exc.with_traceback(None)
         hopeless = size >= _LOG_LIMIT or log.true_size > _LOG_LIMIT
         if number is not None or not log.full or hopeless:
             return number, log, error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
 
 from bpf2py import runtime
 from bpf2py.spec import MapRelocation, MapSpec, ProgramSpec
@@ -68,3 +69,15 @@ def settles(loaded: runtime.DynamicObject, at_least: int) -> bool:
 def call_getpgid(times: int) -> None:
     for _ in range(times):
         os.getpgid(0)
+
+
+def stops(loaded: runtime.DynamicObject, trigger: Callable[[], None]) -> bool:
+    """Wait, with a deadline, until *trigger* no longer makes the program run."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        before = count(loaded)
+        trigger()
+        if count(loaded) == before:
+            return True
+        time.sleep(0.001)
+    return False
