@@ -331,7 +331,8 @@ class RingBuf(AnyMap, Generic[T]):
             if decode is not None:
                 events += decode(data[start : start + same * step])
             else:
-                for at in range(start + _HEADER, start + same * step, step):
+                first = start + _HEADER
+                for at in range(first, first + same * step, step):
                     if variable:
                         events.append(event.unpack(data[at : at + length]))
                     else:
