@@ -51,10 +51,6 @@ class Struct(Codec[T], Generic[T]):
             self.variable = True
             # Programs write as little as offsetof(…, array) bytes: padding behind it is no part.
             self.size = offset + codec.size
-        if self.variable:
-            # C places a flexible array right behind its predecessor, inside of trailing padding:
-            # the fixed part ends there, and a record may end there, too.
-            self.size = max(offset + codec.size for _, offset, codec in members)
 
     @property
     def c_name(self) -> str:
