@@ -231,8 +231,9 @@ def test_xdp_stats_counts_the_packets_that_were_sent(veth: tuple[str, str]) -> N
         line = running.wait_for(lambda line: re.match(r"UDP +20 ", line) is not None)
         # Ethernet, IPv4 and UDP headers, and the 100 bytes
         assert line.split()[:4] == ["UDP", "20", str(20 * (14 + 20 + 8 + 100)), "0"]
+        running.wait_for(lambda line: line == "")  # the end of that report
         running.interrupt()
-        assert any(line.startswith("ARP ") for line in running.lines)
+        assert any(line.startswith("ARP ") for line in running.lines), running.output()
     shown = subprocess.run(["ip", "link", "show", interface], capture_output=True, text=True)
     assert "xdp" not in shown.stdout  # it took the program off
 
