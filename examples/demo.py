@@ -37,17 +37,20 @@ def line(event: Event) -> str:
 def main(seconds: float) -> None:
     spec = Opensnoop.spec()
     spec.maps.start.max_entries = 65_536
-    shown = 0
+    programs = collections.Counter[str]()
     with spec.load() as opensnoop, opensnoop.attach():
         end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            for event in opensnoop.maps.events.read(timeout=left):
-                shown += 1
-                if shown <= 25:
-                    print(line(event), flush=True)
+        for event in opensnoop.maps.events.read(timeout=seconds):
+            programs[event.comm] += 1
+            if programs.total() <= 15:
+                print(line(event), flush=True)
+            if time.monotonic() > end:
+                break
                 if time.monotonic() > end:
                     break
-        print(f"{shown} files opened, {opensnoop.bss.dropped} events lost")
+        print(f"{programs.total()} opens, {opensnoop.bss.dropped} events lost; most were by")
+        for comm, count in programs.most_common(8):
+            print(f"{count:>8}  {comm}")
 
 
 main(float(sys.argv[1]))

@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..btf import BTFError, TypeTable, c_format, decode
-from ..btf.core_access import parse_enumerator, parse_field, spell, spell_path
+from ..btf.core_access import parse_enumerator, parse_field, spell_path
 from ..btf.core_errors import Unanswerable
 from ..btf.core_view import TypeView
 from ..btf.ext_info import decode_core_relocations, decode_line_info
 from ..btf.layout import size_of
+from ..btf.types import Enum, Enum64
 from ..codegen.c_text import c_text
 from ..spec import MapSpec, ObjectSpec, ProgramSpec
 from ..uapi import BTFKind, CoreRelocationKind
@@ -143,11 +144,12 @@ def _path(
     """The access string in the words of C: ``struct task_struct.comm``, ``enum e.VALUE``."""
     try:
         if kind <= CoreRelocationKind.FIELD_RSHIFT_U64:
-            return spell_path(view, type_id, parse_field(view, type_id, access))
+            return spell_path(view, type_id, parse_field(view, type_id, access.encode()))
         if kind in (CoreRelocationKind.ENUMVAL_EXISTS, CoreRelocationKind.ENUMVAL_VALUE):
-            enum_id, number = parse_enumerator(view, type_id, access)
-            name = view.value_name(view.shape(enum_id), number)
-            return f"{_c(table, enum_id)}.{spell(name)}"
+            enum_id, number = parse_enumerator(view, type_id, access.encode())
+            found = table[enum_id]
+            assert isinstance(found, Enum | Enum64)
+            return f"{_c(table, type_id)}.{found.values[number].name}"
     except (BTFError, Unanswerable):
         return None
     return _c(table, type_id)

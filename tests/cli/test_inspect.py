@@ -151,6 +151,15 @@ def test_a_core_relocation_names_its_line_and_its_path() -> None:
     assert "field_byte_offset" in kinds
 
 
+def test_a_core_relocation_names_its_enumerator() -> None:
+    paths = {record["path"] for record in inspect("core_enums")["core_relocations"]}
+    assert {
+        "enum pid_type.PIDTYPE_PID",
+        "enum zone_type___flavour.ZONE_NORMAL___flavour",
+        "phy_interface_t.PHY_INTERFACE_MODE_NA",
+    } <= paths
+
+
 def test_what_clang_calls_the_types_is_what_c_calls_them() -> None:
     types = by_name(inspect("globals")["types"])
     assert types["limits"]["size"] == 12
