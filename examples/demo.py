@@ -22,6 +22,7 @@ SECONDS = 5
 
 #: The whole tool.  mypy knows every name in it that comes from C.
 WATCH = """\
+import collections
 import os
 import sys
 import time
@@ -46,8 +47,6 @@ def main(seconds: float) -> None:
                 print(line(event), flush=True)
             if time.monotonic() > end:
                 break
-                if time.monotonic() > end:
-                    break
         print(f"{programs.total()} opens, {opensnoop.bss.dropped} events lost; most were by")
         for comm, count in programs.most_common(8):
             print(f"{count:>8}  {comm}")
