@@ -6,7 +6,6 @@ Object sha256: 933dc6a43b75126aa4b3922c17f2b372be23df594df02435391cdcf4f57a3a2a
 
 from __future__ import annotations
 
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 

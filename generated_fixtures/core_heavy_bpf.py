@@ -6,7 +6,6 @@ Object sha256: 78a61f5f2bad034bfcdd9754af2bfb697998a2f70e1a0be847354a9fafeec7d2
 
 from __future__ import annotations
 
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 

@@ -6,7 +6,6 @@ Object sha256: b9bbd1dc321a57782ffdea1a7df8097b59c849fd3a2c15f8eb39057b0840f817
 
 from __future__ import annotations
 
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 

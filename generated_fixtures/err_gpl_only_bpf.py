@@ -6,7 +6,6 @@ Object sha256: cd09ce4af931f88493c909fab8f8df8da31fb38de2a143b0048be522297e7a0f
 
 from __future__ import annotations
 
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 

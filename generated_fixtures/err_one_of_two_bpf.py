@@ -6,7 +6,6 @@ Object sha256: 3bae25493c288f89e24f7a454c1884e963c214c775c224476aa19e9d869eb6fc
 
 from __future__ import annotations
 
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 

@@ -6,7 +6,6 @@ Object sha256: 1d3801f8738ab6414fa42279b457e1a80660a90f07b5395ff9366fae82090789
 
 from __future__ import annotations
 
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 

@@ -6,7 +6,6 @@ Object sha256: c845fde6d511594289a1907e4b1e3a162a40fc09bb31a099e3f3d5d4b86d7f67
 
 from __future__ import annotations
 
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 

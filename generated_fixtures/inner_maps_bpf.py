@@ -6,7 +6,6 @@ Object sha256: fe09a51524bc7c84a567c95ce637b1af66604bd7d5b023acc246f140d0d064db
 
 from __future__ import annotations
 
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 

@@ -6,7 +6,6 @@ Object sha256: 89f142ee961f60ec0b0cb42bee3ebbfe183cfb3916ca0c4d5a0ed7de66fe16c5
 
 from __future__ import annotations
 
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 

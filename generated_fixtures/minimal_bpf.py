@@ -6,7 +6,6 @@ Object sha256: ac0c71c89cd1018d95a9e2d5b54a43d32a886a4eaf437230a7042459d4cf7d61
 
 from __future__ import annotations
 
-
 from bpf2py import runtime, spec, uapi
 
 # ---- before loading ------------------------------------------------------------------------------

@@ -359,7 +359,7 @@ class NamesKeywordsMapSpecs(runtime.MapSpecs):
     __mangled___: spec.MapSpec
     pass_: spec.MapSpec
 
-    __c_names__ = {
+    __c_names__: typing.ClassVar = {
         "lambda_": "lambda",
         "__init___": "__init__",
         "__class___": "__class__",
@@ -378,7 +378,7 @@ class NamesKeywordsProgramSpecs(runtime.ProgramSpecs):
     __enter___: spec.ProgramSpec
     _under: spec.ProgramSpec
 
-    __c_names__ = {"yield_": "yield", "raise_": "raise", "__enter___": "__enter__"}
+    __c_names__: typing.ClassVar = {"yield_": "yield", "raise_": "raise", "__enter___": "__enter__"}
 
 
 class NamesKeywordsDataSpec(runtime.DataSpec):

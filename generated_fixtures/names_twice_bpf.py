@@ -6,7 +6,6 @@ Object sha256: 5449cf8e7f0615ac28f558dbbd3505cf7602a7cea974d4034da012ea0cac8931
 
 from __future__ import annotations
 
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 

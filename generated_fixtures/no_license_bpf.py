@@ -6,7 +6,6 @@ Object sha256: cd58ee6709d235daa828f43c9f01789d6330ff477f4f9a2a0de3bcea4c53376e
 
 from __future__ import annotations
 
-
 from bpf2py import runtime, spec, uapi
 
 # ---- before loading ------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ Object sha256: 314cc8276c254efb5c1c2f0e337c795ba466f7818d8b438bdd38cce414a4e629
 
 from __future__ import annotations
 
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 

@@ -6,7 +6,6 @@ Object sha256: 5b98710dbd3540dc508d556ac63d481d976dae844a71fe1689641cdf9ce9e891
 
 from __future__ import annotations
 
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 

@@ -6,7 +6,6 @@ Object sha256: 4df2fd640f25115a545bc039d52ab0bc21993f1d09a539f9c0e0a963fec5cfcd
 
 from __future__ import annotations
 
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 

@@ -6,7 +6,6 @@ Object sha256: 09f3e3421a9a7f1a1b57e78f31804181c9fdf9c97c8c6af2d986a68e868b7564
 
 from __future__ import annotations
 
-
 from bpf2py import runtime, spec, uapi
 
 # ---- before loading ------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ Object sha256: 350ccca55b40054f6432da174d8b6295183b01263c4a5b6bcc93006aa2d2b144
 
 from __future__ import annotations
 
-
 from bpf2py import runtime, spec, uapi
 
 # ---- before loading ------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ Object sha256: 61fef64cdd10f6606cf7646dc46b17933234ea1a68a63fb9dab44453721744be
 
 from __future__ import annotations
 
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 

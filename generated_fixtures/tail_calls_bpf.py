@@ -6,7 +6,6 @@ Object sha256: e9d3b2c0e7a50da682087a1982f7e1cf9f910fdd5aa41028533f3f4dc2530198
 
 from __future__ import annotations
 
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 

@@ -34,6 +34,8 @@ from .tables import RING_BUFFERS, map_class, program_class
 
 #: The kernel's configuration: read when the object is loaded, nothing to set before or after.
 KCONFIG = ".kconfig"
+#: Names that pycodestyle's E741 refuses wherever they are bound.
+_AMBIGUOUS = frozenset("lIO")
 #: The parts of an object, and what follows the object's name in their classes.
 _PARTS = ("", "Spec", "Maps", "MapSpecs", "Programs", "ProgramSpecs")
 
@@ -80,7 +82,8 @@ def describe(object_spec: ObjectSpec, options: Options) -> ModuleModel:
         file_name=file_name,
         digest=safe(object_spec.digest),
         format=spec.FORMAT,
-        standard=_standard(types),
+        lint_exceptions=("E741",) if _AMBIGUOUS & _member_names(types, sections) else (),
+        standard=_standard(types, renamed=_renamed(map_names) | _renamed(program_names)),
         package=_checked_package(options.package),
         parts=("runtime", "spec", "uapi") if "uapi." in text else ("runtime", "spec"),
         codec_modules=("codec",) if _uses_codec(gathered, types) else (),
@@ -101,8 +104,8 @@ def describe(object_spec: ObjectSpec, options: Options) -> ModuleModel:
         ),
         spec_sections=tuple(row for row in sections if row.section != KCONFIG),
         sections=sections,
-        map_names={py: c for c, py in map_names.items() if py != c},
-        program_names={py: c for c, py in program_names.items() if py != c},
+        map_names=_renamed(map_names),
+        program_names=_renamed(program_names),
         expression=text,
     )
 
@@ -191,9 +194,29 @@ def _storage(variable: VariableSpec) -> str:
     return {Linkage.STATIC: "static ", Linkage.EXTERN: "extern "}.get(variable.linkage, "")
 
 
-def _standard(types: Collection[TypeModel]) -> tuple[str, ...]:
-    """The modules of the standard library that the types use."""
-    found: set[str] = set()
+def _renamed(python_names: dict[str, str]) -> dict[str, str]:
+    """Python name to C name, where they differ."""
+    return {name: c_name for c_name, name in python_names.items() if name != c_name}
+
+
+def _member_names(types: Collection[TypeModel], sections: Collection[SectionModel]) -> set[str]:
+    """Every name that a class body of the module binds."""
+    found = {variable.name for section in sections for variable in section.variables}
+    for model in types:
+        match model:
+            case EnumModel(members=members):
+                found |= {name for name, _ in members}
+            case StructModel(fields=fields, forwards=forwards):
+                found |= {line.code.partition(":")[0] for line in fields}
+                found |= {line.code.partition(" ")[0] for line in forwards}
+            case UnionModel(keywords=keywords):
+                found |= {name for name, _ in keywords}
+    return found
+
+
+def _standard(types: Collection[TypeModel], *, renamed: dict[str, str]) -> tuple[str, ...]:
+    """The modules of the standard library that the module uses."""
+    found = {"typing"} if renamed else set[str]()
     for model in types:
         match model:
             case EnumModel():

@@ -119,6 +119,8 @@ class ModuleModel:
     file_name: str
     digest: str
     format: int
+    #: Rules of linters that C names break.
+    lint_exceptions: tuple[str, ...]
     #: Modules of the standard library, and of bpf2py, that the text uses.
     standard: tuple[str, ...]
     package: str

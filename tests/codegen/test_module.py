@@ -130,6 +130,13 @@ def test_only_what_is_used_is_imported() -> None:
         assert found == always | modules, names
 
 
+def test_a_name_that_linters_refuse_switches_that_one_rule_off() -> None:
+    types = Types()
+    types.struct("pair", 8, ("l", types.u32, 0), ("r", types.u32, 4))
+    assert "\n# ruff: noqa: E741\n" in generate(types.spec(), types=["pair"])
+    assert "noqa" not in generate(types.spec())
+
+
 def test_the_runtime_can_be_imported_from_another_place() -> None:
     text = generate(Types().spec(), package="._bpf2py")
     assert "\nfrom ._bpf2py import runtime, spec\n" in text
