@@ -27,7 +27,7 @@ BYTE_ORDER = sys.byteorder
 #: apart by their own function: a line of a thousand names gains nothing.
 INLINE_LIMIT = 32
 
-_ERRORS = (_struct.error, ValueError, TypeError, AttributeError, OverflowError)
+PACK_ERRORS = (_struct.error, ValueError, TypeError, AttributeError, OverflowError)
 
 
 class Form:
@@ -205,7 +205,7 @@ class Codec(Generic[T]):
             f"{self.c_name} ({self.size} bytes each)"
         )
 
-    def _complain(self, value: Any, error: Exception) -> Exception:
+    def complain(self, value: Any, error: Exception) -> Exception:
         try:
             self.check(value, self.root)
         except (ValueError, TypeError) as better:
@@ -215,7 +215,7 @@ class Codec(Generic[T]):
     def _complain_into(
         self, buffer: Buffer, offset: int, value: Any, error: Exception
     ) -> Exception:
-        better = self._complain(value, error)
+        better = self.complain(value, error)
         if better is error and memoryview(buffer).nbytes - offset < self.size:
             return self._short(buffer, offset)
         return better
@@ -235,13 +235,15 @@ class Codec(Generic[T]):
             return built
         form = Writer() if name.startswith("pack") else Reader()
         text = _SOURCES[name](self, form)
-        function = _compile(text, name, self.c_name, form.constants)
+        function = compile_function(text, name, self.c_name, form.constants)
         # An instance attribute hides the method: from now on callers get the function itself.
         self.__dict__[name] = function
         return function
 
 
-def _compile(text: str, name: str, c_name: str, constants: dict[str, object]) -> Callable[..., Any]:
+def compile_function(
+    text: str, name: str, c_name: str, constants: dict[str, object]
+) -> Callable[..., Any]:
     import linecache  # dataclasses has loaded it already
 
     file = f"<bpf2py {name} of {c_name}>"
@@ -329,8 +331,8 @@ def _source_pack(codec: Codec[Any], out: Form) -> str:
     lines += [f"        {line}" for line in out.statements]
     lines += [
         f"        return {head}{out.constant(struct.pack)}({values}){tail}",
-        f"    except {out.constant(_ERRORS)} as error:",
-        f"        raise {out.constant(codec._complain)}(value, error) from None",
+        f"    except {out.constant(PACK_ERRORS)} as error:",
+        f"        raise {out.constant(codec.complain)}(value, error) from None",
     ]
     return "\n".join(lines) + "\n"
 
@@ -350,7 +352,7 @@ def _source_pack_into(codec: Codec[Any], out: Form) -> str:
         ]
     lines += [
         f"        {out.constant(struct.pack_into)}(buffer, offset{values})",
-        f"    except {out.constant(_ERRORS)} as error:",
+        f"    except {out.constant(PACK_ERRORS)} as error:",
         f"        raise {out.constant(codec._complain_into)}(buffer, offset, value, error)"
         " from None",
     ]

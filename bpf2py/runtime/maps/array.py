@@ -94,10 +94,9 @@ class ArrayMap(Map[int, V]):
         """Write *values* from index 0 on; those beyond stay as they are."""
         self._write_all(enumerate(values))
 
-    def _missing(self, key: object) -> LookupError:
-        return self._outside(key)
+    @staticmethod
+    def _missing_from(handle: MapHandle, key: object) -> IndexError:
+        return IndexError(f"{handle.what} has indexes 0 to {handle.max_entries - 1}, not {key!r}")
 
     def _outside(self, index: object) -> IndexError:
-        return IndexError(
-            f"{self._handle.what} has indexes 0 to {self.max_entries - 1}, not {index!r}"
-        )
+        return self._missing_from(self._handle, index)

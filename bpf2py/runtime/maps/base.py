@@ -18,7 +18,7 @@ from ..codec import Buffer, Codec
 from ..errors import ClosedError
 from ..syscalls import bpf as door
 from ..syscalls.map import MapInfo, map_create
-from . import batch
+from . import batch, fused
 from .handle import Calls, MapHandle
 
 K = TypeVar("K")
@@ -155,33 +155,37 @@ class Map(AnyMap, Generic[K, V]):
     # -- one element ---------------------------------------------------------------------------
 
     def __getitem__(self, key: K) -> V:
-        handle = self._handle
-        pool = handle.calls
+        return self._lookup(key)
+
+    def __setitem__(self, key: K, value: V) -> None:
+        self._store(key, value)
+
+    def _lookup(self, key: K) -> V:
+        """``self[key]``; after the first call an instance attribute of this name takes over."""
+        if fused.can_fuse(self._key, self._value):
+            bind = fused.lookup(self._key, self._value)
+            self.__dict__["_lookup"] = bind(self._handle, self._refusal(self._handle))
+            return self._lookup(key)
+        pool, calls = self._borrow()
         try:
-            calls = pool.pop()
-        except IndexError:
-            calls = handle.prepare()
-        try:
-            key_place, value_place, lookup, _, _, _ = calls
-            self._key.pack_into(key_place, 0, key)
-            if lookup():
+            self._key.pack_into(calls[0], 0, key)
+            if calls[2]():
                 raise self._refused(Cmd.MAP_LOOKUP_ELEM, key)
-            return self._value.unpack(value_place)
+            return self._value.unpack(calls[1])
         finally:
             pool.append(calls)
 
-    def __setitem__(self, key: K, value: V) -> None:
-        handle = self._handle
-        pool = handle.calls
+    def _store(self, key: K, value: V) -> None:
+        """``self[key] = value``, likewise."""
+        if fused.can_fuse(self._key, self._value):
+            bind = fused.store(self._key, self._value)
+            self.__dict__["_store"] = bind(self._handle, self._refusal(self._handle))
+            return self._store(key, value)
+        pool, calls = self._borrow()
         try:
-            calls = pool.pop()
-        except IndexError:
-            calls = handle.prepare()
-        try:
-            key_place, value_place, _, update, _, _ = calls
-            self._key.pack_into(key_place, 0, key)
-            self._value.pack_into(value_place, 0, value)
-            if update():
+            self._key.pack_into(calls[0], 0, key)
+            self._value.pack_into(calls[1], 0, value)
+            if calls[3]():
                 raise self._refused(Cmd.MAP_UPDATE_ELEM, key)
         finally:
             pool.append(calls)
@@ -204,12 +208,11 @@ class Map(AnyMap, Generic[K, V]):
                 return False  # what cannot be a key is in no map
             if not calls[2]():
                 return True
-            error = self._refused(Cmd.MAP_LOOKUP_ELEM, key)
+            if ctypes.get_errno() == errno.ENOENT:
+                return False
+            raise self._refused(Cmd.MAP_LOOKUP_ELEM, key)
         finally:
             pool.append(calls)
-        if isinstance(error, LookupError):
-            return False
-        raise error
 
     def lookup(self, key: K, *, flags: UpdateFlags = UpdateFlags.ANY) -> V:
         """``m[key]`` with flags: LOCK reads a value with a ``bpf_spin_lock`` whole (Linux 5.1)."""
@@ -282,17 +285,33 @@ class Map(AnyMap, Generic[K, V]):
         except FileNotFoundError:
             raise self._missing(key) from None
 
+    @classmethod
+    def _refusal(cls, handle: MapHandle) -> Callable[[Cmd, object], Exception]:
+        """What makes the exception for the call that just failed on this thread.
+
+        It refers to the handle and not to the map: a map in a cycle would be closed late.
+        """
+        missing = cls._missing_from
+
+        def refused(cmd: Cmd, key: object) -> Exception:
+            code = ctypes.get_errno()
+            if code == errno.ENOENT:
+                return missing(handle, key)
+            if handle.closed:
+                return ClosedError(f"{handle.what} is closed")
+            return door.failure(cmd, code, handle.what)
+
+        return refused
+
     def _refused(self, cmd: Cmd, key: object) -> Exception:
-        """The exception for the call that just failed on this thread."""
-        code = ctypes.get_errno()
-        if code == errno.ENOENT:
-            return self._missing(key)
-        if self._handle.closed:
-            return ClosedError(f"{self._handle.what} is closed")
-        return door.failure(cmd, code, self._handle.what)
+        return self._refusal(self._handle)(cmd, key)
+
+    @staticmethod
+    def _missing_from(handle: MapHandle, key: object) -> LookupError:
+        return KeyError(f"{handle.what} has no key {key!r}")
 
     def _missing(self, key: object) -> LookupError:
-        return KeyError(f"{self._handle.what} has no key {key!r}")
+        return self._missing_from(self._handle, key)
 
 
 def create_handle(

@@ -55,7 +55,8 @@ _gives_up_lock: Callable[..., int] = ctypes.CDLL(None, use_errno=True)["syscall"
 
 
 #: Places for key and value, then lookup, update, delete, lookup-and-delete: calls whose attrs
-#: point at these places; each returns 0, or -1 with errno set.  A plain tuple, quick to unpack.
+#: point at these places, each returns 0, or -1 with errno set; then the places as one unsigned
+#: word each where their size is that of one (else None).  A plain tuple, quick to take apart.
 Calls: TypeAlias = tuple[
     bytearray,
     bytearray,
@@ -63,7 +64,18 @@ Calls: TypeAlias = tuple[
     Callable[[], int],
     Callable[[], int],
     Callable[[], int],
+    "memoryview | None",
+    "memoryview | None",
 ]
+
+#: The format of an unsigned word of that many bytes.
+WORDS = {1: "B", 2: "H", 4: "I", 8: "Q"}
+
+
+def _word(place: bytearray) -> memoryview | None:
+    word = WORDS.get(len(place))
+    view: memoryview | None = memoryview(place).cast(word) if word else None  # type: ignore[call-overload]
+    return view
 
 
 class MapHandle:
@@ -182,6 +194,8 @@ class MapHandle:
             call(Cmd.MAP_UPDATE_ELEM, elem),
             call(Cmd.MAP_DELETE_ELEM, key_only),
             call(Cmd.MAP_LOOKUP_AND_DELETE_ELEM, elem),
+            _word(key),
+            _word(value),
         )
 
     def elem(

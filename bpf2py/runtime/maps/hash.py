@@ -7,6 +7,7 @@ through the batch commands (Linux 5.6) and decode a run at a time.
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, MutableMapping, ValuesView
@@ -127,12 +128,11 @@ class HashMap(Map[K, V], MutableMapping[K, V]):
             self._key.pack_into(calls[0], 0, key)
             if not calls[2]():
                 return self._value.unpack(calls[1])
-            error = self._refused(Cmd.MAP_LOOKUP_ELEM, key)
+            if ctypes.get_errno() == errno.ENOENT:
+                return default
+            raise self._refused(Cmd.MAP_LOOKUP_ELEM, key)
         finally:
             pool.append(calls)
-        if isinstance(error, KeyError):
-            return default
-        raise error
 
     @overload
     def pop(self, key: K, /) -> V: ...
