@@ -17,9 +17,9 @@ import sys
 from array import array
 from collections.abc import Iterator, Sequence
 
-from .build import EXTRA_WORDS, VLEN_MASK
 from .errors import BTFError
 from .header import Blob, Header, read_header
+from .kinds import EXTRA_WORDS, VLEN_MASK
 from .names import NameIndex, SortedNames
 from .table import TypeTable
 

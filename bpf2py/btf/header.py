@@ -8,8 +8,7 @@ libbpf: an older header is shorter, a newer one longer, and what is longer must 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from .errors import BTFError
 
@@ -32,8 +31,7 @@ HEADER_SIZE = 24
 _LAYOUT_FIELDS_END = 32
 
 
-@dataclass(slots=True, frozen=True)
-class Header:
+class Header(NamedTuple):
     """Sections of one blob as (start, length) in bytes from the blob's first byte."""
 
     byte_order: ByteOrder

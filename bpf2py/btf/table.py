@@ -14,16 +14,15 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..uapi import BTFKind
-from .build import BUILDERS
 from .errors import BTFError
 from .names import StringSection
-from .types import Type, Void
 
 if TYPE_CHECKING:
     import mmap
 
     from .header import ByteOrder, Header
     from .names import NameIndex
+    from .types import Type
 
 _KINDS: tuple[BTFKind, ...] = tuple(
     BTFKind(number) if number < len(BTFKind) else BTFKind.UNKN for number in range(128)
@@ -31,7 +30,6 @@ _KINDS: tuple[BTFKind, ...] = tuple(
 _MODIFIERS = frozenset(
     (BTFKind.TYPEDEF, BTFKind.VOLATILE, BTFKind.CONST, BTFKind.RESTRICT, BTFKind.TYPE_TAG)
 )
-_VOID = Void()
 #: Types kept after being built.  Building all of the kernel's takes some fifty scans' time and many
 #: times the blob's memory, so a walk over all of it must not keep all of it.
 _CACHE_LIMIT = 16_384
@@ -90,7 +88,7 @@ class TypeTable:
         self._string_start = header.strings[0]
         self._string_end = header.strings[0] + header.strings[1]
         self._string_base = 0 if base is None else base.string_size
-        self._cache: dict[int, Type] = {0: _VOID}
+        self._cache: dict[int, Type] = {}
         self.alignments = {}
         self.base = base
         self.extra_words = extra_words
@@ -118,6 +116,11 @@ class TypeTable:
             return found
         if type_id < self.first_id and self.base is not None:
             return self.base[type_id]
+        # Imported by who builds a type: CO-RE and a load never do (see kinds).
+        from .build import BUILDERS, VOID
+
+        if type_id == 0:
+            return VOID
         at = self._place(type_id)
         words = self._words
         info = words[at + 1]
@@ -134,7 +137,7 @@ class TypeTable:
                 f"type {type_id} ({_KINDS[kind].name}): {error.what}", self.offset(type_id)
             ) from None
         if len(self._cache) >= _CACHE_LIMIT:
-            self._cache = {0: _VOID}
+            self._cache = {}
         self._cache[type_id] = found
         return found
 

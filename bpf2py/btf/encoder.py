@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from . import types as t
-from .build import INT_BOOL, INT_CHAR, INT_SIGNED, KIND_FLAG, VLEN_MASK
 from .errors import BTFError
 from .header import HEADER_FORMAT, HEADER_SIZE, MAGIC, PREFIX, ByteOrder
+from .kinds import INT_BOOL, INT_CHAR, INT_SIGNED, KIND_FLAG, VLEN_MASK
 from .table import TypeTable
 
 
