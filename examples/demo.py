@@ -14,6 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from bpf2py import elf, runtime
+
 ROOT = Path(__file__).resolve().parents[1]
 OBJECT = ROOT / "examples" / "opensnoop" / "opensnoop.bpf.o"
 TRACEFS = Path("/sys/kernel/tracing")
@@ -97,7 +99,11 @@ def why_not() -> str:
         mount = ["mount", "-t", "tracefs", "tracefs", str(TRACEFS)]
         if subprocess.run(mount, check=False).returncode:
             return "tracepoints are listed in tracefs, which cannot be mounted here"
-    return ""
+    try:
+        with runtime.load(elf.read_object_file(OBJECT)) as opensnoop, opensnoop.attach():
+            return ""
+    except (PermissionError, runtime.NotSupportedError) as error:
+        return f"root may not do this here (a container?): {error}"
 
 
 def watch(folder: Path) -> int:

@@ -28,7 +28,7 @@ REFUSED = frozenset({"externs", "inner_maps_filled", "tail_calls_filled"})
 
 def objects() -> list[Path]:
     """The objects that have a module, in the order of their names."""
-    found = []
+    found: list[Path] = []
     for path in sorted([*HERE.glob("*.bpf.o"), *HERE.parent.glob("examples/*/*.bpf.o")]):
         usual = path.with_name(f"{path.name.partition('.')[0]}.bpf.o")
         if path == usual or not usual.exists():
