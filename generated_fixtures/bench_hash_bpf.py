@@ -116,30 +116,30 @@ def _object_spec() -> spec.ObjectSpec:
                 prog_type=uapi.ProgType.XDP,
                 attach_type=uapi.AttachType.XDP,
                 insns=runtime.blob(
-                    "eNpVirENgDAQA500NBRQICG2Q8zCCCzADEiUDMIqkZz3f5pYsl73530eoRxboe53O2LIQCG5"
-                    "JnQ5rXotyM5vCv6n8I9V5mr7CtwmC/8="
+                    "eNpLFORhAIFkqT//QfT+RWAuAzsTA8Of////SzAyoIBWIAYJiTIwgfnbGSH82wIQ+S1ADJKZ"
+                    "ClUPANwmC/8="
                 ),
                 map_relocations=(spec.MapRelocation(insn=4, map="flows"),),
                 func_info=b"\x00\x00\x00\x00\x13\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpNyb0NQAAAROHnJ/4SldZGFiBRKhT2MKIdTOEVV7jkFV8O99hr0wrFz52u49Fj3qGNF90c"
-                    "0Mebrk4Y4luXF3wkdgrA"
+                    "eNpjYGBguA7Er4BYOIKBgRGJzwHks0D5vEAJmRgGBnYo3xvIZ0thYOCE8iOBfOYMBgYuKL8d"
+                    "yGfKYWAAACR2CsA="
                 ),
                 autoattach=False,
             )
         },
         btf=runtime.blob(
-            "eNp1UTFv00AUfk4DJNCmgADBxE1RitIgoGIprQgQiUoIRQ0DheG42OfEin02vnNJJAYkFlZG"
-            "hARMLDAyMbEy8Ev4E7zzvSYEiZO+5+/uvu+9e88ff3twEdw6XXH45sHRqqxgoK1XxcDmW1gp"
-            "BYgqaY4t6+Y5ji/4kgerzTU1DJccr9UxXP5PrlMY2i5H1bq3EKt0eYv4bcQdyrWG4T7lqtGd"
-            "XZi3avM+hUVDz8D1YDUx4gTiFSJDnET8QBw6aaPxlw9X5QyGlwjstWrn+doWp8s3xG29t8Rt"
-            "jffEbd0vxG2978Q/kR/rrNmZ/QQ3sV/ubPUsft+5R3ie8yz9m3Pg5mxn8MHdNM47L3z2yu+6"
-            "fdM6mSz/SufWc4HOLYdIGeC8u7/fPeCDvSc9/uig3+Mcz4ob16FQOhopGTArM7kIw8iHTPgT"
-            "aTQMZ0ZqK7y5tRDGqRqVAcwsk5CIKZfK5BEqJ3IGhyIuJIRx+kLDNMh4EkAgjCgDCt2OJxKP"
-            "IjXKpdY8CiMVyCnkU/68kIXkbiuXb32DSAt8JqaFztWhVP6Yj4Ued4ZZ2PGhXnbE8BFsh6F6"
-            "c/efAttQ1yYvfMOoUXbliOwwzMETkfE4TSdFxmUsk1azbKPNmphzA91RyFrk2IA61tMz5fNQ"
-            "GnyIUAEXQdBqkmBzl6bYZtesN5emyBV7fK/P+93BYBv8scjhwd7d3sNBDzpYWkMc+VJpCX8A"
-            "yduqZA=="
+            "eNp1UbFuE0EQnUsOsCFxCAIEFVtZDnKMgIgmJMKAJSIhZMUUBIplfbdnn3zeu9zuBVuiQKKh"
+            "pURIQEUDJRUVLQVfwk8wezuxMRKW3tzb3TfzZsYff3twCdzv7JLDNw+Of0vLGOjo+RjY7AjL"
+            "pQDhk+bEom5W4+ScL+Sg20xTwXDZ8UoVw5X/1DqDoelq+DZ7C7FCj7eJ30HcpVqrGB5QrQq9"
+            "gfP3bd1n8/ngOc1gNQniFOIVIkOcRvxAHDlprfZXnm1nHcNLBM7q232+tub0+Ia49XtL3Hq8"
+            "J259vxC3ft+Jf6J89Fm1O/tJG/vl7lbO4feda8LzXM7Cf3Oe9mx38MG91C5Q35+98rtme1qj"
+            "JMu/0r3NuUj3lkOsDHDe3t9vH/De3tMOf3zQ7XCOd8XNG1AoHQ+UDJmVmVxEURxAJoKRNBr6"
+            "UyO1Fd7amguTVA3KAGaaSRiLCZfK5DEqR3IKRyIpJERJ+kLDJMz4OIRQGFEGFLoTH0u8itUg"
+            "l1rzOIpVKCeQT/hhIQvJ3VEuvgYGkRbYJpaF1rW+VMGQD4UetvpZ1AqgWk7EsAm2w1C9ufuP"
+            "wTZUtcmLwDAalF09JjsMa/CxyHiSpqMi4zKR40a9HKPJ6lhzA7PjiDUoYwOq6KenKuCRNNiI"
+            "UCEXYdiok2Bzl7bYZNdtbi5NkSv25H6Xd9u93jYEQ5HDw717nUe9DrTQWkMSB1JpCX8Ayduq"
+            "ZA=="
         ),
         digest="45258de9b58cc2465c85b2434ff994ed516a5aec064f408378e4ed2744b520c3",
     )

@@ -155,9 +155,7 @@ def _object_spec() -> spec.ObjectSpec:
                 max_entries=1,
                 flags=uapi.MapFlags.RDONLY_PROG,
                 section=".rodata.cst32",
-                data=bytearray(
-                    runtime.blob("eNpdwbEJADAIBMAslCYbRVEEUR47t7f3jqAPfUmSLX75WQaV7wYs")
-                ),
+                data=bytearray(runtime.blob("eNpLKkgzKqjUTUrNS87ITSzKZkADAJXvBiw=")),
             ),
         },
         programs={
@@ -167,11 +165,11 @@ def _object_spec() -> spec.ObjectSpec:
                 prog_type=uapi.ProgType.XDP,
                 attach_type=uapi.AttachType.XDP,
                 insns=runtime.blob(
-                    "eNpd0UlKA0EYxfEyTRKXohB6aRzaMQ7t7OwhPEAURRBFzCr0UnOBQG4SyLKvk1OkU/W+lwfp"
-                    "QPHvXzU1hI4X3NxvVHHuMTQy9/z48yOvmZ9r9lBe11221v368CprmqvuSftUuW5SFMVsXdZY"
-                    "0n59e3TjKMwv2nueG1dK53H/fMVaj3huag7/o+XbSRK5C2/KKbwuv8Nr8g+8AXeSpuZf4C3O"
-                    "r2r+Ez6Uf+EDuQ235C94X/6A9+RXeFf+hnfkN3hbtvtcsOfsGXvKnrApe8wesQ/sPXvH3rI3"
-                    "7DV7xV6iWSNG8zaCe4XvEr7/vx9DP8JVB/baTQGJvz3f"
+                    "eNpdkVuOAVEQhg8dl0chkX4ctx73od2NGSzCAhAiESI8iUdsQDI7kXi0HavQTlf9SkYnle98"
+                    "dVJVp1OmR/37Ll6lei4N9qOOvY6rn33g54P5VrcNMwO63r3axdh9qi99fKi7O47zrNtFQ9Lv"
+                    "xEd1M9x8kO8x1/S+zUP/awRzDcy1X/9R0NxYlviWPCVukyfEp+Rx8RV5knxjxSQ/Iv9E/kPy"
+                    "c/Iv8TV5UXxIXhBfkOfFZ+Q58TF5VnxJnhGfkKfF+T0NsA7WwCpYAW2wDJbALvgL/oAd8Bts"
+                    "gy2wiX2avJfhaw8e7P+g46zDfeof9vgAib893w=="
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=0, map="events"),
@@ -180,28 +178,27 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x00\x15\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpNyqENwlAUheG/JZSE9BESICDYgi0gMAEGiUdWIJAIJIYEUVHX7tA5OkNX6GlyxLvJFV/+"
-                    "g67XTxPYPSCzz3JWwMy+yvMn5PZdnrwg2IW8eMPS/snhCyu7Hv2BdbTPtd/Yrbz9w97u5LSE"
-                    "Y9SD+sk+pOoVXOybnDQwAKlzG+4="
+                    "eNpNyiEOgnAAhfEPnLgx/s5NHQRv4S1kegKKkU4kGIgEo8XNQLDpHTiHZ/AKPrcXCC/89j2A"
+                    "rzaPoGggsY9y0sLCruT0Apldy7MOgt3Kyx5W9l0ON1jbr7+vsJn8M/239ijnD9jZHzke4DDp"
+                    "Qb2097H6E072WY7e8AOpcxvu"
                 ),
                 autoattach=False,
             )
         },
         btf=runtime.blob(
-            "eNp9Us1PE0EUf1TEVvnwKwrx4MiBFCiVlMaYGIwFa0I02FC/MCTjdndaJnS3y84saf1I9GA8"
-            "eDDxZmKUm2f/A/0P/A88ePSf8M3OK0s5OM3v7Zv3fu9z+vXvEEyCPZ8zFh8y0D+ZYyiGrD40"
-            "jIIdXOFYQkAY+yXE8UHeQY6RVB+ISVNDJotiCnECXbfwexmRI+c04hTC2GdIf4aYQ4whXiOK"
-            "pO8jyhT7A3EdMUGVlm267EkUq1Q/S3kfkW8UxRb5+nNI8pm+O+QzjWeP7GIc7FwsNQ6b3WpI"
-            "iT2wezI130Iyb9L/e+seP32IiydzDsVHxAjl+gR2fnO+kG7qfYN0R98h3dFP0k2NX6TvUzzW"
-            "GTMz/UacRfyxttHz+HXtf2A8R/3sHLnTGZjb7F8Tb5J4LzPJe0+YuS5QkNn5RfoavMkk3AkT"
-            "c4Y4Rn9HdpN3iuxGBxlo4LyysVHZ5PW1p1X+YLNW5RzEnkCPVhBKD2JEJDQ0205LgRK74HZ8"
-            "H+Pia2WIAyVbgfBYuxO0EmEcS6XUYWsoNLnbTgS6FwrwnS7HCpEUCvacdixsRQVdL+S+B56j"
-            "nUQgy964L9Akg1YklOKyKQNPdCHq8t1YxILbqxj0uroLYdTxYleYxFC82hCBu80jTNOIm8VG"
-            "2Cy6kFM6il3Nkg7YnP0sM3T2iRyzimhP5GdslwWm5HPRaeYtebbAFmdvQE42Wf6KtbAXkMt5"
-            "UScMhTc/j74cLjCOAvbkdo3XKvU6mhLmwk2tqNiOlr7gLaF5oPKzKQEjkbFQSi34KGgpl8qH"
-            "bPgsaEMZ44giqcl5I5ZtLQPcne+GvTxRzesV2DTWLIW9hWQlvhPtbC3+7zddYEsl09Xhvai4"
-            "4Utt8xbYSu0O31jh6/f548rd6sMasl8BLQH6ncG9tdXqer0KxYZSUPSdUEFbuiJQAv4BksHz"
-            "qw=="
+            "eNp9UltPE0EUPhTErnLxFsX44MgDKVAqKY0xMRgL1oRosKF4wZCM291pmdDdLjuzpPWS6IPx"
+            "wQcT30yM8uaz/0D/gf/ABx/9E57ZOdBCjLP5zpw555tzm/3yZwAmwK5PGYv3GdhfmUEUA1Yf"
+            "GELBDo4wmBIQxn4Jceww7yDGcE8/dKcXGjJZFBcRx9F1C/fLCIeck4iTCGOfIv0pYgYxiniF"
+            "KJC+hyjR3e+I64hxyrRow2VPoFim/FmK+5B8Iyg2j/QhyWfqbpPPFJ49Mosx6ov1jENmtrqv"
+            "0S7NyeR8Y/tN639n3WOn+rhmLmdRfEAMU6yP1L9Zn0k3+b72zehb34x+kG5y/CR9Dw6GP2p6"
+            "+oU4g/htbSPncPfsPzDmUD3bR87/6tvMXxNvgngvMul7j5u+ztMlM/MLtBu8zqTccXPnNHGM"
+            "/pbso/RvAOUAGWrgvLy2Vt7gtZUnFb6+Ua1wDmJXoEcriKQPCSIWGhott6lAiR3w2kGA95Jr"
+            "JUhCJZuh8FmrHTZTYRwLxZ7D5lBo8rbcGHQ3EhC4HY4ZYikU7LqtRNiMCjp+xAMffFe7qUCW"
+            "PfFAoEmGzVgoxWVDhr7oQNzhO4lIBLdHcdjr6Q5EcdtPPGECQ+FqXYTeFo8xTD1pFOpRo+CB"
+            "o3SceJqlFbAZuy0ydO4TOUYV8a7ITdkq80zJZ6LdyFnydJ7NT98ARzZY7oq1sOfgOH7cjiLh"
+            "z86iz8EBJnHIHt+u8mq5VkNTypy7qRUl29YyELwpNA9VbrpHwJvImCv2LPgoaCkVS302fBa0"
+            "oUywRZHm5LyeyJaWIc4u8KJujqjm9fJsEnMWo+5cOpLAjbc35//3TebZQtFU1T8XldQDqW3c"
+            "PFuq3uFrS3z1Pn9Uvlt5UEX2S6AhwH5lcG9lubJaq0ChrhQUAjdS0JKeCJWAv5LB86s="
         ),
         digest="e9e1ea94ea3ceea5f4c08ab7b4662c825325fa3a12fabd3fe42188425fa52ed3",
     )

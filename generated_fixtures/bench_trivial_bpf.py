@@ -86,12 +86,12 @@ def _object_spec() -> spec.ObjectSpec:
             )
         },
         btf=runtime.blob(
-            "eNpdTsFOAkEM7SIaUNCb8cgXoNGjByW6BxJDCMtBvNRlt8AkMMGZXbNHv8ML/oNHj36OP2GH"
-            "NiY4yWtf2zd93fxEcAbyWpHgG/5ercaBW3AAUA+6BmNPh23lHcap8lutA39mXCh/Y9wo/2AM"
-            "ZEWjzmEsPKrrXxDPNntCqv60q4mM9Fv7nN91FnQNkYNabe89BLl188/nU+rjpnp8ST4J2iNd"
-            "EjhU+RpXOeRpkW4DkpUKV8QtY+eOvEczMzanClyFLyWVhFLS7hSxvLqE0nozt5R3jC0gKyoI"
-            "eZ16H8ygez4lmy2wcObVpMvudD3rZtB0VJTOdh7vhzjsJck1ZIvU8cLeaNSbYNJ/inE8GcaI"
-            "8NC/iwdJDEuTkfUEv6Q5Ta8="
+            "eNpdT71OwzAQvpSAWmhhQ4x5goJgZIAIMlRCVdR0oCyHm1xbS60V7ARl5Dm6lHdgZORxeAns"
+            "+oQoJ3133/34vvPmO4Az8NYNPL7g11ot62wJDgBCN9e22ONmj3lkccr8lnPHny0umL9Z3DB/"
+            "txj6Fe3QurHnQchvwWv2rCYI1qfdmUD6enffxjX3An9fwCu2Z7p7D/nWzT+dD58fd1jj08cT"
+            "N3v054/QFCWuCihEJbYOSfkMV2RLUs01GYNyJlVBDegGX2qqCX1Ku13E+uoSamXkXFERSVVB"
+            "XjXgYimMcWLQP5+SyhdYafkqxbI/LWf9HDqaqlqr6PE+xTTOsmvIF0LbhfFoFE8wGzwlOJ6k"
+            "CSI8DO6SYZbAUuakDMEPpDlNrw=="
         ),
         digest="dfa6d4e044577ce1d42665bcd73bd421e4a49b469d2f5c42fc18a06133888b68",
     )

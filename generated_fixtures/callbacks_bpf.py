@@ -157,16 +157,16 @@ def _object_spec() -> spec.ObjectSpec:
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=runtime.blob(
-                    "eNpdjrENwjAURM8iUoCGVCaiS0PLDmxiMQFllJoRWABWCEqDlHUoU9J9Pr5vRc6XrOc7f915"
-                    "cIjTHb5CTpHjk365AiYR6XXvo/f6DGwxz1CQNz0vPbVDNu2DeV2TtPU066jvtjceyffeeLXc"
-                    "in1toN6l/3oyBOYU6v+fLp66B7UvHTams76KPC38H3H5IS0="
+                    "eNrbzsgABtVSP/5D6A9gev9iiDg7MwPDh////28BqnsBZEs4MTBwMSDAdhYI3QrEW4FYgpEB"
+                    "BVQugphXrQjjQ+1R5ADzp0LV7VeD0HvEoXQh1FwBiH2ViRA+P8y9YhA6MRFiDgtQHCSVLAbh"
+                    "b2GA8MXYGRk4oXwU+wQgtD6aOABx+SEt"
                 ),
                 map_relocations=(spec.MapRelocation(insn=10, map=".bss", offset=0),),
                 func_info=b"\x00\x00\x00\x00\x1a\x00\x00\x00\x11\x00\x00\x00\x1e\x00\x00\x00\x1f\x00\x00\x00'\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpNzasNAlEUhOF/b8BAyC7hKQiPfhBILAkCgUBQCI4WkAgkAouiAGqgAzbZucmIc5JJzjdm"
-                    "0L0L+CrcoLD/SnmHtj1OUD2gY6/l8qnO3snpBX37KrOHgf2RJ0cYBlfyKLgnT+1f9glmdp33"
-                    "zjAPTvLCPrT0bGBpX+TuFlbBSW4A6wUfPA=="
+                    "eNpNzSEOwlAAg+F/L2BYyEZgA0EG3AeBxJIgEBMIDjK3KyARSAR2igNwBm4ACV1S8USTfjUF"
+                    "6BJ4K1whsb9KdoOhXQbI7zCyt3L20GYf5PCEid3KHGFqv+R5DbPIuVxEHssL+9P7DEv71/9d"
+                    "oIoc5JV9GqjsYG03crqHTeQg/wHrBR88"
                 ),
                 autoattach=False,
             ),
@@ -175,9 +175,9 @@ def _object_spec() -> spec.ObjectSpec:
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=runtime.blob(
-                    "eNpdjTEOwjAMRQ1UgFjoWLF1gRFxBQbuETgBI8rMEbgAcIeMuVLGbm6T/1O1sWR9Pfvb3y0k"
-                    "lT10Cg1J/Q/zzUokqGpDX67mKrKbsKug76H/cV/4X1/8tW1m5rXbxB/6/I16ou/CvzXyzBNs"
-                    "7rirliIx6nEE72veGZmxXUMdc8Y87s/FvAdMTB9u"
+                    "eNrbzsgABtVSP/5D6A9gev9iiDg7MwPDh////0tA1cGAhBMDAxcSfzsLhG4F4iUgeTT1lYsg"
+                    "5lYrwvhQ+xQ5wPypUHX73aC0OlSdIdRcAYh9iYUQfmISRB8LEwMDyKpkNQifXwCqL5EBhV/N"
+                    "BnUn1B64fVB5fTRxAExMH24="
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=5, map="numbers"),
@@ -185,36 +185,36 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x00 \x00\x00\x00\x12\x00\x00\x00%\x00\x00\x00 \x00\x00\x00'\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpNzC0KAlEYheF3rpqG8Q91QMG/LO5EMBhcgsswGgwDLsK12MRkMBos7sDgGTjhu3Dhe3jh"
-                    "oHfLYNXQcYfM/ul3ntCyN+rtF+T2pfYbevZVTh/o24967wgDe92E8gTD4K48Cl7Ipf1NUJxh"
-                    "HPpMfRJcyFN7J6cK5vZBZqtNu5LzPSyDk/wHlgofmA=="
+                    "eNpNzC0KAmEUheF3PjUN4x/qgIJ/WdyJYDC4BJdhNBgGXIRrsYnJYDRY3IHBM3DCDRfuwwsH"
+                    "4JbBqqHnDpn903We0LI36u0X5Pal9ht69lVOH+jbj3rvCAN73YTyBMPgrjwKXsil/U1QnGEc"
+                    "+kx9ElzIU3snpwrm9kFmq027kvM9LIOT/AeWCh+Y"
                 ),
                 autoattach=False,
             ),
         },
         btf=runtime.blob(
-            "eNqVVE+IHMUXfrM7+SX5uX/8Gw1GUtGw7M6Ms5O4LMqwkiB7iASRRJTkUunpqdlppqe7t6t6"
-            "dzZBXFC8Cp4EDwmCILkJCgoRNgdz8qhHIXgQJODdi/he1avp2ZU9OFBVX7/+3vdev3pvbj+q"
-            "wHPgfmePuPWoCv43NY1bxeEKmcX4EaYtAVeVzyP7eWON/5V4n8+xCQ7hkw4fO47b6UO0HsOt"
-            "wbwZ3M4zj/wvMAl9quSzDmWyb4LLjzjv4jqKaxfXdVz/x7WH64ajzs1O+FHMx3Hr43oRdYmX"
-            "Q5n7FmOK9wFjivERY9L8lDHF+5zxHVxfMSbNrxk/xHXP62MSP3p9xL94fcS/en3Ev+P5BOkj"
-            "/sPzsch/ej7ivzwf8d8+H8RHK5wP4nnGe4hPMH6I+Axjur064idJH/Eq4zvTLicbF4t/mfEF"
-            "xO8xvsE99RTFRRygne5yD3Hf6+MFbXodbqZnSAfxTbbvIv4Q8bMUF/EnXof5wD1G3CqMe/Jf"
-            "dt/i6H6EbJ8heBr2/aZaBzhfIDhxgHMOty9dsxyjObrrcKUCZY8gnqWe/w7BPJ73KtY2c3JC"
-            "5xRum1N2NqrUb9tT7rvod2uq7CtLZr1dtpPf83h+PGVfz7xwSNyFaRf39ERc7Gn41lbGjoT9"
-            "YW1mz+L5A9rPQDkvflZ8vPvOz89e5YF7nnlpIj59g6y6bwlc0WcWcLvt8Nwpx4O7B56/cc++"
-            "jvv+c2ouR6A5/Z796ux3v2rrM0/zuMhOVM8lPmk9qFqu5cwxh/BPbCdd/o+xMX52MWx9fpvA"
-            "ECUGpLx45crFa/Lqpevr8p1rb69LibbilfNQJDraSFRXOFqxulKa4jTZsBuYnUzBMBhJlZg8"
-            "UhoGage2grhQkBTDjso1+uqB7BS9HsQqgWxgJDvlA9gsVKHkMMiyCMWyPDVpmMawFQeJzHKl"
-            "UdU9mDDyVuQgM0rzyOzgN2wgTcuoFyVdNQJ/mlA6EHagH+g+GcI40DrqQjcwgd0w6S4kQRZJ"
-            "tPaCYRTvQK6GqVEyylYgTsMgtmhsXB0bV70xS3PDVgut8FBhCKNNMMxgO8qVpE/f0KnUakM7"
-            "EN1UzHD16G8zvxen2xLLqEEPqPCvlnUP+0GO1g7GSzN8n4YDZaC5jMHjThAOdLOT9Zoh3ayw"
-            "lEVt8iI0YnwHoobuS3Cc7SY1Qcz7mrj1fhuO27vN0yLpajShniSlxXOtVqshgm5X6s0iyFVD"
-            "LFi3hmgtWa8Uv4N17InGXJkiT1isDdYMuhiCVlgOdz+lIjSNGhnAIpgopK6biLZoe1JYl4bY"
-            "l3zNHvhJ9nz5ddQX9TXBftaDEvRvMXK9XuZm34u1NfFaWyzXUDnNRNAzKhdGJaK2DNtBPNC2"
-            "oBYdWlBbNlLnovXSXKog7FNzSxWr4eICD4SrIpmwuw+UkciHVJG020DSSAJadgAntHzpbCoT"
-            "dp8z+4oabg3hKlrDRrN4dUXU7Nz+p/I6lyVRt0Jlsq02jICvlbOSMkmjJI4SxeHKm8WH0dLY"
-            "dyRqYtSGsqNgXBWwA3D50hvrb11dh2ZHa2jiSw1xFKpEK1uecn7oiWYE/gGsTfZu"
+            "eNqVVE2IHFUQrtmdNbu6m/U3GozkRcOyOzPOTuKyKMNKguwhEkQSUZLLS0/Pm51merp7+73e"
+            "nU0QFxSvgifBQ4IgSG6CgoLC5mBOHvUoBA+CBLx7Eaveq57uWdyDDfXe19VVX9WrV9W3H1bg"
+            "OXDP2RknD6uQP1PTuFQcrpBajF9h2hqgVHmfmbQbczxS4Amf2ZIN4ZMOz87hcvoIrsdwabDd"
+            "PC7n2Y78L7AR+lTJZ7PIHd7k/MjmXZRjKPso11EeRTlAueFMjy+U/Cjm47j0UV5EXrJLS7nv"
+            "MKZ4HzCmGB8xJs5PGVO8zxnfQfmKMXF+zfgByg85PybxU86P+NecH/FvOT/iP3B/gvgR/5nb"
+            "Y5H/yu0R/53bI/4nzwfxsQrng3iR8QHiE4wfID7DmG6vjvhJ4ke8zvjOtMvJxsXiX2Z8AfF7"
+            "jG9wTz1FcRF7qKe7PEDcz/nxgrZzHm6mZ4gH8U3W7yP+EPGzFBfxJznPzGSPzXKPzcB/6/MW"
+            "R/cZ0n2G4GmYeKZah2y+QHDikM05XL50zTJLc3TX4Uql1COIF6jnv0OwSPdbsbr5kyWeU7hs"
+            "T9nZqFK/7U65c9Fza6roK54fy7fPevJ7HvePp+zn+ReOiLs07eKeLsXFnoZvbWXsSOTzs3AW"
+            "9x9Rf6Y0L/ms5PHuTU/MXuW+e59/qRSfziCr7iyeK/r8Ei63HT5+imft7qH3b6oTdZz459T4"
+            "/mhOv2e/Ovvdq9r6LNI8LrMT1XOFd5L7VWtrbY6zDeGfWb9Q/GNsjF+qRX1+L2EIIgNSXrxy"
+            "5eI1efXS9U35zrW3N6VEXfbKecgiHWxFqiucWba+VqjCONqyC5i9RMHQG0kVmTRQGgZqD3a8"
+            "MFMQZcOOSjX66oHsZL0ehCqCZGAkO6UD2M5UpuTQS5IAyZI0NrEfh7ATepFMUqWR1b0YP8i1"
+            "aIOWQZwGZg/PsIVmWga9IOqqEeS78aUDfgf6nu6Twg89rYMudD3j2QWT7kLkJYFEbc8bBuEe"
+            "pGoYGyWDZA3C2PdCi8bK9bFyPVcmcWpYa6ElHioMYbTxhgnsBqmSdPQtHUuttrQDwU3FFq4e"
+            "/V2274XxrsQyatADKvyrRd39vpeitoPx4gS/x/5AGWiuYvCw4/kD3ewkvaZPNyusybI2aeYb"
+            "Mb4DUUP3FZhjvYmNF/K6IW6934Y5e7dpnEVdjSrkk8S0fK7VajWE1+1KvZ15qWqIJevWEK0V"
+            "6xXjOZjH7qhMlcnSiMnaYNWgsyFoheVw91MwQtOokQEsggl86rpStGXbk8K6NMRE8jW74ZHs"
+            "/vLryC/qG4L9rAclmH/FyPV6kZv9LjY2xGttsVpD5jgRXs+oVBgVidoq7HrhQNuCWnRkQW3Z"
+            "iJ2L1otTqTy/T80tVaiGy0s8EK6KpMLuPlRGMj6iisTdBqJGIyCxA1jiyktnUynp85zZV9Rw"
+            "aQhX0Ro2msXra6Jm5/Z/lde5rIi6JSqSbbVhBHytnJWUURxEYRApDlfcLL6MVsa+I1ETozYU"
+            "HQXjqoAdgMuX3th86+omNDtaQxM/aggDX0Va2fIU80NvNCPwL6xN9m4="
         ),
         digest="7a69ea669ff171f19988cc3d059aea6026ee400c7bd383363f2869506945e9f5",
     )

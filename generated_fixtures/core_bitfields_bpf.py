@@ -182,22 +182,22 @@ def _object_spec() -> spec.ObjectSpec:
                 prog_type=uapi.ProgType.RAW_TRACEPOINT,
                 attach_to="sys_enter",
                 insns=runtime.blob(
-                    "eNpdz6EKhGAQBOD1kvHilQNtRuMPKhqNRqPRaBQsRqNFMPoQgq8n/6wMsht2+VgYmOsjEojI"
-                    "z6/XTLFe/1eHdAB/6T8c0SWc0CGcGjuTX9ERXBs3dAa3dAF3dA73xgPt4NH8Z5O/GK+09t9p"
-                    "7XPAp+hsz70BiuglEA=="
+                    "eNrbzsTAwMjAwCABIpBAtSKE3s4E43PA+YxgvgCcLwvmK8D59mC+BpzPAeYboPEt0Mx3gPMV"
+                    "wHwPNH4AnG8N5kfA+bZgfgKcbwPmZ6DxC+B8CzC/Ak2+Ac38DjT+BDT/z0DzzwIwfws0/KZC"
+                    "aQCK6CUQ"
                 ),
                 map_relocations=(spec.MapRelocation(insn=1, map=".bss", offset=0),),
                 func_info=b"\x00\x00\x00\x00\x04\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNot0DFqQgEQBNAZk5CEIOH7IyaEEERE9AaWCuJ9RPAKeoNfWFh80MLCwkJQRMTCwkLFwsLC"
-                    "QkFv4S7MwsA+BrZY2Ewte1/aBOW7JYiIFzm0IuwSr3LFnOkR73LL+5j4kGP3gEjKO/eQ+JST"
-                    "Cbs/IgK5Zg7HRCg3vJ8QaTlyz4iM/PYEpBfEj1x3r4hfuW/+WhN/8tW9If7l8rN5S2TlpvtA"
-                    "5OSlOXUk8rI/InUiCnLV/H0minLHHFyIkjw3J27EA4uZLjc="
+                    "eNot0DFqQgEQhOEZY4giIs+nPIOIiIjoDSwjiPcRwSvoDV6RIoWghYWFhaCIiEUKi0QsUqSw"
+                    "MBBv4S5M8RcfA1ssAGyss4UxQfluBTHxLIc2hO/Ei/xmjj6ItDzyfUpk5Kl7TmTlb/eCyMnZ"
+                    "hN1fEoHcM4crIpQHvq+Johy7t0Qkp56A4p54lfvuI1GWZ+bCJ1GR/9wnoip3kuYvoiYP3Rei"
+                    "Lh/M+R+iIfsj8r9EU+6aS1eiJU/MwY1oyztz4p94AIuZLjc="
                 ),
                 core_relocations=runtime.blob(
-                    "eNpNjwsKhDAQQ9fdrYj4Q0REREREvES9lGfwTF7PCU0hhTE805l0Pnac1WP1s/qT6yRwSvbk"
-                    "jHwl4W4uDC2EcSph/GqEMa+VfMzrhKE9Mz3zBmH4IzNj/yQMf7YquQ/8RRj+yjfG/k0Y/k49"
-                    "7fM1Pci3C/u8uTULfw=="
+                    "eNpNj4sJgDAQQ+sXEX+IiIiIiIhL6FLO4Eyu54VGSCENr+ndtc45l5heU2SKyXXgOSWf5Ix8"
+                    "B/5uLgwvhLEqYRw1wujXynz064ThPWeenDcIIx8586+fhJHPppL/Qb4II1/5xr9+E0a+0y/b"
+                    "QvOD/CT+Px+5NQt/"
                 ),
             ),
             "read_current": spec.ProgramSpec(
@@ -206,22 +206,21 @@ def _object_spec() -> spec.ObjectSpec:
                 prog_type=uapi.ProgType.RAW_TRACEPOINT,
                 attach_to="sys_exit",
                 insns=runtime.blob(
-                    "eNqtUj0KwlAMTku1bopiC4IgeABPUDyAs2MHcXB2EnFVEZw9QCcvUOjYsVfq9kyatH3KE57g"
-                    "g5Dm9/u+kgsAzNHyLlQvc9ifJqWq4x7Vt5zvj9jnCXsf66VSKnO5j/bt0Y4Jz++wPqU9LvcH"
-                    "Ln8UmF+i7wADHiRO0c5oa2f1lQ9Y8vF0Pk/h4wPMZA+tChzhI/mGj9Zng5d+4JGOK9pG+w+0"
-                    "rxAfh4tq3qTPg//oo2ejzwbPpO8Grb44HFf97X8dNjE9Xd+AcAIzTn1HNZ9f7imC93uKhOcd"
-                    "6J44n/IYPMS/AB48bfA="
+                    "eNprZWBgUAbi/WwMYLCdEUJXS/34D+NzgOSTIeL8whB6/0IIzQ6U//H////tTBB1rUBcCMSV"
+                    "CyH604HysiBzmCDqxZggjONAcXsgzcoAsbAcyt8CxC1AHMrojdM9DES6hwXZPcuh7mFnYFCA"
+                    "mgMySowR6h6oONw9SOqIsW8Lmn0gf7QBcSJSOChA/Q2iY8X1cfqPhUr+YyDSfyxk+q8DyX+x"
+                    "4qJw/0DCVQin/wRA9ojhT0cw95CSnmzR0pMt1J3d4PQEEd8C0cYwFUoDAB48bfA="
                 ),
                 func_info=b"\x00\x00\x00\x00\x10\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpdykEKglAUheHTrZ6ToEE1a1IUFAQSKDgRnAiKuABBcQnuzon7cR3eB3fwOAfO4IMfukW/"
-                    "HoH3QbA3Px3gToIz+UK+mXvvq+BB/gYu1D9yTP3fPHvfBTm5DJyqK3JNfWOOIiB+CVpzpnYf"
-                    "QUcegt5pP5on9S4RbM/CHUw="
+                    "eNpjYGBg2A3Ez1gZGFRZmBiYoXwlNgYGNh4mBn40vjAaXxTKjwHxRZgYFNH4mkh8ByBfB42v"
+                    "j6beEMrfBuLLMDHYovFdkfimQL4HGt8TTb03lM/OzsCgr8LE4AvlWwD5bBpMDJFo/Fgk9WxA"
+                    "9fFQfj6Qz2jCxAAAz8IdTA=="
                 ),
                 core_relocations=runtime.blob(
-                    "eNpdzzsKAjEUheHrqxCUwcZGUERXYCMoPmoLCwtFXIaLc3vmn0nxcwMzhy8k55JhRIzK9+1F"
-                    "u8YyWxOZs1N5ULKRyVnyvPrX1cdCpn8p07+S6V/L5CZ5m/p31U19z15m6yAz7ygz7ySTl+Rr"
-                    "6r9Vn8uvX/Iusx4yV54y818y898y+Un+A+cPD9E="
+                    "eNpdzzEKwkAQheExxiIQCTY2giHEE9gEImrqFBYpDOIxPJzXc57Z4mcWdh/fwr5hczPb+P6s"
+                    "7L8KWFclnHtu4bVnBSt3wfvk71JvB1j9R1j9Naz+Bla2wafQf06u0n86WFc9rHkXWPOusPIe"
+                    "PIT+MfnmR+b5gLUmWE+esObPsOa/YOU7+AfnDw/R"
                 ),
             ),
             "direct": spec.ProgramSpec(
@@ -231,10 +230,10 @@ def _object_spec() -> spec.ObjectSpec:
                 attach_type=uapi.AttachType.TRACE_RAW_TP,
                 attach_to="sched_switch",
                 insns=runtime.blob(
-                    "eNrNkL0NwjAQhV9+DgUaE5AiGiiAEaCmQEwAC6QBUaZCFnOwCVJKStbCvnuJGIACN5/u+fMp"
-                    "L20GFAD8ZIx4XmsF3MbYit2fRRBUVDJEokyQBgpG6l335ova8X6AnF6huWjuey9TNv2cKGvO"
-                    "vrQ9l6DN43fklld5qnyHfPf17sZ5Rq87/mB0W+P9ZOx6/0vf2HOB3/f0K+ZHY7PkzLwubZGb"
-                    "8h3/w5N7H+QHG48c5g=="
+                    "eNrbzszAwMHAwFApJMAAAvtVwBQDvwmE3s4KkU9jZWUAKmUQY+VkYATTjAxMQJqVgQusLtMZ"
+                    "op4VrBokz8bAAlXHARZnBYtXwtUxg+lCOJ8RTCdC+ZWCEHPSgcpkQe5ggYiLsTCB6eNAcXsk"
+                    "feVQvgRUHQxUukL9Ywqhq0Og/oL6e7D4F+RPORr4s1IZKh4MoQuVoHyoeKIgxCB+Yag+aDhs"
+                    "gZo7FUoDABuPHOY="
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=26, map=".bss", offset=168),
@@ -242,13 +241,13 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x00\x14\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpd0D0KwnAMBfAYkPgBLgqCOLiJoMgfBBc/Wrp06NChQ4/VG/QgPU/P0LVvyBBeIIEfDzI8"
-                    "wQzY3nAylUXwElb3BG9KlTV5S96R9/TvQPmRfAo2+OJ+rJBXKlfyjXwnJ/KL/A42+OPu4Get"
-                    "8g02+Oce4dSo/IMNztxnFJValTzY4IL6mAFJKCu4"
+                    "eNpd0DsKAmEMBOAxINEVtlEQxGK7RVDkB8HGx4qNhcUWFh7LG3gQz+MZbJ0iRZgigY+BKQYA"
+                    "Pry383WGQfKQtvCPrm6GsXgirsVT6ZtJPhcvkp1uwpsR87uhFa/Ea3ER78T7ZKcP4Re97Q3H"
+                    "ZKdP4S9dHoZzstNdeMmhytNwSXb6Knv8AUkoK7g="
                 ),
                 core_relocations=runtime.blob(
-                    "eNpdz7EKgDAMBNCICm4uijgJbo6KOIn4T36cv2fOXuFIoByvhSM1n9rPU9g/lRhXnRhvvbj0"
-                    "HMTIMXiilyb1z2L0r2L0b2L072LkEXxypzfV28Wdsm+65f8+pQoIJQ=="
+                    "eNpjYGBgYAXiYkYGMGBB4oOERJD4IDlRJD4zkBZH4oNoSTS+PJSvyQExXwmJDzLfEIkPMt8I"
+                    "iQ8y3wSJD6LN0Pg2UDdthxjPYAd1E4zvAOXzQ/0HAKUKCCU="
                 ),
             ),
             "wrong_size": spec.ProgramSpec(
@@ -257,47 +256,43 @@ def _object_spec() -> spec.ObjectSpec:
                 prog_type=uapi.ProgType.TRACING,
                 attach_type=uapi.AttachType.TRACE_RAW_TP,
                 attach_to="sched_switch",
-                insns=runtime.blob(
-                    "eNpVybERABAYQ+GcBfhPo7eB7XLmsIkBHUnjNV/xGAU3xgMt4Ytd5irnkNt/2QOP3APz"
-                ),
+                insns=runtime.blob("eNqrFBRgAIFKQTDFIMHEgAIqlSE0vzCErjaC0Fug8lOhNACP3APz"),
                 map_relocations=(spec.MapRelocation(insn=2, map=".bss", offset=168),),
                 func_info=b"\x00\x00\x00\x00\x19\x00\x00\x00",
-                line_info=runtime.blob(
-                    "eNpdyrEJACAQQ9FvQA7HcTPL282dnMEUFnKBFA8+3vZzQF+iPR97ptDnsKP0FwKDCAE="
-                ),
+                line_info=runtime.blob("eNpjYGBg2A3EFZwMDKwFTAyMUP47IN+wgomBCYnPDuSzo6kHAAKDCAE="),
                 core_relocations=b"\x01\x00\x00\x00\x1a\x00\x00\x00\xb7\x00\x00\x00\x00\x00\x00\x00",
                 autoload=False,
             ),
         },
         btf=runtime.blob(
-            "eNqtVs1vG0UUf3EMtQmlKogKia9tiyq7NKmhLSoJLU1atwRKWyU5EIQ0rNdjexV7190d5wOp"
-            "UoQixAUheqnEoSBxQQgJjhwQ4gBIHDjRE+KIkBAHDvAH8N7MG+9ubDdBwtJ4fzv7+715H/P1"
-            "0Z9j8AiYXztv2ocTYH85C8YA9o6bp273cDfSwcFn0fTfT4JD2O4D2MJ+mMI2zjZOYLvX8GGa"
-            "+89hq3L/m2himbGLOGZcQ3yDsYf4A8ab2G4x/hjNfYLPPdi+xfZZ1j/7y5Hf3+S0/1sFxD8g"
-            "LjL3J8YYx9jPjPEx/itj1OR+RzzBNv8y2SlgrPCPwWOUG7KbM0EXyLd3xnWserz3x/vj5W8x"
-            "Rh/Hbo8ndg/nDZ9MlvMJfzLf5+dPMSabX+S1z1sU69d5kw/gEm2v24/3mDrtg/4v9yD+Xd9j"
-            "/Cd75/hDWrsf29Yeo30IcVjQOE98qscB1rxdyNr5vqBz2OdxLPBLIYl32FivFc1YNDfvFJOx"
-            "aD49ypo/ipmxxp7CQjyMvE/xvYL4cea9wJj8eZkxzZ03GNN8aVk+DrRq+ZRUy0d80/IR37Z8"
-            "DO5zy0f8leUj/s7yEd+xfAzyN8tH/LflI85NMB/xfsZUbIfxOcSTjDcRT1s+4lctH+u7bNZv"
-            "geoqDH7gMRMaNM27nadjnCI9W5/EdhDbXmxt5tn1s8l2HLbzLr8f4Pf3JnQq9n2J+Ak2SnU4"
-            "zE+q0c0Jzd1H9g8xhzB4ah38QEFHunEvkhC5a0J1j8cbsZCBkhEoN14RsYp6noJu5IfQDdu+"
-            "twFy3VfY7yoJsdeSdRHJWCoRBqIRRivc54WBivxaT8lYqFC0Q7eOowm5Lr1VCUEovGYU9rqi"
-            "4zcjV/lhAI2224whkKsyEq6o+TioG6En0AtivxnIukPeVqYrMHXcCyNJlIYv2/V4qtZtTHkU"
-            "jMPBlFZDv+4cxRDLUIwmz5L7gq2ccRbnL12pXigtzS6+Yj6VZ9DuM4apYxzF1R81+1nNTlIx"
-            "QpEQtOoUqygJoh23/IZCxeXFl+YvLrGinyQUpMiRJS/sghw2GlgRJGNihM6VThT3310b+2/J"
-            "QSX17qQbFv92si7E8MC5EH3W8IiZhTOz1ms0wGuHOCrOp1Y9gu6KEmqjK8HvirjX6eAHoke+"
-            "2gAheqeTmeS13Ii6TpgyWuGAZ6WSmf8Oj+ccLVfKCd+6a+XbXd5Zrjx0NfRWMILAbbZxFcqu"
-            "60cQB7iE1oK6ts/fRntnrbB95rN3Vj3SuZFqv0tZ9VttwDUZ0xpVYaxt8vtoj7SUDTKZ3bHS"
-            "ke4Ml5pdBbcDKibJr2trGt2lbCkVm9QK9sWoR1dttLoyfdokN9mucKL7sYoH147p5/mbEmgz"
-            "z5sZpHe6ndee4WnvpepFgVOZwRnj4lzpRXqvTG/iuPVA0dY42cudo/SCw/AmWabhmriBsw1B"
-            "n0s0ht9wSnPXLorzVxeqYqE6e0HMzS9dnK9eviCuLVydw0VO1GNOssidg2ecSnn3Sr2aSVTC"
-            "xfjcyXIJl3OznFGmmf/FstmqyfZQc+YzGxxeMGJmC+YcOQJFB3+78SAtLMONZPOhGPUf1P1I"
-            "4uGquqKmGsfNdIvXfOW19GFGo6DJSyXDO+aIuTBsYyqk7HTxdVht8ePq8C+BXFcYbyxl4Dx9"
-            "ZkQIJWKlK0pz9OQuVSNPftroEleEEGt+XWYTkgyR7EsDEpysOorJs/qysN1q4EZRuAZ43EY4"
-            "i/2O3NGoUQyY3bWMso2yZMQZWIswGr1m4cUdC5uQ/5fiZr002YVdZZcr0U8ELbcZoF0NL3e9"
-            "toohdYWCzCUJBi5B4IWdTvI1ddmBzG0GMtcVSF1AIHOpgNStAVJ3A9h2bsO2gxiyBydkT0LI"
-            "HmKQPZggfbJA+qCAwT0fUvs36J0MbNr4pjG7sDC7LBbnX6+KpeVrVSHg8vz56pXFKlBhYKoW"
-            "x4A5lUEs4V9G1jmo"
+            "eNqtVs1vG0UUf05cYmNCVBAVEl9biio7NKmhLSoJLU1atwRKWyU5EIQ0rNdjexV7150Z5wOp"
+            "UoQixAUheqnEoSBxQQgJjhwQ4gBIHDjRE+KIkBAHDvAH8GbmrXfXH02QsDTe387+3pv3NW/m"
+            "oz8z8DDYXytrx4cFiH5jEcgATI7bpxkHaBrp4OAzb+fv0wJP4rgXYBfnYRbHOOk4geMey4c5"
+            "mj+Ho0Lzb6KKNcIuYkm4ivgGYQ/xB4R3cNwi/DGq+wSfEzi+xfFZ2r6eP9rub8aM/bs5xD8g"
+            "zhP3J8LoR+ZnwvgY/5Uwyoz9jrhAOv+y0cmhr/CPxRkdG613zDqd07a9M258Neu9P95bL3uL"
+            "MNqYuT0e6z2StXytspSN+TPZHj97irDW+UXW2Lyrff06a+MRpag/bz8esHmaSsTkAfy7PmHt"
+            "z1FO+mUP4tidsLIPIg5zBmc1X+fjEMm8nUvr+T5nYtjjkS/wSy72d9har+XtWro27+TjtXQ9"
+            "PUIyf+RTa2WewkQ8hLxP8b2M+DHivUBY2/MyYV07bxDW9dKM+LjQRsTXQY34iG9GfMS3Iz46"
+            "93nER/xVxEf8XcRHfCfio5O/RXzEf0d8xGMF4iM+SFgn2yF8DvEM4R3EcxEf8asRH/O7Zvdv"
+            "TueVWXz/oxTbRiFVpxkKkanWJ3AcxjGpe0EhvX92SI9Det6l90P0/l7BhGLqS8SPk1KdhyP0"
+            "1Dm6WTDcqUnqEUBrgae2wA8UtLkru4KDcDeZ6hyX25LxQHEBypXrTCrR9RR0hB9CJ2z53jbw"
+            "LV/hvKs4SK/Ja0xwyRULA1YPxTrNeWGghF/tKi6ZClkrdGu4GuNb3NvgEITMa4iw22FtvyFc"
+            "5YcB1FtuQ0LAN7hgLqv6uKgr0BLoBtJvBLzmaGvLc2WYPe6FgmtK3eetmpytduqznnbGIWeK"
+            "G6Ffc6bRxRLkxcxZbT4jLWeclaVLVyoXiqsLK6/YT6V51PuMZRofR3HNR8N+1rDjUIyQiAlG"
+            "6hRJ6SCwlmz6dYUSl1deWrq4ShK9IKFAgiwi8vI+yGG9jhlBMgaGmViZQNH83WWl/xYflNSz"
+            "e8kN87+fbBIx3HFKRI813GNiYWVWu/U6eK0QV8V6atYEdNYVU9sdDn6HyW67jR80XfhqGxjr"
+            "no4ryWu6Qk+dsGmMBAcsKxZt/Tu0njNdKpdifmRuJN5v8t7iykNTQ28dPQjcRgt3Ie+4vgAZ"
+            "4BbaDGpGP30bbV2khfQTn6yLpEcaN1La7+io+s0W4J6Ueo+qUBqd9D7aIiNKColM5kSiI80Z"
+            "Lmq7CrYDnUwtft1oM+guaUtIkUojQbZY6dFZGy1dnjttgxu3Kyx0Xyo5uHfsPNVvQsCoed5W"
+            "kOl0e+89yzPWc9UVgVOex4pxsVa6wvTKZBPH1gP5KMdxL3em9QsuQ02ypJdrYAMnHUx/Luo1"
+            "/LpTXLx2kZ2/ulxhy5WFC2xxafXiUuXyBXZt+eoibnJNPebEm9w5fMYpl/YvaXazFiriZnzu"
+            "ZKmI27lRSkkmmf9Fs23VWvdQdfYzKRyeMM1MJ8w5ehTyDv72Y0FSsAQ34uajfTR/UPMFx8NV"
+            "dVhV1Y/bcpObvvKa5jDTq6DKS0XLO+awxTBsYSg4b3fwdVhu8ePG8C8B31Lor+Q8cJ4+M8KF"
+            "omYlM6pr9OQ+pUae/LrRxaYwxjb9Gk8HJF4i7ksDIlisxouZs+ay0K81cIUINwGPW4FV7Lf5"
+            "nkqtxIDafYvpaKNYvOI8bAr0xuxZeHHPxMbk/yW5aSttdGFf0aVM9AKht9s86K6Gl7tuS0lI"
+            "XKEgdUmCgUsQeGG7HX9NXHYgdZuB1HUFEhcQSF0qIHFrgMTdAPrObeg7iCF9cEL6JIT0IQbp"
+            "gwmSJwskDwoY7PmQ6N9gOhlEYaObxsLy8sIaW1l6vcJW165VGIPLS+crV1YqoBMDs1UpAWPK"
+            "A8nhX0bWOag="
         ),
         digest="b2f661388dbfee0ca9bc5ac766eca816d0a4a0900e7fd41411d84acd913a0524",
     )

@@ -171,21 +171,21 @@ def _object_spec() -> spec.ObjectSpec:
                 prog_type=uapi.ProgType.RAW_TRACEPOINT,
                 attach_to="sys_enter",
                 insns=runtime.blob(
-                    "eNp1z6EOwjAQxvG2GILCkFRSN1DgkEgkEknATE4uuefYm+ztJm5d233rZeuZf/tLc0mtUeqi"
-                    "lrFaiSGX3L+rhO/hf+FH+E+4hR+En+EDM09nHyZXwVn4DT6PDnseKzfBn/D8ayezi+5zzZzu"
-                    "L7gW/o51n8195L4FrwveFLwN7dO9Sx0B57wh/g=="
+                    "eNqTYGJg0GRAAAlGBhRQrQgVB6rTQBHngIsno4gLwMWTUMQl4OJcKOIKcPHf////B7GB1P9q"
+                    "RQ24+H8UcQO4OAwwgs2xwBBnAos7wMWRvSbKxAwRB1JayO4x9ICLM6KIB0DdG4HVvGrFBBzi"
+                    "GTjEC3CIV4DpLVD+VCgNAOe8If4="
                 ),
                 map_relocations=(spec.MapRelocation(insn=2, map=".bss", offset=0),),
                 func_info=b"\x00\x00\x00\x00\x04\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNotzMGqAQEYBeBz5t7rRjOMBqVEKUoJ4QEsLCwsLCgLCwuLWSgSZaFQHsBDeAll5UG8h438"
-                    "U+evU/9XpwO7iSWMnhbhyEdLvEf8y4/IfSIhNwi4A8KTz2ZvSPjyJ/KICOSNDcfHRE7GD5Ca"
-                    "Enn5anZnREF+mdNzoiR3f4HYgijLO3MyJCry3ewviars/AHZNVGTV+bMlqjLT3OwJ5pyMWb9"
-                    "A9GWb2b/RHTkt9m5EF9ItRop"
+                    "eNotzLFKQgEchfHv3Eq5cs0raiBIgmAQhEX6AA0NDg4NBQ0ODg4OgiIKDkEFPUAP0UsITT1I"
+                    "79ES/oUzfMMPDgfgKZpF3IjEfo3SO1G0vw++FyW7J8iGomy/h8sjkdv/Bz+Imr2K4/RRnNkc"
+                    "QeVZNO3PcDYWLfs3XJ2Itj04hsJUdOxN+HQmuvYunM/FhZ2cQGMpLu1FuL4WV/ZPuLYV1/Z5"
+                    "IfYv4tb+Cudvom//hZMPsQdItRop"
                 ),
                 core_relocations=runtime.blob(
-                    "eNpNjt0GgEAQhbvofxMRERFdRER6ld52nq4z9gxn+ex+O3N2tsCqwAcSz47RW1CLJ3r0j6AR"
-                    "n5iJ/hl04gvoxVd65DfOf8t8v4t7/ZD/ev1kzuiXvO/7zfnR/4BB6j81Xwre"
+                    "eNpjYGBgYAXiYCDmhrJBeBeUzwHEbEh8bigfpp4PiNmR+IJQPTD1IkDMicQXB2IuJL4UlA/T"
+                    "Lwu134gFIq6AxAfJKyO5FySvDtW3C8rXQjIfROtC7YepNwBiHiR5ADVfCt4="
                 ),
             ),
             "top_bit": spec.ProgramSpec(
@@ -193,12 +193,10 @@ def _object_spec() -> spec.ObjectSpec:
                 section="raw_tp/sched_switch",
                 prog_type=uapi.ProgType.RAW_TRACEPOINT,
                 attach_to="sched_switch",
-                insns=runtime.blob("eNpVxzERAEAIA8H8S6CKVxpM4ASBDEMatrk5PoyA8ONw25Y+1QY/SwKK"),
+                insns=runtime.blob("eNqTYGQAgQYGKJBgYkAB1UIQeguUPxVKAwA/SwKK"),
                 map_relocations=(spec.MapRelocation(insn=2, map=".bss", offset=128),),
                 func_info=b"\x00\x00\x00\x00\x0f\x00\x00\x00",
-                line_info=runtime.blob(
-                    "eNotx6ENACAQQ9HfSwDFVqyAYjEkgiVxVFyT/uThTX80Z4tIL7sfUdKvQlzxAV1GBKE="
-                ),
+                line_info=runtime.blob("eNpjYGBgCAViF3YgMYORgQnKjwbyeRcwMrBC+T/ZGBiYljAyAABdRgSh"),
                 core_relocations=b"\x00\x00\x00\x00\x10\x00\x00\x00\xba\x00\x00\x00\x0b\x00\x00\x00",
                 autoload=False,
             ),
@@ -207,37 +205,35 @@ def _object_spec() -> spec.ObjectSpec:
                 section="raw_tp/sys_exit",
                 prog_type=uapi.ProgType.RAW_TRACEPOINT,
                 attach_to="sys_exit",
-                insns=runtime.blob("eNpFyAEJAEAMQlENcXAZ1ndNDDgZwgT58D6Bwk2+CY9cV7zTATgIAoM="),
+                insns=runtime.blob("eNqTYGRg0GJAgC1ADBRiEGVkBItvgYpPhdIAOAgCgw=="),
                 func_info=b"\x00\x00\x00\x00\x12\x00\x00\x00",
-                line_info=runtime.blob(
-                    "eNpNx7ENACAIRNFDY5zKMdzV0o5FGIRfUHDJ/eSJXe6bPNMsBz7ftJoHTojpBiY="
-                ),
+                line_info=runtime.blob("eNpjYGBgCAXi4+xAYgcjAzOU/wTItz3AyMCKxGcC8gGI6QYm"),
                 core_relocations=b"\x00\x00\x00\x00\x05\x00\x00\x002\x04\x00\x00\x0b\x00\x00\x00",
                 autoload=False,
             ),
         },
         btf=runtime.blob(
-            "eNqdVk9v40QUf91utwnLdkFb/nPwcqFdQrusKkAqBdzEodHmnxy3qHsZOc4ksUjsyB6n7Qoh"
-            "TsCJK0duiA/AB0CIIxIHxI0PgEBC3DisRHnzL07SbGlaaTLPz7/3+70ZvzfTr/9cgOdB/S3K"
-            "sZ7VDriijQWAG4tyFmNJua/ij4FzVvqf5AGvSJpr/N1rONZwvIVjHUcexx0c/0hygbmOgR7O"
-            "t3Fu4vzTQvruN7Sv4/wXzk/gvHdF6HzG37loPzo9Pf3hisAL3y9ooOv0D5z/xdlZFO9uZfCd"
-            "tzhaC5wspgt0loRP6LlLchs+uSZeZ26k6xfvv0R/JfVN7MnVZbkHK3wty2nM5rKAfzor5lsV"
-            "8zTar2KSTyENB26hvap03lb2+zjeUTbH5JX9PY77Go9kDY1H+0ONR9vVeLS7Go8bwDQe7Y81"
-            "Hu3PNR7trzQek/9G49H+TuPR/lHj0f45I1LPPIM/v0p7IaPW8Lt8Xrml9uBv9byqnh8pPLcz"
-            "0qWUQdTqizjEd5F1qmsQVuXzyguK5+WsWN7NL9B+VpHwfXtOzVzmdlZgb3K+lxRGcHvsGPyA"
-            "QZ+6cRJRiNwjwgab8UlMaMBoBAO/RdjJgEK9VHAO6xZplAojuz5mV2uksZ/fgzdgY9MLI4rx"
-            "ST/eaA7aGx6XMJTE2jD0W8YdFF6HbPT6uyhg7BgII6MoMnR7CV3jpqH1c8aY6Po23BXB8bzB"
-            "DRH8MAyoeEEIaffcYZhE8KBW5YuwK2Z52lupHZi7ZUsoBmHUd3vnic4gzxkz2TETTtkPh26z"
-            "Ry/HqXJDqm7E/D6NSERj5kYM9mynVLFsrmo1HNN2Rh79zMUV+jzxKeKcMcWD2hFte2ESMBK7"
-            "LIlc5oeBrBrbKuZr+1WHmIUCqR0UhWY4bJ+n9ziynDHNhsqCpd/CfYn9TkBbsFsvkrpd+4CU"
-            "a2Zh0r3rFKe8ogCjsEN6oXtuJU3L5IzZOhMZHfktKoQrZp0Ubct6YI17y6XqfZK3LdMZuXk+"
-            "7YjSh/RiyfAgmcoZCVVcPT/4iHgRddnclGfzQ857kPXbxtoMIkKP/ZjFj+s8dT6sY9fzvDqJ"
-            "G7XonN2rObb1yaE0Z7P8T0LyHJE9PRFwKbY0NWSLE68rQkG5yYFZ3tcHiCS9sNY4X86YIFT5"
-            "y4q5OOM89dNkbdEcl2Efb5UzvYf8g+4J8fkt03Y9PN6gvndISlXHsotmnp9sBdxWU35qRF4k"
-            "gSlG/DyzKMXSKJ4tgXF3G1g4IE2fwXv67vO6tEXiI5953bFmRtiol0dNwZ38blMcE3db3x3M"
-            "1XjIkX6KcQVMt+/HsR90ZGCaKb+ljzF1cb2OQyYvWbnUS/SZsbNjbN3bBhGBx3/SYzH/jwDw"
-            "3gV5E4K6vUBfO3i4w+hIBVmaMHYKgep8SNsXphoQJnsEJuobpioS0toAQpI3tyAJZIUZvTDo"
-            "iB/QuaffBLyuG2GAadvmIf5bgHUvlk6gXMpb1YYFG804xsQ9GsQU/gOihGdk"
+            "eNqdVktvI0UQrsSbjc2y2UUb3hxmuWy8mGRZRexKIcDEHhNr/dJ4EpS9tMbjtj3CnrHm4SQr"
+            "hDgBJ64cuSF+AD8AIY5IHBA3fgACCXHjsBKh+uWxHSfEsdRTNdVV31fdU9Xtr/9cgJdA/lJi"
+            "ZDPKAItKWQC4nhKSjyVpvoIPDWVG2J9lAa8LmKts7g0cazge4MjiyOO4i+MfAc59rmGgg/I2"
+            "yibKnxaSud9Qv4byL5TPoNxd5DyfsTkb9acnJyc/LHJ/bvsFFTSd/IHyX5RWis/dSuOckxqt"
+            "BY5TyQKtJW7jfPaS2IZPrvLp9PVk/Xz+S7RXztiTK8tiD1bYWpaTmI1l7v7prJhvZcxzqN/B"
+            "JG8iDHPcRH1V8jyU+vs43pE688lL/Xscj5Q/gjWUP+ofKn/UbeWPelf54wZEyh/1j5U/6p8r"
+            "f9S/Uv6Y/DfKH/XvlD/qPyp/1H9Oi/17Hh+/Cn0hLdfwu3hfuSX34G/5virfn0p/pqeFSVUn"
+            "r9VXcPDvkpmoQVgV7ysvS5zXMnx5N75A/QUJwvbtRSkZze0M973B8F6VPhzbiY7A9SLoUzuM"
+            "AwqBfUiiwUZ4HBLqRTSAgdsi0fGAQr1UsA7qBmmUCiO9PqZXa6Sxl9+Ft2B9w/EDivFxP1xv"
+            "DtrrDqPQJMXa0Hdb2l0kzkImePNdJNC2NXQjoygytHsxXWOqpvhz2hhpdgvu8eBw3uAGD37i"
+            "e5RPEELaPXvoxwE8rlXZIsyKXp62Vmr7+k7Z4IyeH/Tt3nmkM8Bz2kx0zIRB9v2h3ezRy2HK"
+            "3BCqG0RunwYkoGFkBxHsmlapYpiM1WhYummNLOqdkUvv88ingHPaFA5yB7Tt+LEXkdCO4sCO"
+            "XN8TVWMaxXxtr2oRvVAgtf0i5/SH7fP4zgLLadNoyMxR+i3cl9DteLQFO/UiqZu1D0i5phcm"
+            "zTtWccrKCzDwO6Tn2+dW0jRNTpvNM5HRoduinLii10nRNIzHxri1XKo+InnT0K2RmeXTDih9"
+            "Qi+WDAsSqZyikMXVc72PiBNQO5ob8nR+iHkfMm5bW5sBROiRG0bhWZ0nz4csdj3LqxPbQYvO"
+            "2b0KY0udHJJzNsr/JCTOEdHTEwGXQktSQ7Qwdro8FKSZ7OvlPXWACNALc43j5bQJQJm/qJiL"
+            "I85TP82ozZvjMujjrXKq9xB/0D0mLrtl2raDxxvUdw9IqWoZZlHPs5OtgNuqi0+NnhdJYAoR"
+            "P88sSL40imeLp93bgsgfkKYbwXvq7nO6tEXCQzdyumPNjG6jXh41BTOyu01iTNxtfXswV+Mh"
+            "RvIpxhkw3b4bhq7XEYFJpuyWPsLU+fU67jJ5yYqlXqLPtO1tbfP+FvAIPP7jXhSyfwSA9y6I"
+            "mxDk7QXq2sHDHUZHKojShLFTCGTnQ9K+MNWAMNkjMFHfMFWRkNQGEBK/vQmxJypM6/lehz9A"
+            "5Z58E3C6doABumnqB/i3AOueL51AuZQ3qg0D1pthiIk71Asp/AeihGdk"
         ),
         digest="bd0e57cc239a24a8eb0fbb5608f38509f6f6e1baa439feb833f7b1e9df68fe1c",
     )

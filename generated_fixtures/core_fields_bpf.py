@@ -227,22 +227,22 @@ def _object_spec() -> spec.ObjectSpec:
                 prog_type=uapi.ProgType.RAW_TRACEPOINT,
                 attach_to="sys_enter",
                 insns=runtime.blob(
-                    "eNpdziELhFAQBOBV7uCi8YUL2l40GrUZXzQajUbBYjRa/CeCf0+cJwPOluFjF3bO1MybmUvs"
-                    "NXMR897/4R/9gTM6gx39hXO6gb3cl+JKXNMObukUDnTs29EB7ukEHsSjeBIv4lW8wUd8b/uT"
-                    "F6nKIUg="
+                    "eNrbzsTAoMHAwCDByIACqhUh9HagvAyYzwHns4D5AnC+AJgvAeezgvkKcL4jmK+Bpt4AjW+B"
+                    "xneA8yXAfA84nwnMD4DzIe6NgPMDwPwEOJ8RzM9A4xeg8SvQ+A1o/A40/gQwfws0vKZCaQCp"
+                    "yiFI"
                 ),
                 map_relocations=(spec.MapRelocation(insn=1, map=".bss", offset=0),),
                 func_info=b"\x00\x00\x00\x00\x04\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNo1z6tuAmEUBODZodc07bbsAml6S9M03aQCi+MF0CS8CQ4kAoFAkICABIFAIBArEAgEgpAV"
-                    "vAevwJAMfzLiE/85Z6D3HwBVBU0isOtKqUNc20PluUvc2nvlqUfc2wGBsE882BU5GhCP9kwu"
-                    "jIjQLueAeEy82BM5mhKRHV5pnz4V7IYcz4mSndNh8YJ4tVtnL4k3O5PfU+LD/rzRvBXxdekn"
-                    "59fEt53KxQ3xYycqWtwSv3ZbjnbEn32U8xmR2LU7gAfiBM6IHco="
+                    "eNo1z69KQwEcxfHvPfMvold37zbEfwyRDQxWmy9gFnwT2xYNBoNB0KBgMBgMhoWFBYNBZMH3"
+                    "2CvsCMdwwif8/hyA4wLOHK5EEV84nWuxGD84mzdiOf5xNm7FalwIyjuxFp/a1b1Yj1/t1qMo"
+                    "45MG1E9iK362qxdRxeWC73moFV/a9ZvoxA0/Vr+L7Xjw5w+xE0/t3ZHYi/eXvG8sDv772c2J"
+                    "6MYju/0pDuO+i7a/xFE8tKtv0YtndnMq+vH5CuhXzAHOiB3K"
                 ),
                 core_relocations=runtime.blob(
-                    "eNpNzksKg0AQhOHJRCUJIYQQQhJCSMTHSlBv4sKzuXDnabyTCFbbBfbAv/iGoXscTojSnVtP"
-                    "QHd0ZCxXB3qmT3Tt9f0ZPdBAX9AL5Xv1FX1RT9/QDx0D9Z1uaZn1RxP9RJmZ/+b+MVR/3PZf"
-                    "z13iJlLL7MLp/8UxKo0T3sl8z12V8QJCWw4y"
+                    "eNpNzkEKwjAQheExJkWlFCmlqIhUqXZVaL2JC8/mwl1P452K4BvnLSbwL74QZiIiktB1If8T"
+                    "6RedOevViv7SG/oe7H2OajTRBdqjbmneohN60yVq0DqaK/pJ66wzmukdurn5B+7/JPPR/Tdw"
+                    "l/qRmXV2z/+rL2hwbnmn8wN3jc4/QlsOMg=="
                 ),
             ),
             "read_current": spec.ProgramSpec(
@@ -251,36 +251,36 @@ def _object_spec() -> spec.ObjectSpec:
                 prog_type=uapi.ProgType.RAW_TRACEPOINT,
                 attach_to="sys_exit",
                 insns=runtime.blob(
-                    "eNqllT1rFFEUhs8V424huiiuUUQTtLCwSGGRwiJCBAsLCxErMaQRuyWFG1JFsLOx8AeMERNr"
-                    "F0QQNkgIK1FcQWSLFKtGXXXV+BXj5zh3zjPj3U+y68Bw997nnve8c+fM2Ysisje48xskvOx8"
-                    "k50ndH7L6Dixc9XXcZmxwlj2o329dn6uEM43pzUu7+mYCHjJ9/3cOpH1dn30X75McOeCe9au"
-                    "Z3T9fLC/LxhHbpRCvdM7VtRP4HNXMI5PkWe0fR5X/67Vm0EvW1W9YH/K1dvaWi/p6I1PlVrm"
-                    "L7bIP2fze0XNf3kxzj/URX57Dskufcy7PiYXYh+DVm8aH9vRm0EvqT7ykzqP/OTHdB77MnW+"
-                    "ouepi/ufc7wn7jnebIhzz6uZv75m/taQd8HJO2+uiUFvQJq8v2n0Epwbdd3wHvm+Gvy02X9Y"
-                    "1ubfSK3/B/Y3/tPmUrjf6p2VzuvP6j20cZ762GYuxHpnutR7VKOXbYhbJi5FXErc82udr1wX"
-                    "N0a+Jza3p/0sc1X72O5+FewJT0XkpNmo+tcLcZ+zO9LmiIiTP+pn7Z7XracRnrNHhsN9Ge8j"
-                    "Pp5qXfefCtfTBn/eJ/gz+Al4Ff4Z/hx+HF6Bf4EvwY/Bl+Bf4S/gR+Fl+Ar8JXwYvgj/Bn8F"
-                    "H4KX4KvwCvwQ/DH8O/w1fBBehP+Av4EfhN+H/4S/hQ/AC/Bf8Cr8AHwO/hv+Dr4fPgv/A38P"
-                    "3we/A/8A97WOttzm/e4J93VSJzX9kTrp5f84uibozznmUV1G+mmTitez0r5PNO9Heu6dfL9h"
-                    "HH4jf1dY/wvjQ7ub"
+                    "eNqllb9rFEEYhmfEeFeIHopnFNEELSwsUliksIgQIUUKCxErMaQRuyWFF1JFSGdj4R+wJphY"
+                    "eyCCcEFCOIniCSJXpDg16qmnRk1i/LnO7PfsZveydybnwTI388y83zvfzH47ppQ6bJ7CNuX/"
+                    "xsyzw/ZT0r+jpR3Zv+pJu0hbpa14wbx2279U9Ps7s7Ku4EqbMrzseV5+i1Jb7fjgWjzHPHnz"
+                    "TNtxR8Yvm/kdph24Vfb1zu9bET/G5wHTDo8TZ7B5nKj+fas3hV6uFu4vE9Xb3VgvHdEbHi83"
+                    "jF9qEH/GxndLEv/afBi/p4X4Ng/pFn3MRn2MzoU+uq3eJD72ojeFXlp8FEalH/gpDMXP0erE"
+                    "fAX7qVv3P3l8EMvj7ab5SvLXkeRvA3HnInFn9YTS6HUlnd8keiny5iTvP3i/1vlpMv/kBv3r"
+                    "Ov+P7H/8Z/XV8NwvtnD/rN5ju84VH3v0lVDvQot6T2J6uXXrFlmXYV0mlr/G8Sp164aI98zP"
+                    "h9Qz54bUsYOdItjmZ0Wps3q76N8shnVO+/k7FauPQT1rtt/ofRpgn22q15/nuJ/x8Vzudec5"
+                    "JeeEP/cL/AX8DLwG/wp/CT8Nr8KX4AvwfvgCfBn+Ct4Hr8BX4K/hvfB5+Df4G3gPvAxfhVfh"
+                    "J+BP4d/hb+Hd8BL8B/wd/Dj8Ifwn/D28C16E/4LX4MfgM/Df8A/wo/Bp+B/4R/gR+D34J7gn"
+                    "92jXXc730KbvSaw+ck/a+R4HvxHqc16tfad1RD+rM+F47h91IrkelTb9/qqI38Dfdcb/AuND"
+                    "u5s="
                 ),
                 map_relocations=(spec.MapRelocation(insn=245, map=".bss", offset=152),),
                 func_info=b"\x00\x00\x00\x004\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpd0zloVFEUh/Ez7+ibOBlShGgjqIUBQTRpBLukEgvBRlBQsFMLBYvYiKiNECvBgJ3gErBR"
-                    "jLu7u3F310z27FmmSMKQJgPJueQUl+91P777f7e6Yt/GjEhThUhtMZHE3Waumk5kubtgzpYS"
-                    "yUZeZa5yl81pOZHqyJvMNegr4dXu+hXmZSpr4LVwrXt/cF5lM1wHb3G3BteoNMCN8Db3TPA6"
-                    "ld3wHnivuyFn3qByAD4IH3EfM2frVU7CpyKn5jPu9tC3qjTDZyOn5nPuudAbVc7DLZFT8wX3"
-                    "+kqRZLvKRffO4B0ql9zHzdldKpcjV5uvoLe6W4L3qVxzXzWnh1RuuIvm3GGVm3BbZDXfwv9v"
-                    "4/476Hdx/z30+9g/QH+I/SP0x9g/QX+K/TP059i/QH+J/Sv019i/QX+L/Tv099i3o3/A/iP6"
-                    "J+w/o3/B/iv6N+y/o//A/if6L+x/o//B/i/6P+z/o3dgX0DvxL4LvRv7HvRe7PvQ+7EfQB/E"
-                    "fgh9GPsR9FHsx9DHsZ/A+Umcn4Jn3XV5e89NKiV43n3UnJ5QkcySr4d+WiUHV0auMOfdC+ZM"
-                    "s8oiBcm/Mg=="
+                    "eNpd0ztIlmEYxvHre+96P/v8cJCvlqAaEoIoXYI2naIhaAkKCtqqoaDBlohqCWwSFNyCNKGl"
+                    "yA7a+aAd7FxWmnYuO1kOFeKSUPeL9/DyH3/8n+t5pkeSlhek5iqpbjJREu5x1/xKNDc85i5O"
+                    "JSrmvMBdE55xpzOJanNe4a6gz4cXhhvmueeYFsGL4brw1sxl00q4Hl4V7s5cMTXCTfCa8O/M"
+                    "S0wb4U3w5nBjyb3MtA3eDu8K73EXG0z74QM5p+5D4cGsrza1wIdzTt2t4emsN5na4PacU3dH"
+                    "eGm1lKw1HQmvz7zOdDS8113cYOrMudbdhd4dbs+8xXQ8fMyd7jCdDE+6SztNp+CenM19Gvef"
+                    "wftn0c/h/V70PuzPo1/A/iL6Jewvo1/B/ir6Neyvo9/Avh99APub6Lewv41+B/tB9LvY30O/"
+                    "j/0D9IfYP0J/jP0T9KfYD6E/w/45+gvsh9FHsH+JPor9GPor7F+jv8H+Lfo77N+jf8D+I/on"
+                    "7MfRP2P/Bf0r9t/Qv2M/gfM/cP4n/CdcX/b/3Gyagv+Gd7vTfSYVZn0i6wdNJbg65yp3OfzP"
+                    "XWgx/QcFyb8y"
                 ),
                 core_relocations=runtime.blob(
-                    "eNpNz6EKAkEQxvG5Q4UTs2ARX0CwiNlqM5gEs1GL2ewLaBSD+gxG38V4dsGDm73vv7ALX/gx"
-                    "M7uzhZm1PauWNaePz5k8wutCnuArnnkGng+eUy/xwjP03HJ5g+N9W/r3XXnnmXoq3j+YdnpR"
-                    "P9L/xif8xRcc5++mnYPDCs/E4ZSeceIf88uO+v/40VM9z/Tn2F8DjgoZPQ=="
+                    "eNrjZGBgYAXiUBYGMBCD8qczQvgKUH40J4RvAOUvgPLNgVgSiJ9C+Y5Q+bdQvhcQywHxIiYI"
+                    "Pw7Kh5mXAVVfyAXhFwCxKRD/hdpfBnXTLqh8A1T9ISi/C8p/B+XPgPJh+pdB3Qzig5ywAokP"
+                    "Am+BWBeJ/xOqP5ANov4PlL+cByLPxAjxM0w9AI4KGT0="
                 ),
             ),
             "switched": spec.ProgramSpec(
@@ -290,19 +290,17 @@ def _object_spec() -> spec.ObjectSpec:
                 attach_type=uapi.AttachType.TRACE_RAW_TP,
                 attach_to="sched_switch",
                 insns=runtime.blob(
-                    "eNp9zTEKhDAQBdBxd4stBBfXIoVFTHIBwcJaTxIQUlsGz+FNPILgtTQzv7Fxmsfwh/mx/FIa"
-                    "b2s2lj/ZnWLzjqG5ebNTRpSSHeaV5OFDpC8PqDK6TfyLxYjd9aJBn5H+8MIfWFi594N+zJdW"
-                    "3NC3whOubg9H"
+                    "eNqrFOJgAIFEZRkwXSkkAOGrSIBpHhMwxVCoyAymUxgZGEAyR6A0jwhEPp2FgUEBSB+H0hKM"
+                    "DCigUhhC8ztD+SoWEFoJap8SxP50Jqg5UJpfGaI+0UkBr3y1IYTeArVvKpQGAK5uD0c="
                 ),
                 map_relocations=(spec.MapRelocation(insn=11, map=".bss", offset=152),),
                 func_info=b"\x00\x00\x00\x00:\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpdzzsKgDAQhOHVNcQHYoQIIhJQS09g6a08iqWFvVd0ihRDpvv4qxFsz0RCK2JulSz6gt2j"
-                    "kiddqc/oBdnDhrzBJXmBK3INN2QLd9EffLwqjuzgnhxgT17hgXzCI9nCU/LnB/eaF6g="
+                    "eNpdzz0OQEAAROFhbdZPxEpWIiISlE6gdCtHUSr0rmiKLSbKL696ALAlwFQD9jJIok/a3wbp"
+                    "rxvpI3smDrQVr3QunulCXNKV2NFN9Evvj4EXe7oVT3QQL3QnPuhe7Ojh9/MB95oXqA=="
                 ),
                 core_relocations=runtime.blob(
-                    "eNpdzLEJACEMheEcZwoLUQtbt7JyMGdwOHcw8l4hBn7IRyCfiKg1zmLz083BymaAI708nOhO"
-                    "5+dfsep13/1KBIg="
+                    "eNpjZGBgYAXi6YwMYMAM5YeyQPisULySF8Lnh/LfckL4AlB+NJQviGaeKBDLIckDAP1KBIg="
                 ),
             ),
             "store": spec.ProgramSpec(
@@ -310,16 +308,14 @@ def _object_spec() -> spec.ObjectSpec:
                 section="raw_tp/sched_wakeup",
                 prog_type=uapi.ProgType.RAW_TRACEPOINT,
                 attach_to="sched_wakeup",
-                insns=runtime.blob(
-                    "eNpVyrsJACAMhGFtghOIvWNaO4KbCFkvj7smgfDxwy1p5bTDM+H139Eysj93jxpx6QPi"
-                ),
+                insns=runtime.blob("eNqTYGNAAdsZIXS1GIRuBWJlEJ+NA8zfAlU3FUoDAHHpA+I="),
                 map_relocations=(spec.MapRelocation(insn=0, map=".bss", offset=160),),
                 func_info=b"\x00\x00\x00\x00<\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpNx6ERgDAUBNGFAwYTHEMRlEAL9K9TQkREZE78zGTVPty7wH15slD4s1MRW/i3nyr2yck+"
-                    "hk9Ym+gFFAdV"
+                    "eNpjYGBg0GZkYBDlAzIeMDMwQ/nWQD7vB2YGFijfB8gX/8LMwIrE5wXy2WB8DgYGph/MDAAF"
+                    "FAdV"
                 ),
-                core_relocations=runtime.blob("eNotx9EJAAAEANGTfBjKJPYfQxGu7uMpEHMJm73Tzw0lPgHl"),
+                core_relocations=runtime.blob("eNpjZmBgsAXiv4wMYMAK5UdzQvgAJT4B5Q=="),
             ),
             "missing_member": spec.ProgramSpec(
                 name="missing_member",
@@ -327,60 +323,59 @@ def _object_spec() -> spec.ObjectSpec:
                 prog_type=uapi.ProgType.RAW_TRACEPOINT,
                 attach_to="sched_wakeup_new",
                 insns=runtime.blob(
-                    "eNply80JhTAQBODJewe9RRArsEJvpgBLsIBgCwsebSnH3Nb9iSC4MAw78G0AZskZgFU6DrC7"
-                    "sncne2Fm+gG97n/f1S3N6aWjsHYcv76+/ONIojTlam4KwX5yhr31DV8XGeA="
+                    "eNprZWBgUAbi7YwMDBVAml+AAQz2L4TQ7EDxD////9/CxMDAARJnhoi3AnEhVB8IVC7+8B9E"
+                    "8wtj6v+BpB+mbwsQg7RWLvwB1ifKyAjmb4FoY5gKpQFfFxng"
                 ),
                 func_info=b"\x00\x00\x00\x00@\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpdxzEOABEQQNG/m5HQCKHUqpSu5kROagrFxOseanywPPQquPsdITQhPc/mU1/Mf/0BzO8F"
-                    "Vg=="
+                    "eNpjYGBg0GZkYCjhYGBQFWFhYIXyF/ExMHDKsDAIoPEFkfjGQL4wEp8JyAcAzO8FVg=="
                 ),
-                core_relocations=runtime.blob("eNolx7EJAAAIxMBYCBbu48hOKfho4IoY4NLJFVIy9r8ciwH3"),
+                core_relocations=runtime.blob("eNpjZGBgYAXi5TwMYMABxOZA/JcRwgcAHIsB9w=="),
                 autoload=False,
             ),
         },
         btf=runtime.blob(
-            "eNqlV0FsJEcV/WOP1/biHe8mQBIIoQ1hmfGaWY+9dhIv3qx3MwmroHhlrxTCyinaMzXjlme6"
-            "m67usb2wUkDilAsckEAcQOEAl5z2hkDKAUVCOcCBEwIUcYgQcIHLChCC/6t+TXfbnnjYtNRd"
-            "v3/9//6vX79+Vf3wrwV4FMzzy3HzXjoL9hmxRAHgzKhp9TvG7CJ+HGwnDX+KFD6F7xmA4mvY"
-            "VvEdZ4xFfEmO+FfxJby38K0z/S6+N/A9zQbXsZkieaRfNpjwFtKvYlti7zxspgkP6Q62D4EB"
-            "62FDw7iK9DewfZhwkP4uth8hHKR/zGOg8UyYYbE2wCnD0xg/ZTkeq31GKAY/N24USe5tfD/E"
-            "ne8wfTUjfzpDL2XoJzL0Y/j5DWPSvPwBjA/0vAcmNoT5d8OaOIef+4YuTHDf6YIeTJH+H0Li"
-            "w6z/SCEvx48eL8WH+IWUP/IUfqIRg/VNpF9D+hHu/NaI8ZH430HC5tD3mZ4YyePbeK6BmW87"
-            "vgL2fowFx5H+BBjfprVWGvPHR9M4z4wyKD5PIvE45OP8IuRtfxzSsd1lnDLSryP9SRb8tsUs"
-            "5HVLrEt+/MPIFMmf+6MmZvT8ZzSdF3KY+JTXbxSNLcrhnxTNuqDnXtGAk/wvWOYU932a218h"
-            "/zOQ5hvJkA+/xc+TzPsj0xST94qaNUE6fzN0YYT7vjSm/ddjpuez3H5lzMSe1mMT6VkwfntI"
-            "z2mEvu0xm4MWozPG65Qfm2+0BiqQe0bOZ+gL+PmqKR523fX7ZvDzg1Mp1punTP3IPJMX8XPP"
-            "BMvmcaE0bnR0royn+fRr5lOe/QnphTyWnl9aoxOQ5tPhOveyKQxTVLvWIfXtHg5+OY838lH8"
-            "vDuVyvxzKl27VubcMXaepvaMsfPMAD/+zf2XkZ4tpWuB6swV1nmb6exaWB2Ad6dk8J5F+ncl"
-            "nbPF7yH951Lq87+YJryxaUNTrpSYplx5lGkCO8/0VaSXrTzSdSuP9KaVxwG8auWR7lp5pL9u"
-            "5ZF+3cqj829MpzX9TSuP9M+sPNLvWHlMht9beaT/YuWRvj+th1da41j8l/8fhnT5U87TuCnP"
-            "bQwp4HXIPbnaRvKTJnil5yBXS3NytI+dY7kXWO6xs1pomvbAa6xE83GdW9J7Ht8fsZ0nzmq9"
-            "acL6AssTfd7gmi23Ee+D58fQla5KIgmRuyfi8KI6UEL6sYwgdtWuUHGUNGJoBN0utKMgCUVH"
-            "uk3qbXtNCPElMQW+CqNg/wCU1/bdDsQ7EYoJ6lcSGmGiRBflQMVuFIvY60rwZU9GwvOF6x+I"
-            "XRn5ssO8MPC0A40dNwIh1jY21l4Rmze+XBe3XrlZFwI6norFDhpAhf0Ywkj2QDV2ZJM89+ID"
-            "6EWJr40Yl/2gKREoWb4EiU8eyqbTCfy2/pB32rdtL1b5fphfubRSg+rFRhBJ0fJkp6mq22Gr"
-            "2qDIORy5ci/wms4sxrMCk9HnruiACHJKBK2WkrGz6qCSSEGYX761tvkiy1dJvnIZLS5qEIzc"
-            "cNooiGpWRXl35FEF4ubE51fmtQpN68k6JGWUVpZStaXh/CPZ20tbqJ/ESvhuV6rQbeD0uzoH"
-            "9gSyNY2JZ3g4WZogezVtz7JOslgum3R1cqac2cp8BUHwv2qR0J0O5hpmXNLdllFm3mlJJJS3"
-            "foRJjU7UUjeM7NBehJQWxrbRvD2/VfUV2jarxC4ulMMFFAmzaJQe+IKdUiUWhjaYg2XTBHF7"
-            "geIfum0JrY7bVtCJElw1Xs+NpR6hGR9yhx8bgrEFVEuzl/022A+CxqoUpKCxi6sWixDlUOAD"
-            "UlGjt520dFfKbYiW2/U6B5pshkEUawqDTou+tpxOrtqhToqvnVMWHD7EaJk9zbhWZRjyeleg"
-            "hy1MLx+abuwiQ9er1Ald1oxtoSvZ0LYNtA07quqQP00pqgHTaieoMA63QJWspnpV0svUE7mP"
-            "VtRRBMM/VFNqvEx0ER9K85g9AJEyG48QIug0advATNUlmSwEVJ+IdZKVfuiOQHIQNcoRk1iW"
-            "KPG0UTOivQ9kD/XTnGGLnACUe8OCZrLeut9Pu1BGLYHR9MmeG0XuARZSoZLGjs4xbU6zh7Z2"
-            "FNEWswzu7dqWHouMk8h35i+D3vYbSRShXu5Ise+hE0ej48zSD3rDu2iFvGrL2GII6i6TDb1/"
-            "O1jN2PWsEKUqHUi0IK0vZ8/10bnlLRT+2t05px2kfyjitZzytZvPi+vrG3WxUV97rkxm5hzC"
-            "qDgz6A1uA5UyGbtyxVlcqFQG64RZFdSogK4tg8Szh6hDyjl78ytPvY+f/ePVnJPdW6KjnlCt"
-            "w3Z5MJjZNbQvCudzIOJw4bBo6X5WcT7v1MiXJaM1c5wanx/nzNatkJHdrtEVtGm6zLlAD6o2"
-            "/z6I6VFTR/MZHYjB4v0zapXOgcbg5OE8o8VXptSicd6RQUv/VCjrcphi89aGuPHSrfXyecy8"
-            "OYdNmHPUpHZCJ6i3RdGl5PS2Ktwxwz0c4wcoNMTL1BoCVlL6mPz5gZ+EMedkytX/A2Hqa38a"
-            "DMDgwZDg8XuBzuCFQcY5c7J3Bv6lfVjfB8g62vAaSiT+rh/s+eaOAXdB7XkxyUAciu24dZEV"
-            "NFcf78nYzY31F8pWEuNxLQg6Dh52ZDekHDimnNFJ6PgevbWCGcqFVULp6b3TueBQF14E2pkf"
-            "fW5e3DLH7sVUzfRmq4gFKefuLhUjaJYjRre/HDE0cZC57+lh77m7Mgn1sHVv9k7Tv23hzHY9"
-            "H7dE4tBJTfZwTrDoM4MsDlHJu55Snt8WXUllBp49xhG9A9tdZehJd1ZXndplMLkVSZV08EJ3"
-            "5DYG6dUK7JUJ+hchyN1t4NDNA/JXAMidzyE9P0P+AAz5UybkD35w/LEN0vMXZI9UcPj0A4eP"
-            "J5A7V0B22wcbFkoniIKgC3uRF8f488Ub1+svbdahuq3wguA1pI83d/IhvbP9DwNf7Mg="
+            "eNqlV01sJEcVfmOP7fXGO97NAkkghHYIy4zXzHrstZN48cbezSSsguKVvVIIK6doz9SMW57p"
+            "Hrq6x/bCSoDEKRc4IIE4gMIBLjnlhkDKIYqEcoADpyggxCFCwAUuK0AI3qt6Nd09nskOoaXu"
+            "el313vd+6tWrqh/9JQcPg3nemjLv5bNgnzFL5ADOjJtWvxPcncePg+206Z8hgcfxPQOQ/wa2"
+            "ZXynGGMZX+Kj/g18Ce9NfKtM/wHfG/ieZoVb2MwQP9IvGUx4E+lXsC2wdR42s4SHdAvbB8GA"
+            "dbEhNzaQ/ia25wkH6e9h+1HCQfon7AP5c8q4xdIAk6ZPY/ws62svNhSDXxgz8sT3Nr4P8OA7"
+            "TG+k+E+n6JUU/ViKfgQ/v2FMmpffsQ30vM+xIcy/ma5T5/Bzj+07xWOnc9qZPP0/iMRHWP6h"
+            "XJYv7e959jeXsuVJ/IRjButbFD+kH+LBb48ZG6n/u0jYHPoB06fGsvg2nps839a/HI5+nBmn"
+            "kP4k2zY7no35o+NJnOfGGRSfJ5B4tC/OL/T59omUb3cZp4j0q0h/ihm/YzFzWdkCy5Idfzc8"
+            "ebLn3riJGT3/Hk/mhQw+z3n9Wt7oohz+ad6sC3reyBtw4v8l80zy2Ke5/RX2fyaVb8RDNvwW"
+            "P09w3++Zppi8nzf5QDJ/NXRujMe+NKHt1z7T81luvzJhYk/rsY70PNvtIb2QigXiTNgctBit"
+            "CV6nSX3Q+UZroASZZ+xCir6In69OZNZdb2wOPz+cTLBenzT1I/VMX6L4TWbyOFeYMjI6V6aS"
+            "fPo191Oe/RHppSyWnt8H2IbxIXXuJVMYZqh2baX8fAOdX+3z82NUw2YSnn/MJGvX8pwboOcp"
+            "as8YPU8PseNfPH4F6flCshaozlxlmbeZTq+F9SF4dwoG7xmk3y3onM1/H+k/FRKb/8k04U3M"
+            "GppypcA05crDTBPYBaY3kF61/EhXLT/SO5YfHXjF8iPdtvxIf93yI/2q5UfjX5tNavrrlh/p"
+            "n1t+pN+x/JgM71l+pP9s+ZG+N6vdK2xyLP7D/+dTy59yfoPz3MaQAl4dkEO2thH/tAle4dls"
+            "Lc3w0T52jvmeZ75HzmqmWdoDr7EQzcd1bknuOXx/zHoeO6vlZgnrC8xP9AWDa7bcWnQEnh9B"
+            "W7oqDiWE7qGIOpfUsRLSj2QIkasOhIrCuBZBLWi3oRkGcUe0pFun0aZXhw6+xKbAV50wODoG"
+            "5TV9twXRfohsgsaVhFonVqKNfKAiN4xE5LUl+LIrQ+H5wvWPxYEMfdnivk7gaQNq+24IQmxu"
+            "b2++LHZufLkqbr18syoEtDwViX1UgAJHEXRC2QVV25d1styLjqEbxr5WYkz2g7pEoHj1MsQ+"
+            "WSjrTivwm/pD1mnb9rxIZcdhce3yWgXKl2pBKEXDk626Ku91GuUaRc7hyBW7gVd35jGeJZgO"
+            "P3dVB0SQUSJoNJSMnHUHhUQCwv3FW5s7LzB/mfhLV1DjsgbByI0mjYwoZkWUd0eeFKDeDPvi"
+            "2qIWoWm9vwxxGaG1lURsZTT7iPf2yi7Kx5ESvtuWquPWcPpdnQOHArs1jYln+nCyNEH6Klqf"
+            "7bqfxmLRpKuTUeXMlxZLCIL/ZYuE5rQw1zDj4vaeDFPzTksiprz1Q0xqNKKSmGF4R7aiQ2lh"
+            "dBvJ24u7ZV+hbrNK7OJCPlxAoTCLRmnHl+yUKrE0ssIMLKsmiNtLFP+O25TQaLlNBa0wxlXj"
+            "dd1Iag+Nf9g7um8IxhpQLMletttgfxg0FqUgBbUDXLVYhCiHAh+QCmvdvbihh5Lemmi4ba91"
+            "rMl6JwgjTWHQadFXVpPJVfs0SPG1c8qMo4cYNbOlKdPKDENWHwi0sIHp5UPdjVzs0PUqMUKX"
+            "NaNb6Eo2sm4DbcOOojrkT1GKasCk2gkqjKMtUCXLiVyZ5FL1RB6hFnUSwfT31ZQKLxNdxEeS"
+            "HLAHIFJq4xFCBK06bRuYqbokk4aA6hN13U9LL3QnIDmIGuWESixLlHhaqfHo8P/Sh/JJzrBG"
+            "TgDKvVFBU1lvze+lXUeGDYHR9EmfG4buMRZSoeLavs4xrU53j6ztJKItZinc25Vd7YuM4tB3"
+            "Fq+A3vZrcRiiXOZIceShESej48zTD1rDu2iJrGrKyGIIGi6SDr1/O1jN2PQ0E6UqHUg0I60v"
+            "59D10bjVXWT+2t0Fpxkkf8jiNZzitZvPietb21WxXd18tkhqFhzCKDlzaA1uA6UiKbt61Vle"
+            "KpWGy3TSIihRAl1bhrGnD1F9whl9i2tPfoCdvePVgpPeW8KTllCtw3Z1OJjZNbQtCudzKOJo"
+            "4bBoyX5Wcj7vVMiWFSM1N0iMz48LZutW2JHertEU1GmGzLlAO1VZ/ADE5Kipo/m0DsRw9t4Z"
+            "tUznQKNwuj/PaPEVKbXIzzsyaOifEmVdBlPs3NoWN168tVW8gJm34LAKc46a1kboBPV2KbqU"
+            "nN5uiQfmeIRj/CEKDfWlag0BKyl9TP6s4/fDWHBS5ep/gTD1tTcNBmC4M8Q4eC/QGbw0TDln"
+            "TvrOwL+0D+v7AGlHHV5Nidg/8IND39wx4C6oQy8iHog6Yi9qXGIB3auP96Ts5vbW80XLifG4"
+            "FgQtBw87st2hHBhQzugkNHhEb61gXLm4TihdvXc6Fx0awotAM/Wjz83Lu+bYvZyImdF0FbEg"
+            "xczdpWQYzXLE6PaWI4YmClL3Pe32oXsg4452W4+m7zS92xbObNvzcUukHjqpyS7OCRZ97iCN"
+            "I1TytqeU5zdFW1KZgWcGGKJ3YLurjDzpzvq6U7kCJrdCqeIWXuhO3MYguVqBvTJB7yIEmbsN"
+            "9N08IHsFgMz5HJLzM2QPwJA9ZUL24AeDj22QnL8gfaSC/tMP9B9PIHOugPS2DzYslE4QBkEb"
+            "DkMvivDnizeuV1/cqUJ5T+EFwatJH2/uZENyZ/svA1/syA=="
         ),
         digest="2a8f04645dc433b63529148702d22c03e743bb492015a08840ed94bf706af176",
     )

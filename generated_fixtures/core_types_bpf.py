@@ -188,51 +188,51 @@ def _object_spec() -> spec.ObjectSpec:
                 prog_type=uapi.ProgType.RAW_TRACEPOINT,
                 attach_to="sys_enter",
                 insns=runtime.blob(
-                    "eNp1ySETQUEUR/HLMF58yWwQbBNFURRFURRFM1tEUTEjiqJghiiKoiiKPgKudd/bM/Nu2P/8"
-                    "zp7qIjURcd+ndMH/9v8ffAbnsIO7cA/uwwN4CI/gMTyBp/AMnsMLeAmv4DW8hXfmXL2HD+aG"
-                    "+gxfzJn6qnYfN6W44G8V/W69lfSH9XbSn9Y7SX/pHqM3cd+wHjaj"
+                    "eNrbzsTAwMjAwCABIpBAtSKE3g6Vr1bkQOMLoPEl0PgKaHwNNL4BGt8Cje+AxvdA4weg8SPQ"
+                    "+Alo/Aw0fgEavwKN34DG70DjT0Djz0DjL4DzBcD8FWj8DXA+C5i/A41/AM7nAPNPgPkSQD4r"
+                    "SjxdwCF+Ay7OjiL+AC4uhiL+Ai4ugyL+AUxvgfKnQmkAsB42ow=="
                 ),
                 map_relocations=(spec.MapRelocation(insn=1, map=".bss", offset=0),),
                 func_info=b"\x00\x00\x00\x00\x04\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNo10U0rvGEUBvDrnP/8x8jLvDzPzGMMIeRtNCbUlGmiRknC3s7CQj6Dpb2tfAnxBZSPQFlY"
-                    "SIpEUYqFheuuy12nzq9zujv3fcDTZGyF5Mpg8h4jf234L58H3xo65DQbC3eGTnmHju4NXfIJ"
-                    "XXw09MhM0f9syMrrzvteDXn5lI7fDZH8FvxpKMr1f0DybUjkI7rwYyjLN3QJjopcTrGecgzK"
-                    "h3SUcQzJT6He7RiRq3xonHOMyrt0KXaM/81HV/ocE/IDXRhwTMmbafYPO2bkYzo/5piVL+ns"
-                    "pKMmfwVXHXW5xo/Nzjnm5X26d8GxKF/QuYajIb/QUdOxJE9nOP+yoyUfBLcdK/JZ8JqjLX/Q"
-                    "yYZjVW5xkb7t+AVhLi6i"
+                    "eNo10U8rRGEUBvDnHGOM/Llz750/xhBC/o3GhJoyTdQoSdjbzcJCPoOlva18CfEFlI9AWVhI"
+                    "ikRRioWF59Zj8dT765zeznlfAGgwOwyuDSbvM+GNoVO+SHxn6JLTbIzuDd3yHh0/GHrkUzr/"
+                    "ZOiTecTgiyGQN533vRlC+YzOfRhi+T3xlyEv1zqA4o+hKB/T0a+hJN/SBTjKcinFesoxLB/R"
+                    "ccYxIj8n9V7HmFzhormsY1xu04WcY/J/Pro84JiSH+loyDEjb6fZP+qYk0/ocMIxL1/RwbSj"
+                    "Kn8nrjhqcpUPGyw4FuUDun/JsSxf0tm6oy6/0nHDsSLPZjj/qqMpHyZuOdbk88Qbjpb8SRe3"
+                    "HOtykx/pu44/YS4uog=="
                 ),
                 core_relocations=runtime.blob(
-                    "eNpN0W0HAkEUxfF50XNJz5JUkiRJkmhF9P0/1J7Dvfa/HDO/F3PnmC362kql9JSW0oU7saad"
-                    "PjxQhvBIGcPeT+GJMoO9n8MLZQmvIlXMXkfSG/S3t5H0LpI+oL99RH/7hP72Gf3ti7KHr+hv"
-                    "39DX99zRz36U5n3tJ87br+iYfuO8/8UH9pwv5nn94X77X5r3sGtWxA39"
+                    "eNpN0V0HQkEUheG5qNPHSfo4JUklSZIkiY6I/v+Pai325r1YZp6L2bPMlFJKV2mVvtJRenAV"
+                    "a9oZwEOlhkfKGPZ+Ck+UGez9HG6UBbyMtDF7FUmv0d/eRNLbSHqP/vYB/e0j+tsn9LfPyg6+"
+                    "oL99RV/fc0M/+473tR84bz+jY/qF8/6LN+w5H8zz+sX99g/vYf8BVsQN/Q=="
                 ),
             )
         },
         btf=runtime.blob(
-            "eNqdVj1sHEUUfmcu9pkkOAWBQBTlSPixI3AMQqGAhFjGIobIsfwTFJrRem/OXvlu19ofxwGK"
-            "RKKhAQoaEBISSkURiQqJKopEQRdRRTRQg0RBAw0S3/y8vdk9O3v2Srv77ZvvfTPz5r2Z/ebP"
-            "Gh0jc31dN/fKQeJriEGN6PAj5q3vA9YMOjXxHjX2Q8rhFG5w60fwnjRYX69YDD69hnsY90Xq"
-            "9fUiHt8anbrS/d7x/dvYD9RLmu/U9KvxqP1m36Vaj/OZ5Rxy+jrcw3pev1jOmMM54nDUY3xI"
-            "B2RY6b9sI3N+yMTjlnnrtk9t26/m3Xgcj98N5njRSTO4xgge8SNaV8frI+Anbae3LHZj9AQe"
-            "90r8p2zjfeCnS/xjDj5uQc3OR13K9726iVuDTGxP2LaNuqE3rOZPddMv8zi+D+q9dT0+3IvR"
-            "GWA1vzfwVj5fjGh64xk8bluscuW7kUI/tTkk00n08y++rwI/a/tZtViNJbT4Ju4PLb6L+xPm"
-            "Y0JfMh/4DvOBf2Q+8M/Mx6AfMB/4D+YD/8P8IZNomo8JH7X4IvBpi28CT1l8F/hN5iMgC8wH"
-            "bjMfOGE+8MfMR4F9znzgr5gPfJv5wHeYjxj/wHzge8wHvs984N+Yj5j/xXzg/5gPPGbqv6Hy"
-            "4KjBj502IaUT5rumcMOYbDSInsc9Tia5Tlke5/s5q/OC1blwUL/H1Bo/Z0UUnrF2pTFh7Qq/"
-            "a/xNpvjpNgVhSl3pJVksKfaui3TzbHIjETJMZUypl2yIJI0zP6XNoEXpGh7dLk3R5Fk/iqVI"
-            "b2zKZHJ1sz3pK6WmVRrfioJW8wz0J2g0fumC1pHbQZImzfNN0EXubc3jppem0+PE6xRGIsn8"
-            "dR6Cp8XCKJSDiRXdoeeoCyGyMIhCLalRhabmNHdQgK6XRt3AFyn5UaYDp0St8eGq7AmRIAxS"
-            "3+t0IKPc88+HC/S8ChIYnFqDopKyDCxnFaCKldccWph7a/nawqzAO8fLb+ND9SLDrFshrihN"
-            "VnOWV9lp/opYWpm5JK5OX16ZtQstBhV1lSC81t5EFLMwCdZC2WqqHNdpCLeWbFcIamdndOyV"
-            "8qAGk+lzh2QHLWJdei0K5TZKKpZbWlTbu17qr8t+PWvnpM41oKdWatXzN4xmOwt9LZebB5Qs"
-            "yEA2L9kB/YtFWyyR63EUrvWWooMv/dCd6MZ99MK6fb114ZwvXFd2V20tKvv++lGeNiS2Vqtk"
-            "nJIuVF+VX6GS++t2cPde5eZ1WeVcrkyGkIpaLbfwS5b5K8ti+dLsoqlYtIi992ck80lXVwJX"
-            "aF46SfCB7GMr405Fk2d3pVcxr/Ozp9Kv79xRrmrQu3vylDbSoCv1EnYirCYJkZx7lYpVYzi7"
-            "a5U03Clrg8DZXHbEUui23aeuLRsyDuVuAqaxInh7UNgxjHol9yBSXvl2x9uKsnifM3E2ntFY"
-            "plkcNqewBym3WCZZJ03I+dch51eF3H8MKvwbUOmop50ObHKOQiqejFQ8kKjviCL3fKHy6UDu"
-            "Vk+FLZncfZOK+x+VNzbacb8idz+g8gZBTrlTXsqUlyflBUdcP9RLfyrkNBUzlIrpRsXEob48"
-            "QKllKDVeRn/di2GaXlycviaW5t7Hn47a7wRdnpuZnV+apcnVRA3Zl2Ei8U/M/6j/A4S4c6w="
+            "eNqdVj1sHEUUfudc7DNOcAoCgSjKkfBjR3AxCIUCEmIZixgix/JPUGhGe3tz9urudk/74zhA"
+            "kUg0NEBBA0JCQqkoIlEhUUWRKOgiqigN1CBR0ECDxDd/ezN759zZJ+3Od2++983Pe29mv/2z"
+            "RMdI/b4pq2djisxvzIAS0eEDqpXPQW0GnapoJ5X9kHA4hQfc8hG0NYXl71WNwafX8YzjuUi9"
+            "sV7C6zulUxa6P1i+fyv7wXJB892SbCqP9eYpfddKPc7nmnPIGutwD8t1/ao50xbniMURr5kx"
+            "uSHjQv8VvTPnx9R+3FKt7PtM9z1UbeUJvH4fc/aLTqrJVSbwig9IXblfHwM/pQe9pbG9R0/i"
+            "da/Af1p33gd+psA/ZuHjViyNUfi+X1b7VtF7e0L3tcqKXtGaP5fVuJVCDB6Ue3E9Pt7bozPA"
+            "Yn1vohU+X06oNT+L122NRa58P+GMU1pCMp3EOP/i/1Xg5/Q4dY3FXEKNb+L5SOO7eD41fCzo"
+            "K8MHvmP4wD8ZPvAvho9JPzB84D8MH/gfwx9TiSb5WPBRjS8Cn9b4JvCcxneB3zJ8bMiK4QM3"
+            "DR84MXzgTwwfBfaF4QN/bfjAtw0f+I7hY49/NHzge4YPfN/wgX8zfOz5X4YP/J/hA0+r+q+I"
+            "PDiq8OOndd2fUP9LAleUiUwqvCBqRBfLqSk3389pnRe1zoUp2U6LGD+vRQRe0HahMWsV33vK"
+            "X2WKn+5QEKbU4V6SxZxi7zpLu2eTGwnjYcpjSr2kxZI0zvyUukGD0k28Oh2ao9pZP4o5S290"
+            "eVKrd5s1XyhVtdLMdhQ0qmegP0uT8csXpA7fCZI0qZ6vgs5yb22eUaNUrRFn36AwYknmb5kp"
+            "eFIsjEI+mpjrDj1LnTGWhUEUSkmJhmhKTnWAAnS9NOoEPkvJjzK5cUJUGx+tajwhEoRB6nvt"
+            "NmSEe/730QI9L0cCkxMxcJWEZWQ5rQBVRF5yaGXp7fVrK4sMbY7X38EfMQoPs84QcUGpGjUr"
+            "vMJOy1fY2sbCJXZ1/vLGog40G1XUVoLwZrOLXczCJNgMeaMqclymIdwavDlEUDpbszNeqZnU"
+            "aDJ97pBso4dtca9BId9BScV8W4pKe8dL/S3er6ftJqlzDeiJSNU9v6U0m1noS7ncPKKkIwPZ"
+            "vGRH9HeL1i2R63EUbvZC0cY/+ZKDyM59jGJ0+0brwDkPXId36roWhX1/4whPvSW6VofJWCXt"
+            "VN8wP6eS++t2dPde5eZ1Ocy5WJkGQipqNOzCL1iWr6yz9UuLq6pi0cP2Pp6SzBc9vBJMheal"
+            "kwQf8j62MA4qmjy7h3q5eZ3fPUP9+u4d4SomvbunWVIrDTpchrAdIZrEWHLuNXKrRnF21ypo"
+            "2EuWBoa7ueiIUMi+3ZcuLS0eh3w3AdU5ZPP2oDBwG2Uk9yBSjHyz7W1HWbzPlVgHz2TM0ywO"
+            "q3M4g4RbzJOsnSZkfeuQ9alC9jcGOd8GVLjqadCFTdZVSO7NSO6FRH1XFNn3CxVvB7KPenKO"
+            "ZLLPTXLPPyoebDTwvCL7PKDiAUFWuVNeypSXJ+UFR6Z+qJf+5OQ0uRlKbrqRmzjUlwcotQyl"
+            "ZsLob3kxTPOrq/PX2NrSB/jSEecdo8tLC4vLa4tUqydiyj4PE45vYvON+j+EuHOs"
         ),
         digest="a94cbd53129be4038894d765d65a3ff4be2c756f9637248904e944e08b218114",
     )

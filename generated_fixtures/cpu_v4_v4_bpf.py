@@ -156,9 +156,8 @@ def _object_spec() -> spec.ObjectSpec:
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=runtime.blob(
-                    "eNptjjsKhjAQhDf6PyyEkIiQwsJHayF4AL2KxxArS0sLb2IpeAyvI7qDJOA0k53ZfGyn6Jbx"
-                    "iIL/73u9P74nZMb5IYha9LYGzb5iNsLte3BjoR6+rTHHP9/Np+o9n2t2iV6m7Du4jeYDtoLn"
-                    "MmJPsB9ifwHvBMp5Cjo="
+                    "eNpLFGQAAwkmBgYOdjZWEJuFmYmRXxEifp2RgcEBKo8MqoUg9BYoX4IRVb4Saq4ooyDcfGTQ"
+                    "qATVx4wq3mmAXXyiMYTmh8rzK0Do/VBz7YUgDtijDOHrCENoGah6Hqj6qVDzAMp5Cjo="
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=5, map=".bss", offset=0),
@@ -169,8 +168,8 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x00\x12\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpNyj0OQEAYhOHZ9RdCo0CEbVxBIxqlQqlwCvdyA0dTmuIrZpK3eJIB9zjgZesOROKZjsUl"
-                    "nYgLOjd/LDv4Ead0Y/YeGDagFU90Z17o6gR6caBHcU0H8027C/gBxvMTTg=="
+                    "eNpNyi0SQFAYRuHjfxiKgDHcYguKUURBFKzCvuzA0kRvuOELJzwzB+AJ4FXrDpHxLMfGpZwY"
+                    "F3Lu/ans0GOcyo13GMKwQWs8yZ33Ilcn9MZOHo1r2XnfcnDBD8bzE04="
                 ),
                 autoattach=False,
             ),
@@ -178,36 +177,32 @@ def _object_spec() -> spec.ObjectSpec:
                 name="jumps",
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
-                insns=runtime.blob(
-                    "eNotilEJACAUA2+I/hvCYIYyi5WM4fS9wbExbnZ+tqlmSJwCzVv5v16hcQFiIQOV"
-                ),
+                insns=runtime.blob("eNpLFGQAg+1AzArEqoyMDC+YGRjYgGxGqDiIngpRxgAAYiEDlQ=="),
                 func_info=b"\x00\x00\x00\x00\x14\x00\x00\x00",
-                line_info=runtime.blob(
-                    "eNotxzENACAMRNHfJlhAJxMTIhgwwYZErsm97SE3YCb0AeFvPRc0/9UPfHvnBVs="
-                ),
+                line_info=runtime.blob("eNpjYGBgWMnIwFDGxMAgVsDAwAjlTwDymWoYGFih/A0g/hQGBgB75wVb"),
                 autoattach=False,
             ),
         },
         btf=runtime.blob(
-            "eNqNUz1sHEUUfnu2SWwSGxR+DDiwNopyTuS7PftytmQFxQIjgiyEEiIR/obdvbm75faPnVlf"
-            "DgREUFCDhBAVKenoqSigRnTQIAooEAUUVKl4b+fNXRwJiZXezDdv3vu+N/Nmv/zTgWUw33Oz"
-            "xp6dAfvVajg4aGsAs9/ifC+a3V5i7KItM76Edprxm2jnGd9EazO+hbbHmDifZ/wr2jXLj6Jv"
-            "WH7EqeVHfGj5EX+A8xzxI/7QxmPRH9t4xJ/aeMSf23pqpo6qHsRf2XoQf23rQfyNrQeH73A6"
-            "RvyIf2B8C/HPVhfv7neri/hvqzsL1XecdBHfxnmBtBA7DvPjIRYYu3Mm/gTxID7F/puIVxAv"
-            "ki7iusM8iFuOkSCpbYMdwi5MPnsMuMfIwTP/I45Lp3bMUf0vI5iHI1/tLA4B69P7GDAvxV+6"
-            "K/9dBCfvyq/j8D7n05v6iPNpOj7NP3k/zp845j1+drR25wvjP3Hff8TnNbN/CkyPifohHL6v"
-            "HdFyfjTrxQcNB/zEsY/g8AvH0oQ6zm8cu8yxf3As6f7Fe4/x3j+89zgOt5mH78eZNT/U4mmO"
-            "PcbrBV4vmfWkRjBf5V0F0ye60wc4b43zVmaqeYl0bH8Jr85UfV2iu3qY/RT/KFqNbQVM78me"
-            "4Dyys8xJek9yLuGm0aZfAi7egUEINRRB2etBLFPIh1rocS4h8YshvF3KUorEz/Mo7UNeZDoL"
-            "sxgOYz8VeSGVTLVZ6DCyXozByCgrIj0GTMMwJaJelHblDbCzDoUBYQADXw3IEca+UlEXur72"
-            "q0HItAupn0cCvT0/ieIxFDLJtBRR3oY4C/24QhNnZ+LsWGeeFZq9FayIE4kSWmk/yWEUFVLQ"
-            "0fsqE0r2lQHRO5IjzH0MRhwvRLm1CWWqon4qu26EVyDE3pUre9fF1cuv7IuXrr+4LwT04mwk"
-            "hnKsKKHTnibEWdqvBlBD2tuZboUDv0BvAEQaZkleaqlAZeFQamg0w7wUh+1GkPcaIcyrEbYF"
-            "ky66AtsXxTpKRUDOTrvu3fBa3qa35bW9C17H2/Z2rh0cuOdd5N54Cs+6vgvzUc+trwbjdZjH"
-            "F9Bpu6pMkKteLdZTvyiyEWYM/LiH0ygrurtu85y7sY2sm+65JswXUpdFWuU13WCMUXWse71O"
-            "jjPoWK8SWp7X3sK9jRYlvQdvlUmuSBNv0cVS+nqAsrYwrMtXiXuYxb6OYllfO/Mqvp8y1q9j"
-            "0IXX0rWJrHHv0vPdgTvvz5RO/lYH1IB6TocgB/aNDgLVGWHaiGAMfJtQURxcfnr/hav70AiU"
-            "gkb1HuMolKmSgJcvpq2lFbUH/gVWb0qV"
+            "eNqNU01sG0UUfus4NA5tAio/AVLYBFW1W8VeJ64TKSoigiCKoqpqqUT5G3bXY3vx/rGzG9cg"
+            "oIIDZ5AQ4kSP3Lhz4gBnxA0uiAMcEAc4cOqJ93bexA4SEiu9mW/efO9n3nv7xR8WrID+nq9q"
+            "eW4OzFep4GKhrANUv8H9XhRzvczYRllh/DTKGcZvoFxgfBulw/gOyh5j8vkC419Qbhj/GPR1"
+            "4x9xbPwjPjT+Eb+P+zz5R/yB4WPSHxk+4k8MH/FnJp+KzqPMB/GXJh/EX5l8EH9t8sHlW9xO"
+            "kH/E3zO+g/gnExdr95uJi/gvE7eq67VAcRHfxX2RYiG2LPaPj1hkbM9r/knyg/g0628jXkW8"
+            "RHER1y32g7ht6RAUaltjq8q94c88A+7hmj37P3icOrVjnvJ/CUENjn2Vc7h4HJ/mY8h+F3ge"
+            "Zu3fQXDqX/Z1XN5je5qpD9ne4pqx/an7cf/Y0vP46fHcrc+1/uR9/8FPK/r+NPeYXD+Ey3eV"
+            "Y7GsH/R56UGe+x+Z+wguPzOXNoxj/crcFeb+zlyK+yffPcZ3f/Pd47jcrRyrj1XVP9TSGeae"
+            "4PMin5fnjuc426c17hPV9AG2W2e71blyX16Y6S/htbmyr8tUq4en9YJHqRksq9x7kifYjuQc"
+            "+6R4T7It4ZaOTb8EXJrBIIQaCa/o9yGUMaSjXOSTVELkZiN4q5CFFJGbpkE8gDRL8sRPQjgM"
+            "3VikmVQyzvUh9wOjRQ4ygyQL8gmgGdKUCPpB3JO3wOy5LzTwPRi6akgKP3SVCnrQc3O3XISM"
+            "exC7aSBQ23ejIJxAJqMklyJIOxAmvhuW6EjZPVJ2jTJNspy1JSwdRxJD5Cp3oxTGQSYFPX2g"
+            "EqHkQGkQvC2ZoesxHDNfiGJrE4pYBYNY9uwASyDE3rVrezfF9csv74sXb17dFwL6YTIWIzlR"
+            "ZNDtTA3CJB6UC6gR3e1Mr/yhm6HWA3LqJ1Fa5FKBSvyRzKHZ8tNCHHaaXtpv+lBTY2wLGl2y"
+            "BbYvCPMgFh4pu526c8tpO5vOltNxLjpdZ9vZuXFwYF+w0ffGU/jWxi7Ugr5dX/MmDajhBHQ7"
+            "tioi9FUvD43YzbJkjBZDN+zjNk6y3q7dOm9vbKPXTft8C2qZzIssLu1atjdBVh3zbtRJcRYV"
+            "jdKg7TidLbzbaJPRu/BmEaWKYmIVbUxlkA8xrEkM83JVZB8moZsHoayvn30F56cI89eQdPHV"
+            "eP0orFbv0vjuwGz9dOqkb3dBDann9AhSYN/oIVC+EaaN8CbA1YTSxcHlZ/avXN+HpqcUNMt5"
+            "DANfxkoCFl9MW0snag/8A1ZvSpU="
         ),
         digest="b9bbd1dc321a57782ffdea1a7df8097b59c849fd3a2c15f8eb39057b0840f817",
     )

@@ -190,8 +190,8 @@ def _object_spec() -> spec.ObjectSpec:
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=runtime.blob(
-                    "eNp1y8EJACAIBVDz3ABdna1jIzRHmwRt18/QS5CCyP8PS6JnFhNtAF0s//xWkU91fUeVHHrS"
-                    "bcKWvR9+D5iWDt0="
+                    "eNqTYGRAAduZGBj+/f//v1oRwpfAIg8SwiW/BSgP1P4/WZEHpzwjEGcrMkH4UPGpUBoAmJYO"
+                    "3Q=="
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=0, map=".bss.x", offset=0),
@@ -201,29 +201,29 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x00\x12\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNotx7ENgCAABdHTWKixcCQLCwoKhmQHlmAAtmAE+CT/kiseKm9Q9PXDYVd9ftpu+g7w2H05"
-                    "wmsPvSeYaVUJPw=="
+                    "eNpjYGBgWMLIwLAdiDldGBhYoPwzQMzhAMRQ/g0g5vJgYOCB8t+D+D4MDAJQ/n8gZgpgYAAA"
+                    "aVUJPw=="
                 ),
                 autoattach=False,
             )
         },
         btf=runtime.blob(
-            "eNqNkj1sFEcUx98edrAdwEQkgSROtEkRISEOH7YPJAvJFpyEkUHIxpINgmF3b+5udfvFzq7t"
-            "M5KxoKAGCSEqXNLRU1HQU9PRUNFQIirem3njs10x0uz7zZv38Z/ZefnZgRNgxtcDZm5WwI4K"
-            "oYPzP4CBt2h/xnmAN0eZXZwnmGdw/s18F+cp5i2ck8zbOGeZqeYV5o84l2x9bHrH1kdObH3k"
-            "VVsf+QHaQaqP/NDGo+jHNh75qY1Hfm71VIwOrQf5ldWD/NrqQX5j9eDnHZqDVB/5PfM28gfb"
-            "dwDgk+2L/MX2HQA9hqgv8je0I9QL2XG4Ph5ihNkdNPGHqA7yMfZvIY8hH6G+yCcdroNcc0wL"
-            "anXOsEPsws6wx4CfTDu49ANxLJ1+xyDpX0YYhj2j8i9+fO5P76PDdSl+Zl/+fYTD+/LxbcEm"
-            "59ObesT5ZIb6+Yd/QfvEMe/x2V7tzgvjP3QU1yPm/R4ZMXlwdN/6OK8P8lqLwKNSrTGE4+z7"
-            "h5lquiZniN75/4adCu9Ncb3fud4077N+20Lf659g7pXuYIbz/uK8yxVtR+nMxziJ+Cr7Sd8f"
-            "7Cdermjdo6Tp113xv7ElbYJzqd8YxxC3TW+6Aih3MQihusIvWy2IZAJZtxBFL5MQe3kX7pWy"
-            "lCL2sixM2pDlaZEGaQSrkZeILJdKJoVZFEFovRiDkWGah0UPMA3DlAhbYdKU62BtEQgDgQ8d"
-            "T3XIEUSeUmETml7h6Y+QSRMSLwsFelteHEY9yGWcFlKE2SREaeBFmnac9R1n3TqzNC/Yq1EX"
-            "jiW2KFThxRmshbkUdPS2SoWSbWUg3JAcYe6js8bxQpQTZ6FMVNhOZNMN8QqEmF1YmF0Ri3M3"
-            "G+LGyvWGENCK0jXRlT1FCfXJfkKUJm39AdWlvfP9raDj5ej1gYoqiTMNumiqZ4JSFWksfKWq"
-            "ftaqBjC8IfMUUy64m+NL8/Puabc2DcOlKr0IfcRxmstbE7dxNb7e4oHutOjIvOqje6o2getc"
-            "FmWeuOPToJPB1AXKBg98Ulir9yWqDl2iLgJa7vzcxca1xQZUUZv+VM2mxnWIwkAmSgKqFv0r"
-            "oRWdDb4DltEJ+w=="
+            "eNqNkj1s00AUx5/TlH7QL1SgBQoKDAgJERraBqQKiQoiUVQQaqnUguCwnUtixbGNz+4XUqlg"
+            "YAYJISY6srEzMbAzs7EwsTAiJt7zvWtSJiyd73fP7+N/z+/9TwvGQT+/u/TazoF5coQWrjMA"
+            "+c+4H8TVxR+HmQu4xpmv4TrJ/BjXeeYdXNPMu7jmmCnnLebvuJZNfiz6yORHDkx+5DWTH/kZ"
+            "7t2UH/m58UfRL40/8mvjj/zW6MlpHZke5A9GD/JHowf5k9GDry+49VB+5K/Mu8jfTN08wA9T"
+            "F/mXqZvX/eqlush/cO+nWsiWxfnxEv3MhW7tP0B5kEfZvoM8gTxEdZHPWZwHuWTpElTqsmYr"
+            "z/+GH3MNOMA9u/Effiydfkc36V9B6IN9T+40vhyuT/PR4Ly9PA+d8U8RBv+Jx9mCbY6nmXrB"
+            "8Rb3jOMHD+H+ytLz+Ga/duudtg+MUG/1/A718+yO/HMe43MPnzMReFXKNYEwxrZTzCM8UySH"
+            "5vysZivH32Y431HON5vbp9/q7Otx7usgzybFneC4m7lsH6Y7j0J7Zm6znfQdYzvxSi7TPUya"
+            "Dnf4H+GdtAmOpXoT7ENc17WpBZB2MAihmsJJazXwZQBRMxHJZiShZcdNeJLKVIqWHUVeUIco"
+            "DpPQDX1Y8+1ARLFUMkj0IXE9Y0Uf9PTC2Es2AcPQTQmv5gVVuQFmT1yhwXWgYasGGVzfVsqr"
+            "QtVO7OwlZFCFwI48gdaa3fL8TYhlK0yk8KJp8EPX9jPaM5b3jGVjjMI4YWuGWeKWxBKJSuxW"
+            "BOteLAVdva5CoWRdafC2JHvofjTW2V+IdOoSpIHy6oGsFjxsgRBzi4tzq2Jp/n5F3Fu9WxEC"
+            "an64LppyU1FAebod4IdBPXuBatK3K+1PbsOO0eoAJVUSV+g2cStedFOVhC3hKFV0olrRhb4t"
+            "GYcYcrWwPbm8sFC4UCjNQl+qUttHG3ErjOWDqYd4mtyo8YPmMGnIuOigeaY0hedYJmkcFCZn"
+            "IQsGnRcoGmxwSGGp3JaoGtTELAlkchfmr1fuLFWgiNqyV1F/zHADfM+VgZKAqkW7JXSiu8Ff"
+            "ltEJ+w=="
         ),
         digest="064a536ee6d158547a6fd34b09b12ceadbab17df3410fe02deb3288694c52864",
     )

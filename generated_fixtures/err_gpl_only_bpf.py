@@ -117,25 +117,25 @@ def _object_spec() -> spec.ObjectSpec:
                 prog_type=uapi.ProgType.TRACEPOINT,
                 attach_to="syscalls/sys_enter_getpgid",
                 insns=runtime.blob(
-                    "eNpNi7ENgDAMBB8koGEAlIrVENBFpEGiSM0IDMAO7lkpJZ0x0Rc5yXqfrZcKONYFs3sVxmC+"
-                    "hX3898n7EF3K9+dGprN/UlWpgd78tGmZDfslkS70i/kB9mITKg=="
+                    "eNrbwsjAUJ6awpAs9eM/AxBIAPl5+SUKIHZiTk5+tdQHsPj+hQxgwA6U//D///8tTAwMPEB+"
+                    "KxCzQWlWqH5kUA3lb4Hyp0JpAPZiEyo="
                 ),
                 map_relocations=(spec.MapRelocation(insn=10, map=".bss", offset=0),),
                 func_info=b"\x00\x00\x00\x00\x04\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpNysEJgDAQRNGvlxDBLjx6FPRgCekkraShFJJ+MgtzyMKHfTDoXlXiuWCzq0q3spvaH8h2"
-                    "V/mDY3GST3vE/ocJBzMGSA=="
+                    "eNpjYGBgMAdiHyBmUGFgYITys4GYXQeIofweIGYyYWDghPJ3AjGnBQMDFxKfHcjnhfKvgtTb"
+                    "MDAAAAczBkg="
                 ),
             )
         },
         btf=runtime.blob(
-            "eNpdTsFOwkAQHVQUFPGoNzfEAxhSPBgvxERieiAxxoAXNGZT2qE0LNtmd6viz/hrnrz4BV6M"
-            "s+1y0Elm5s3bN2/2/asCR1DGh8tuBdaxsQZE7W+Wvciqo7eoMOr1km9sOA+K2jaVT6erUbmi"
-            "/C7nZtX5/Lh3i2slZWMTyhl2KRuWqPy5B4fl3HR34bhS9AO7s+NMLD5xvPXYc7zFEJpXSKSB"
-            "XKPmcSb4HEWGCkzW0ysdBkJoCzhKg4rHaLI4icDroVKFPJVi5U2zmRdaG/bPpv2cJhE7pSMd"
-            "qIfzQLElah3E+PjELllLpobRhfQFo1Yf6mTDjQpC5Jkis0XbibtMJ2+YztZzp0NiEWhDHnZn"
-            "YZIl2r9xqdv2TaHJlWRnfeA8vziHXOoklhgxkcq4KGDXwf6IJIPRaDDh4+GDz+8ndz7ncDO8"
-            "9m/HPnhTrUEkIUqN8AuzYXBx"
+            "eNpdTsFOAjEQnQVRUMSj3myIBzBk8WC8EBOJ2QOJMQa8oDHNsjssDaW7absq/oy/5smLX+DF"
+            "2O6Wg04yM29e37zp+5cHR1DGh8ueB5uobICh9qtlL7Lm6C1TiOmNkm9WnIeJ+rYpn05XN+XK"
+            "5Hc5t2rO58e9W1wvKRtVKGfYNdm0hPfnHhyWc8vdhWOv6Ad2Z8eZWHzieOux53iLIdKvwISG"
+            "XKGiScbpAnmGEnTWV2sVhZwrCygKjZImqLOExeD3UcpCngq+9mfZ3I+sDfln03lOWUxOzZEu"
+            "NKJFKMkKlQoTfHwil6QtUk3MhfQF4/YAGsaGahlGSDNpzJYdJ+4Rxd4wnW/mbteIeai08bA7"
+            "S81WaP9GherYN4k6l4KcDYDS/OIccqFYIjAmPBVJUcCug/2RkQzH4+GUTkYPAb2f3gWUws3o"
+            "OridBODPlALOIhQK4RezYXBx"
         ),
         digest="cd09ce4af931f88493c909fab8f8df8da31fb38de2a143b0048be522297e7a0f",
     )

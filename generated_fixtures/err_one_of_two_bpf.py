@@ -97,14 +97,13 @@ def _object_spec() -> spec.ObjectSpec:
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=runtime.blob(
-                    "eNpVi80JwCAMhV97aCcodLwWb+7hCC7gDB4FFws8jcnFB+Ej76deWApRqOzF/vsEhOR7YFOa"
-                    "p9YDC37ft8+YvTcAo5ILsw=="
+                    "eNrbwsYABslZf/6D6P2LIHx2JgaGP////5dgZEABrUAMEhJlgEgkQvXvSYDQU6HqAKOSC7M="
                 ),
                 map_relocations=(spec.MapRelocation(insn=4, map="only_map"),),
                 func_info=b"\x00\x00\x00\x00\x19\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpNyjEOABAQRNFPJGypdRIdpau7haOYYoudZIqXfLSb4OlMSG4ytA0leMjVvWQ7aoK7bMFZ"
-                    "/qUWCFA="
+                    "eNpjYGBgOMnIwPAAiBksGBgYoXwGJgYGDgcGBhYkvhSQzw7l2wP5nB5ANUh8QSCfE4nPBOQD"
+                    "AKUWCFA="
                 ),
                 autoattach=False,
             ),
@@ -114,28 +113,28 @@ def _object_spec() -> spec.ObjectSpec:
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=b"\xbfp\x00\x00\x00\x00\x00\x00\x95\x00\x00\x00\x00\x00\x00\x00",
                 func_info=b"\x00\x00\x00\x00\x1b\x00\x00\x00",
-                line_info=runtime.blob("eNotx7ENACAIALDCo64O/uJdfiUkdKvygpXkJua3f/g2hgNg"),
+                line_info=runtime.blob("eNpjYGBgOMnIwBDPxMDAlMHAwAjl94P4OQwMADaGA2A="),
                 autoattach=False,
             ),
         },
         btf=runtime.blob(
-            "eNp1kz9sHEUUxt9dHPBB4gDhT0AQlpOIzpFlDFgGYVmJhSxkCSEroXGQmOztzZ1HN7ez7Mz6"
-            "cqki0VGlpSISiCaiokoRCQpaEA2ihIaGgpIGIb63M3N/Aqz0Zn/75nvfvJuZ++z3Bp0j//x1"
-            "wsfPTYpPE5/U8NxYwpBMP+lELUAshffJRd3U46EZL9Q05jTLGJ71vNzC8OJ/eIGXmNfmal8l"
-            "v+5lxA7iYcQtxG7gbxDveOnKIw+seRrDAaINX9Zd48XD5IeBeb1BYF5DB76OuBmY1/s48B3E"
-            "7cDs+WngXxBfRH808VX0B9+P/uDvoj/4e7xX2B/8Y9Rj836KevCvUQ/+LfYD/iP2A/4z9gP+"
-            "O/YDbjVCPziVs+Az7A8+H/gOuBM0CTZ/M/Bl8KXA1/mA8DzG64L3kX+C1wIfRH8c0GH0CZfk"
-            "SfYBd0P+FngIfprXBY+jT9BTuDusXaLpXftXPrTDW3yy9gU8TgtP8yUMn/iLsHwWw23PjXjG"
-            "8/WfA556oB73hb4M9c9guBvq+bU8qz/N9/we4BTe9xt17tS5/5n/oOnnn2Pv5oLfwv/teZr9"
-            "zrtet/KC96OvvccZvrOPhiLmeyHPNedDnvlbX89/E/phjknljoTYvXJl91Bc3b+2J94/PNgT"
-            "Arnq9deoyq0a5LKXsMxNCkmj9IaQuSuVtDSUEzpOdSXJ5HoiRmmBMjsU3arfJy1zKoZOhKpy"
-            "SB9VspKsKlQ+oKI0zmRG07FOc1GU0sLWf7hMxSw0UCpTKjdBrwPIrFB9lffkDYpvlwkPWZeO"
-            "UnvEiUyn1qoe9VKX1gO67lGeFkog209HSk+olCPjpFDFJmmTpbqmaXJrmtyKycKULmRrrI1H"
-            "Eks469JRQWNVSsE/fWCNsHJgPaibMij8fhyNg76vzVhgHy1v+NbmbMO1yQf1QHbIc2/OprKj"
-            "tES2SwNjemRNNpSO1l+RZSlMLoXpCzc2692iv57x8SYs61hXVplLpueTXITDKrXqc07QQbKT"
-            "bKwlF+vzBKOcj0poY4ZVIaSWo86FeMxryQVUrG5Tq5SuKvPEV12K5W8lG9vUTXvUSu0oOTY6"
-            "dUrLTvvlDTiXb7QhaO+U7U6Vq1w5lWplZW91zm9hYpvqX/zu/tt7713do3U0YEmrTOZWEvc5"
-            "20T+4g2hfwC1tjSX"
+            "eNp1kz2MHDUUx99u7mCXfAEhkCAIk5WI9qLTcZDTgXI6JSd0QichdEpoLpFwvLPePWu942Hs"
+            "uc2mikRHRZsqkUBpIiqqFJGgoAXRIErSpKGgpEERf4/t/YjCSM/z8/N7f7959tz9q0anyD//"
+            "HvL2R53iU8eUap5rCxiSyZQOVQGwhfBenI+baLww5bmc2kxMA8Npz40mhneeowVecLw8k/t+"
+            "2PcybBP2Iuw2bCvwj7BPfOixl57Z8yiGXVgLui7umts8LH4R2O3XD+z2UIFvwG4Fdvt9Ffge"
+            "7JvATvNO4D9h30V9FPF91Ac/ivrgn6M++BdXtNMH/xbj0bzfYzz4cYwHP4n1gP+O9YD/ifWA"
+            "n8Z6wM1aqAencgJ83OmDzwS+B26HmATNXwt8GXwp8I0F36+X3b7gHfhfdXuBd6M+Dmgv6oRL"
+            "8prTAXeC/zZ4AH7d7QseRZ3F+bvTCHdnkZ7vD+W4Fi82Qu9eobmnfhbD1/4iNE648/Jci2c8"
+            "m/8t4OQz+bgvdD/kv4HhQcivzdwf8FF3zx8CjuD9qFb5jpz6n/Xrdb/+ptOuz+nN/W9vzXzn"
+            "Ax937O1wr3/wGsfdnT0ckhw/DH6Xc2b6L9FPPt/9JvTrDJPMLDG2deXK1h67unNtm32+t7vN"
+            "GHzlhQ+ozIzsZ6KbuDA7zgUN+U0mMltIYWggxnTAVSlIZ2rMhjxHmhmwTtnrkRIZ5QPLQlYx"
+            "oC9LUQoXlcusT3mhrU61ogPFM5YXwkDWT2wqoxcxiJS6kHaMWvsIM0z2ZNYVNym+bco8pB3a"
+            "52bfOVLFjZFd6nLLqwFVdynjuWTw9vhQqjEVYqitYDJfI6VTriqaONcnzvXozHVhg7fCSngo"
+            "sIU1lg9zGslCMPfpfaOZEX3jQd4SIcL3Y38U4ntKjxj6aFzD19emDVc661cDmYFb+2i6lO7z"
+            "At4O9bXuktHpQFhaeU8UBdOZYLrH7EivdPLeSuqON3FhbWOLMrXJ5HyS81BYomZ1zgkqSDaT"
+            "1eXkfHWeYKS7o2JK60GZM6HEsH0uHvNycg4ZSxvULIQtiyzxWZdi+sVkdYM6vEtNbobJgVbc"
+            "SiXarXdXoVx82EJAa7NotctMZtJKrqQR3aUZvbmFDaq++NOdj7c/u7pNKyjAkJKpyIwgV+e0"
+            "iW7mGkL/AbW2NJc="
         ),
         digest="3bae25493c288f89e24f7a454c1884e963c214c775c224476aa19e9d869eb6fc",
     )

@@ -111,36 +111,36 @@ def _object_spec() -> spec.ObjectSpec:
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=runtime.blob(
-                    "eNpVjDEKhTAQROd/RUvTiLZ6MoOFYOkdcgQv4BksA7lYYN1k0mTZ5THD7IQJed6O3M8oieGh"
-                    "7v9AFJH5h2qcXrJGtFnbi34oOWeARulLr9/Iu/z7lTy0XxfDQm1NnfsA6n0RkQ=="
+                    "eNrbL84ABlvYIHRy1p//IHr/IgifnYmB4c////8lGBlQQCsQg4REGVjA/MQiiPh+qLpWAQYG"
+                    "ZiC9B2rungQIPRWqf48ShE4Hmg9EDPyKEH6iAKo6AOp9EZE="
                 ),
                 map_relocations=(spec.MapRelocation(insn=5, map="tables"),),
                 func_info=b"\x00\x00\x00\x00\x1c\x00\x00\x00\x0f\x00\x00\x00\x1e\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpNy7EJgAAQQ9F4IKggIjZ2VtYu4giWFmLlYI7kHNZ+4YocBO4FIu4ppJdokyI98VS7VKYX"
-                    "PB506RPXFzHPuDH3uDUH7tL3v1+lwRz4A5jGEFg="
+                    "eNpjYGBguMPIwPANiBliGBiYoHx5IIMjhYGBFcrXB/IlMoBiUH4WkM9ZAMRIfFUgnwuJLwjk"
+                    "8yLxmYB8fih/DUi/DwODMBKfCcgHAJjGEFg="
                 ),
                 autoattach=False,
             )
         },
         btf=runtime.blob(
-            "eNp1U02IHEUUfjPZ6KxuNmr8iUqwFQ27YTPKGpZg2DVB9rCgIlkvWZFKT0/NTDM9XZ2u6v3x"
-            "FMGT4M2D5KALnhUv4lXwELzoTQQ95OAtF/EmXvxe16uZ7YU0vFdfv/7e916/qvrqfovOkn+u"
-            "znn7r03haZ+Aa3ncwieKpq90oibA5mQ92eRNNR6a4UZO6winA/esx515uBceoPUo3IrPneP4"
-            "KmyBGk9doyM1OhKcE/5lmtVdJ9/zVdgW7GHYbdg7sEdgP8K2PXXxFDX7fQxuB/YSdJnXP1Jr"
-            "JJjr3RLMNXYF34R9IpjrfSb4EHZHMGt+Lfge7NugjyZ+CPrAd4M+8K9BH/h3rI+zPvAfgd/2"
-            "WjUf+H7gA/8d+gH+N/QD3GpJP8AdwfeAzwjmaZ8DfoL1gZcEHwKvCifC8DcE8/naEnyTNwjP"
-            "Ga4LvI34U1wLeCfoY4OSoCMH7BnWAc4kfhu4avnzcwj8cdARPh07E7NwMy7t8IhPcuxTgCep"
-            "8bRfhvvcH4TO03B3PG6FPT6a/w3A2WP5r8B9J/nPwX0v+bx0Zvmn+I78BHAa691WHVt4Pojg"
-            "O3P5HvA5/aLtc7/093bhHNzP7YZu487y3Qr/+4vnLUa+Lv3WrtfT/L4oSYz/lDjnvChxxn/5"
-            "fL469M8RTGnuSKlr169fu6G2t3Y21fs33ttUCrHq9VWqcpsOc92PmObiXqbJZsZZcgeFpkm8"
-            "r3TuylRbGusD2o2zSnuahYAdq141GFCmcyrGTklOOaZbla60msRFkeZDKkrjTGIy2s3iXBWl"
-            "thD1Ly5JQxQcMFNTpu4AXQ9BsyodpHlf71NYXaI8SHo0iu2IA0kWW5v2qR+7uHbouU95XKQK"
-            "0UE8SbMDKvXEOK3S4hJlJomzGk2Da9PgWggWpnQSrWEtPNEo4ayLJwXtpaVW/OtDa5TVQ+tB"
-            "+pEWhp/HaE/4g8zsKUyRJ1etXZqNPjP5sHZkx/zt8uxTMopLRHtoKu5bZSqHH8UWmWSsHXVf"
-            "1WXJQWUGqmeqvG+7vWLQTXjTo0bKknVllbhoumnRBcgu03x9DCK0Fa1Hr12heeHVexxd8Mt6"
-            "BFXeTZUZM64KpTM9WTrvz8FKdB7Zy0gttavKXFLfjPgcqdgt1e8rEcpd3MC4lqM3uJDfReFQ"
-            "1+l911S4uFEfxA9q4odXqB7F21tvbb67vUldNGMpSxOdW03c3Wy6/MYDov8Bhc1FGA=="
+            "eNp1U02IHEUUfj2Z1VndbEziT1RCWolhN2xGWcMSDLsmyB4WVCSbS1ZCpaenZqaZnq5OV/X+"
+            "eIrgSfDmQTzogmfFi3gVPAQvehNBDzl4y0VyEy/5Xtfr+Qmm4VV9/fp733v96tXX9wM6Rf65"
+            "0vT2X4Pqp3EES+BxgE8Ujl/pSEWANWWfm+WNNZ6Y4JmYYIrTwvKix615LGceo/U0lhUf22T/"
+            "KmyBZp4qR0tytMTZFP6lqbzrUvMV2BbsSdgd2Huwp2A/wbY9dfHoI/U+g2UH9ip0mdedyjUQ"
+            "zPluC+Ycu4JvwT4RzPk+E3wI+1Iwa34j+B7su1ofRfxY6wPfrfWBf6v1gf/Afpz1gf+s+Q2v"
+            "VfGB79d84H/qeoD/resBDgKpB7gl+B7wScHc7dPAJ1gfeEnwIfCqcEI0f0Mwz9eW4FtN36+T"
+            "nBd4G/7nOBfwTq2PA4prHRmwF1gHOBX/HeAy8PNzCPxxrTP3/zMx95hZkXK4xXPs+xTg2dnZ"
+            "apzF8rkfhNbzfF4eB/UZT8d/C3DqkfjXsHwv8S9h+UHig6n5AT7Kd+RngGPY7waVb+HlWgTf"
+            "W3IPeE6/aPjYr/y9XTiN5ZfGjO7MnT0z9b+/et5iKPP9e6Paj/H7ogQx/kv8HPPK5E7R3z6e"
+            "rw49mMKUZI6Uunrt2tUbantrZ1Ndv/HBplLwlW+uUpnZpJ/pbsg0F3VSTTY1zpI7yDWNon2l"
+            "M1ck2tJQH9BulJba0ywE7FB1yl6PUp1RPnRKYooh3S51qdUoyvMk61NeGGdik9JuGmUqL7SF"
+            "qH9xcVJ7wQEzMUXiDlB1HzSrkl6SdfU+1buLlQdxhwaRHbAjTiNrky51IxdVC2ruUhbliYK3"
+            "F42S9IAKPTJOqyS/SKmJo7RCY+fa2LlWO3NTOPFWsBIeaaRw1kWjnPaSQiv+9b41yuq+9SD5"
+            "SAvD92OwJ/xeavYUusidK9cuTlqfmqxfLWSH/O3S5FM8iAp4Oygq6lplSocfxRGZeKgdtV/X"
+            "RcFOZXqqY8qsa9udvNeO+dDDmZAl64oyduH40MLzkF2m+WoMQpQVrodvXKZ54VVnHJ7323oI"
+            "VT5NlRozLHOlUz1aOufnYCU8h+hlhBbalUUmoW+HPEcqckvV+0qIdBc20K7l8C1O5E9RONR2"
+            "et/NKlzYqAbxw4p48zJVrXh3653N97c3qY1iLKVJrDOriaubdJffuEH0EIXNRRg="
         ),
         digest="a93ecd534fe640c69a1ad12e1635f8330572a95aa74059202e77d082fe480872",
     )

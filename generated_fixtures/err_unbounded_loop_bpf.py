@@ -105,33 +105,30 @@ def _object_spec() -> spec.ObjectSpec:
                 name="never_ends",
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
-                insns=runtime.blob(
-                    "eNpVicENACAMAtE4gS8n8+9QbuJ6poW0n15CCNwDYGQ1FAaj68zYu39T3/QOJc0IKw=="
-                ),
+                insns=runtime.blob("eNrbwsDA8B8IJBgZUAALEIOEEoUg/DCmv/9B9FSoPAAlzQgr"),
                 map_relocations=(spec.MapRelocation(insn=1, map=".data", offset=0),),
                 func_info=b"\x00\x00\x00\x00\x12\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpdybsJACAYA+HzCe7hCJZu7B5O4wY2RvgLMXDFR9CGg6moEMxL+QbxcZHT92fzvu5wAGbl"
-                    "CQQ="
+                    "eNpjYGBgWM3IwHAMiBlUGBiYofw3QMxkwsDAgsTnBPJZ0eTZoPzfIL4NAwMAZuUJBA=="
                 ),
                 autoattach=False,
             )
         },
         btf=runtime.blob(
-            "eNqNkj1sEzEUx9+lLfS7VIVS8aUTYigfCgKqgmBpVTIUIYRakFoGzOXiJFYu9nH2NQQkqGBg"
-            "BgkhJjqysTMxsDOzsTCxMDPx3tlO2k5Yevbvnt/7v2efP/4OYA7s2BiwtlICP0qEAdppgMGv"
-            "uI6hDbjNKcch2pzjJbSTjh+hnXe8jbbgeAdt2TFp3nL8E+2+18eiD70+svT6yFteH/kFrkOk"
-            "j/zSx2PTr3088lsfj/ze91OyfRT9IH/y/SB/9v0gf/H94PQNl4Okj/zd8Q7yD193EOCXr4v8"
-            "x9cdhGIMU13kv7iOUi3kIHD6eIhRx+GQjR8nHeQZ599GPoE8SXWR5wOng3wpsCWo1FXLAXEI"
-            "veGPAQdsObj5H3GudfodQ9T/BsII7BmlYzhVXX16H02nS/FL+/KfIUzsyz+O03OXT2/qlcun"
-            "ZbifPzGN65vAvsd3e3sPPlj/+KG+7gidYcy+5ckZqwHTpT3agYstznwE+meedXmzLu9UqVin"
-            "aO+wSyI+s8t/dJf/gs2nJwLXdzEwplusmtfrkHAJacsw0005tKOsBY9znnPWjtJUyAakmTIq"
-            "VglsJZFkacY1l8Z+mFh4L8ZgpFCZMF3ANAzTTNSFrPEn4FcTMwtxFZqRbpIjTiKtRQ1qkYmK"
-            "iXFZAxmlgqG3HrVF0oWMt5XhTKQLkKg4SgrqORd7zkXvTFVmnLfAQrjNsYTRJmqn0BEZZ3T0"
-            "hlZM84a2IJ5yF2Hvo9lx8YzlVy5DLrVoSF4LBV4BY8tra8ubbH31QYXd27xbYQzqieqwFu9q"
-            "Slhc6CckSjaKCXSL9q71t+JmlKG3CiQq+RbP6Ao0aBW3uIHyRZ5lLJdVlePd1ViiVFqupvVy"
-            "TAlhP2FemyyPTdj7teE5VD0LI52mSHg431BMSfzMuMkzGWakp29A4YaiidurK5U76xUoFz8j"
-            "ETGXmgPWYv1z0Rd1Bv8AlvP3JA=="
+            "eNqNkjtsE0EQhuccB/IOUSBEvHRCFOEhIyAKCBqi4CIIIZSAlFCwnM9re+Xz7nG7F2OQIIKC"
+            "GiSEqEhJR09FQU9NR0NFQ03F7O1s7FBx0ux+Nzvzz+zjw68A5sF9G0POVkrgv5LFAO0kQPkL"
+            "zuNoQ7Q4TRyizRNfRztO/BDtLPE22iLxDtoysdW8SfwD7Z7Xx6IPvD6y9PrIW14f+TnOw1Yf"
+            "+YWPx6Zf+XjkNz4e+Z3vp+T6KPpB/uj7Qf7k+0H+7PvB4StO+60+8jfiHeTvvm4Z4Kevi/zb"
+            "1y278xqxdZH/4DxmayEHAenjJsaIw2EXP2F1kGfJv418DHnK1kVeCEgH+ULgSthSlx0HZbob"
+            "+vw2YB+d2Y3/iKPW7XUM2/43EEZhz1c6gkON6tv30SLdEXoPg/lPESb/yT+KwzPKt2/qJeUH"
+            "dGaUPzmD8+vAvce3e3sP3jv/xIG+7qjdw7h7y1Oz9I5nSnu0g8E9HxrY8xzlzVHeiVIxT9u1"
+            "g5Rk+dSA//CA/5zLt08Erg4wMKbbrJY3GpBwCWnbMNNLOXSirA2Pcp5z1onSVMgmpJkyKlYJ"
+            "bCWRZGnGNZfG/ZhYeC/GYKRQmTA9wDQM00w0hKzzx+BnEzMHcQ1akW5ZR5xEWos61CMTFQPj"
+            "sg4ySgVDbyPqiKQHGe8ow5lIFyFRcZQUtOtc2nUueWeqMkPeAgvhDscSRpuok0JXZJzZrTe1"
+            "Ypo3tQPxhFOEO49Wl+IZyy9dhFxq0ZS8Hgo8AsaW19aWN9n66v0qu7t5p8oYNBLVZW3e0zZh"
+            "abGfkCjZLAbQbbt2pb8Ut6IMvTWwopJv8cwegQat4jY3UDnPs4zlsqZyPLs6S5RKK7W0UYlt"
+            "QthPWNAmy2MT7l5teAZVT8NotyUSHi40FVMSfzNu8kyGmdXT16BwQ9HErdWV6u31KlSKy0hE"
+            "zKXmgLVYf1/2z3YGfwGW8/ck"
         ),
         digest="1d3801f8738ab6414fa42279b457e1a80660a90f07b5395ff9366fae82090789",
     )

@@ -94,35 +94,35 @@ def _object_spec() -> spec.ObjectSpec:
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=runtime.blob(
-                    "eNo1irENwCAMBE0a2pRR1ssUETUjsAAzuGcxSw/Gz0vW686vSXa+1+A9enC+RAzAw/9JXefq"
-                    "p88puNzByl1jT+FRC4c="
+                    "eNrbwsgABslSf/6D6P2LIHx2JgaGP////5eAysNAKxCDhCqh4uyMEH61AIS/BapuKpQGAOFR"
+                    "C4c="
                 ),
                 map_relocations=(spec.MapRelocation(insn=4, map="counts"),),
                 func_info=b"\x00\x00\x00\x00\x18\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNotx60NwCAABeGDNOmP6wQdoRaJQCLYgQnYlUmYgCfeJSc+1AywNAmC/UW4Mhz2L78FTrvL"
-                    "d4XHHnJssAFKLQfZ"
+                    "eNpjYGBguMLIwPAJiBksGBgYoXx5JgYGDgcGBhYoXx/IF3RhYGCH8pOBfE4fBgYuKL8QyGcK"
+                    "YGAAAEotB9k="
                 ),
                 autoattach=False,
             )
         },
         btf=runtime.blob(
-            "eNp1k0tvFEcUhe8Mg2MSYvIiTylpZYHAQU5CHCtShAKKZkESRRFESLAp2j01M63p6W6qqjET"
-            "RRFJVtkEsbLEBiOBEBvEjoU3XvgnsGThDRISYs8GiXO7bs14bDFSVX9159xTt+tW33jaoA/J"
-            "/zb3+HGvSeHXxJIanhstTNF4SXtqAUZLNHundWOPGUwfeZ59DdNnr9Dtw3RUdK9jOia6WUwn"
-            "RIScFue0aVLIT8KsOUu+jisY59kIYwPjgpfOvbEtj/ecw9TD+By+rLuIMSN/VsK831/CvMe/"
-            "wux5TZj3uy68hnFHmD3vC29hrAd/FLEZ/MEPgz/4UfAHP8bzAPuDnwQ9Dv1Z0IOfBz34RagH"
-            "PNOQesBzwhvgg8JbTb93XQ+6OQ9+i/3B3wqvgX8QTYTD/1n4BPis8AVuJH5v874tXzf3cgPc"
-            "C/5oShl85KK8yz7gkcSvgP8BH+R9wf8HH9GT3DnWtmh833bFpRw+4r3c/1XAOzT1a366Q3MT"
-            "8N4ODd/TW/6yzL6P6a7nBj9mJ/lv8jfwgAHP9UYd2/8B+M/mlH7qu+HvIdT6t9fNfez96L9m"
-            "/TzA926/JDFflTjnfCJx5lWfz58W3d7GlOaOlDp5+vTJc+rMqfNt9fu539pKIVZ9c4yq3Ka9"
-            "XHciL6uWFiehrMh79URuVGoaxpeVzp1JtaWBHtGlOKs0JUWVO4tUO1DLVbdLmc6pHDglOWZA"
-            "FytdaTWMyzKFV2kKVyRFRpeyOFel0RamfuGSNEShgTItTOpGeIUeZFal3TTv6MsUni5RHpJl"
-            "6se2z4Eki61NO9SJXVxPqLlDeVymCtFuPEyzERk9LJxWablIWZHEWU3j4NI4uBSCZWGcRGus"
-            "jYcaWzjr4mFJK6nRil+9Zwtldc96SP/QovDn0V8RfTcrVhRO0ZId8Ll/Nzn2pB8bRJepW5ie"
-            "dla5vlZJXycDskUy0I4WvtTGqCqvg7qDktA9bRaWy+5Cwg2PdqUets5UiYvGfYrmscUR2ldf"
-            "gwiVRMejr76v10uL0XzdVoRgyZ1TWVEMqlLpTA8PH/I9PxodQtoR5Ij6i+PR11gZ7SqTs1n9"
-            "Jr+c+rH965k2LcDGUpYmOrea2HdyBrzid6OXwJ0k4Q=="
+            "eNp1k89rFEkUx9+MkzH+2MTfri6sjYeQRIm/YhBEVpE5ZHcRUQnopdLpqZlppqe77ao2joj4"
+            "4+RlF0/CXtYFRbyINw9ecvBP8OjBi7CwePey4Pd1vZ7JKA5U9afefN+3Xter/vu/Cv1I7vd2"
+            "gxsvq1T+qlhSxXGlhskbLGlDIcCoiWZsVDfwqGPa53h8I6YD39FtwnRYdJsxHRfdOKazIkJO"
+            "jXMaw7roV2HWLEkddzGusRHGGsayk05sWZfHe05gamMchC/rrmPU5c9cmPe7I8x7PBBmz0fC"
+            "vN9fwk8wnguz5yvhDxhvSn8U8bb0B78r/cHvS3/wRzwn2R/8b6nHoX8q9eDPpR78f1kPuF6R"
+            "esATwmvg3cIfqm7vunRzFryN/cEnhZ+AfxGNh8P/TfgseEl4uebOazvvW3N1cy/XwO3SH01J"
+            "Sx+5KDvZB9yX+F3wffBu3hf8R+kzNuhXcefqcueG4dG4lMNHPMb9fwzYQSO/6s9faf4B7PpK"
+            "w/f0qbss43swvXBcqci9kvwf+Bt4zcD9rRSxrXvBt6sj+pHvZt+6Wu853cR+uZsPq8Vzku/d"
+            "Vkli/lPinPPT8Hugxy6fPy16to4pjC0pde7SpXNX1eXFaw115erFhlKI5SeOUx6bsB3rpudk"
+            "+cL8MBQlcbuYyPZTTT3/ptKxzUJtqKv7dMOPck1BksfWINV01UrealGkY0q7VklO1qXruc61"
+            "6vlpGsIrzRKbBElENyI/VmmmDUzdwgZhGYUGyjDJQtvHK7QhMypshXFT36TyaQPlIFihjm86"
+            "HAgi35iwSU3f+sWEmpsU+2moEG35vTDqU6Z7idUqTOcpSgI/KmgQXBgEF8pgmmRWogUWxj2N"
+            "Layxfi+l1TDTil+9bRJldNs4CG9pUbjz6KyKvhUlqwqnaMh0+dxPDY896PgZoivUSrK2tkbZ"
+            "jlZBRwddMknQ1ZbmjugsU3lcBHUTJaF7OptbSVtzATfc+yZ12tgsD6w36JM3iy1maFNxDTxU"
+            "4p3xjp4u1gvz3mzRVoRgyZ1TUZJ081TpSPemp1zPD3tTSJtBjqgPnfGOYZVpm2cxmxVv8vvi"
+            "+caFyw2ag42hKAx0bDSx7/AMeMXvRl8AwJ0k4Q=="
         ),
         digest="c845fde6d511594289a1907e4b1e3a162a40fc09bb31a099e3f3d5d4b86d7f67",
     )

@@ -322,8 +322,8 @@ def _object_spec() -> spec.ObjectSpec:
                 section=".rodata",
                 data=bytearray(
                     runtime.blob(
-                        "eNpFib0JgDAUhO8FRHAUl3AFVxDUSit1KVdIY2lh6RhWDpCXSyDJwcf9yf06BP1VK7SajNM8"
-                        "HMuOJAOc9gF6Zit5RkM+VV23WLvymMsD+dUPvQ=="
+                        "eNpjPHHlHwMIfGLVYgRS7ECckpqWWJpTwgADTAwMq3afYWAIALJ3M8KFGbiA+M3///9zi8Fc"
+                        "e4QM0wEA+dUPvQ=="
                     )
                 ),
                 variables={
@@ -356,8 +356,8 @@ def _object_spec() -> spec.ObjectSpec:
                 section=".data",
                 data=bytearray(
                     runtime.blob(
-                        "eNolyzENgDAUBNBfHIAENmbYWbCAAgJhaMLAgAUsYAELXSqgFmqhe6frNf8nL3+4u0H0MgDD"
-                        "39BN527tJUaQYnD/9z7Huox9y8TPtT91utuoAHCeEEs="
+                        "eNrTZICAn////2cE0kxAXAzEGak5OfkMjAz/3909s3vVzI7ytFAXYyVBoMwBe5B6EyGIvmQg"
+                        "BgBwnhBL"
                     )
                 ),
                 variables={
@@ -440,11 +440,11 @@ def _object_spec() -> spec.ObjectSpec:
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=runtime.blob(
-                    "eNqFkb2KwkAQx/+7dyrHXROLO685zkIEsRAbG8HCxq/4ETVdioAglkEbH8Q3sbOxtLD0Max8"
-                    "AGNmMywIyzqwmd3s7zfJzu4BdJNREHiKyEmzLzzQFnE9K+fixFzfwK0018HlnnIDAxdqrq0y"
-                    "ca6B2zJXkMnjlqnQnJCg2NTe0Fq/gRxzIwMX5ZmTdSxo7WTZq2Fj4p0c71dVprpja90ypPIy"
-                    "7JVwZm9i8ML8O3v/OAg6xxd7f/p7ntX7xTWO48j5YO8Ha/amsPVJ/XCLuBle3IMOeQyKn2pG"
-                    "3hy2+lm8wdRPqX2KbyGw5LWfjB2/fwCtNTAW"
+                    "eNrbwsDA4AnEEowMKKBQEEKHMQYxgKS2ALEXXnW+DCeg6ryxqMuEq/NguPIPos4Hi7pEuDpn"
+                    "MA1S54tFXSVUnQQTkPjEqgVig5TEKtrA9fnhNd+cgR2qzh+bv4Sg6piMGFLA/mSD6jNgKMEa"
+                    "DuxQeR24/QF4zVVnYALrY4XqU2U4A9UXiM3dQixQfQoMuxlB/uCB6pOD2xeEV58kw5v///8X"
+                    "CnJC9YkzFEP1BeMNJ7CD7UHqQgjFAxwwHYhV5Ia7KxSv+WwMzFjDkwmuHwTEGBkZ0qH8MCCe"
+                    "ChUHAK01MBY="
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=1, map=".rodata", offset=0),
@@ -465,10 +465,10 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x00\x12\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpd0U/KQXEYxfFzeFNvSkoGdEtiIN0BuYObFOom5U9XKcyswibMbMQSzI2sQtmBod9TZ/Sc"
-                    "+g4+44OwO4FHCBFB+RMqdIk/55JcLAT3iH/nstwwx0TFuSon5gFRc67LW3NCNJ0j+WJOiZZz"
-                    "W76ZJ0TfOZZf5hkxdB7JX3NGpM5juVMMXhJT57l8Mq+JzHkhX805sXLeyE/znsidd/LbfCQO"
-                    "cikcxTPxA5E9Lg8="
+                    "eNpd0b8KQXEYxvHnOXRKSkoGOiUxSAZiOEmhTlL+RClsrsJN2NyIS7CbXIVyB0a/t57pHb7D"
+                    "Z/4CwIPAM4SEoPwNRW0i7xzLuSi4QxSci3LN3CNKzmV5ZO4TFeeqvDWPiLpzIl/NKdFwbsp3"
+                    "84ToOvfkt3lGDJyH8s+cEanzWG7lgpfE1Hkun81rInNeyDfzjlg5b+SX+UDsnPfyx3wijnIc"
+                    "RvFC/AGRPS4P"
                 ),
                 autoattach=False,
             ),
@@ -477,13 +477,13 @@ def _object_spec() -> spec.ObjectSpec:
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=runtime.blob(
-                    "eNp9k79OwzAQxj+XtgKJP0oHVImFDIiFhYWFgW4wIBUhAWIIJVAKpUAJ/wRiIGKBgYWBIbxA"
-                    "X6ALE6/DQyBMzrlaVLgXKXHO+X3fne1LF8BOepcV+q7Iy8ZN9WpG4moi9wLF3K6Da1ruCfoh"
-                    "40IHF1ruET9aa+L2HNwdc+Uc8OdTHPj35oV0+6L/ja237uCiEnO5yPhE3jjr2vBdvDfB31tm"
-                    "JN8D0bcBbXQF1tWtruHQhVZXM3WHXp51AXJOfpj5bQwZfpT5LeQ5z6GYZx2FvjxrKMK1bs6j"
-                    "VnHNvkeQ9n05fcafxDUhn+t7kiT0niQfS4FfMfOkOxb9FzHCXAtSvy7glrkTDK5jQ83jayjj"
-                    "TiHlnUP5O+vXM0jnPosViu2+zqCKzL8Nqd5pMxJ3DqmOKdMf/9bD/dDh/6W3vk4aUP9UfVj/"
-                    "CLTuko0vIOUbS5+VCnGXkM+zd8XPWgd+MZsf4NvleFIp04cUX6X3G8//AuyPWv0="
+                    "eNrbwsDAEAfEEowMKKBQEEKHMU4E01uAOB6vuh4GRqi6BCzqMuHq2hn+10PUJWJRlwhX18Tw"
+                    "7////yB1SVjUVULVSTAxMCBJNcQqVsPdm4zX/DK4e1Ow+UsIqo6pEGxOoSAfVF8+gyLWcOCH"
+                    "ymfD7U/Fa24aw3+wPlaovhS4vjRs7obriwe7O1GQBaovloEJq3oOqPpIBmaweh6o+nAGFqg9"
+                    "6XjtCWJgRbEngIENq7+h9jD6MJRCzc3AG+7uoGjaD1KXSSBeZ82cORPEnjlzp32sogM8fLLw"
+                    "mm/NwAlVl403vZoxVEDV5eBxRyijIcMLZoi6XLz26jBI/IGk1zy88a7O4AF2ByxcVRn8oe7I"
+                    "x+teBbj/C/C6QxqcPjD8A00Py6H5Bea/5UAOKP34KzLAzS8E+1sIzi/Cax8vkHRwAKkrJhCf"
+                    "8Eza8f9/rCIbRByHuVugfDFGRnA6BPFLgHgqVBwA7I9a/Q=="
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=1, map=".rodata", offset=0),
@@ -515,11 +515,11 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x00\x14\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpd0bErBHAcBfD3rnOSkhKDrmSVkgxMWKUui9SlLiUlJSm5MBhcXZdywyWDwWCQiOEGg0Ey"
-                    "GCSjxR9gvOG69X7fetN70/us7yHlicBINpU9gvJCcqZMZM05uRg+IfrM/fJu+JQYMA/KtfAZ"
-                    "MWQelh/DVWLUnJf/wufEmHlc7oTrxIR5Up7tSW4Q0+YZuRS+IubNi/J9+JpYMi/LrfANUTCv"
-                    "yFNpyMwtsWpek8vhO6JoXpcb4QeiZN6Qm+FnYtO8JX+Hm8S2eUf+D78Q+3K+N/mVODAfynPh"
-                    "N+LIfCwXwh9ERa6EP4mquSa/h7+IC3Ndbod/iEs5l/7lL9EFYdhg+w=="
+                    "eNpd0bErBHAYxvHnuc5JSkoMupL1UpKBCavUZZG61KUuJSUpuTAYXF2XcsOlG24wGCRiuMFg"
+                    "kAwGyWjxBxgNsvq99UzP9nzW5wsAdwRGsmnsEJTnkzNVImvOyaXwEdFn7pe3w8fEgHlQboRP"
+                    "iCHzsHwbrhOj5rz8FT4lxszj8l+4SRTME/JMT3KLmDJPy+Vwm5gzL8jX4Q6xaF6Sf8IXRNG8"
+                    "LE+mIzOXxIp5Va6Gr4iSeU1uhW+Isnld7obviYp5Q34Pd4lN85b8HX4gduV8b/IjsWfel2fD"
+                    "T8SB+VAuhl+ImlwLvxJ1c0N+Dr8RZ+am/Bv+IM7lXOrLT+IfYdhg+w=="
                 ),
                 autoattach=False,
             ),
@@ -528,10 +528,10 @@ def _object_spec() -> spec.ObjectSpec:
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=runtime.blob(
-                    "eNqFkTEKwjAUhqMpVFBQ0aGj4A1yDG9RsggOIp2kq1dwdHPtVnATZw/hFbyBz5fkJUXJSzv0"
-                    "5+f/+vrypxiKn6dcO82kEANUrZz/51pp3qtHKt+iVmoU/AUAtMpYfmP5+LwC8/e9eXlfM9yR"
-                    "9s9pf47z5zxJp9w5DsRdaR633w3zXHT/K+c8J2YdZzzWAjX1FOvFzE31PLH5Mnh3b/Geq8Sc"
-                    "nc0Hwe97eAD8JpF/ns1Y99zTdOHU99FSfib9Avs+MRU="
+                    "eNqTYGJAAYnKEJqFmYGBEUgnG0H4EmjqtjCDSIUD+OQzgHSxEQecP/f////JRiw41XuB1WM3"
+                    "TwIo/37f2nswfjUOdZVQ97ND3Y9LHcyfLcwQGpc/CqHqlkDNw+W+7UB5diT7EgVxq2MQQKgD"
+                    "8YHB8r8aGk7YwoWdQDzwgOVF4HxIvGEP52I85mSD5Rnh/HwC6v//B+rBI//v1FruZALxxC+M"
+                    "Gp9boPJToTQA+z4xFQ=="
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=0, map=".data", offset=64),
@@ -554,57 +554,57 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x00\x16\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpdzzEvBEEAxfE3L8Tu2t27Q3HFiSUOiSsQEYlLyIVCoZGo1T6BVq9V+wQSnZ4PwZe4iEKh"
-                    "UNyb5BWTne6XfzLzBjqvAVjKgHyOmLcbeZARuX0j178BpX0n9/4C6lbv2A/R/wHL9pNclETf"
-                    "fovvTQNW7Q+5+gloEpfyeuJC3rC/4v0ghokreSvxorxtf8trXWLX7ulj3RViZA/lsiH27Ylc"
-                    "bRIH9m3sO8SRfS93+sSJ/Rg9IMb2s7wwIk7tl9j3iIn9Hn1InLf6hf0p18fEpT2V8zFxlezP"
-                    "tP/aDgXAM2IGtUg0cg=="
+                    "eNpdz70uBGEYxfHznhAzY2b2g2KLFUMskt3CiojEJmRDodBI1GpXoNVr1a5AotNzEdzERhQK"
+                    "hcJ5k1O82fKXf/J8AMBLALoZkC8Qi3Yj9zMit6/l+iegtG/lzm9APddb9n30X8CK/SgXJdGz"
+                    "X+O+WcCa/S5X3wFN4lLeSFzIm/ZnnA9ikLiStxMvyzv2l7zeJoZ2R4+1V4mRPZDLhhjbU7na"
+                    "Ivbtm9h3iUP7Tm71iGP7IbpPTOwneWlEnNjPse8RU/st+oA4m+vn9odcHxEX9kzOJ8Rlcn+m"
+                    "+6/sUAA8Jf4BtUg0cg=="
                 ),
                 autoattach=False,
             ),
         },
         btf=runtime.blob(
-            "eNqVVk1sJEcVfuP1Bnu8ifMDYhPy00vYHf/E4/nz2M6yjje7XnYXx97sD+wPS9PTUzPTck/3"
-            "ZLrHYycQEjiQAweCFBACiYjT3sINiUs4IOUGJ4S4oFw4cUFckBBIvFf1arq6vV6Slqr71av3"
-            "V+999bp++fccHAf1/GdSjb9OgX7GxvCVw/FFgPHf4ZeWjvDiNNMWjuNMr+N4hulv4Zhn+i0c"
-            "Nabfx3GWabJ5memPcdzQ9tHpN7V9pANtH+ldbR/p7+L3KNlH+ntaHoP+gZZH+sdaHumf6njG"
-            "VBwyHqTv6XiQ/kDHg/RvdTz4+j1+PkP2kf4j0+8j/Rftdxzgb9ov0v/QfsdBPhPkF+l/4zdP"
-            "vpDO5dg+biLPtHVUyR8jO0g/wfy3kH4a6UfIL9IzObaDdDmnXJCrZUXniLZg9OhtwEPKHZz/"
-            "BHIcOpXjKMV/E4lJSD1jXXw12D/ho8N2SX49o/8GEg9n9Km2b7I+Yer7rE+fiUT/4cfw+25O"
-            "4fG9dOy5nyn+sUcPkafE0PoTh6xPTaj1zyVx5Y8n9OST+DqWT8U1/riaP/J5ZW+k97ShR7V6"
-            "iuW+kJF7zpCj/D+n5CZO4Osk+6Lzh3vKzbONZzM2vmTYoJrVWO75jFzBkCORl1juVEZuzpCj"
-            "s7uZl1h4iPL8qtKB23ml08irM7DJtmYztoqGrUV8+en8aVGJtwVQeKP6vcb2Shl7VcPedEJL"
-            "/Qrr0xiyfi2tL+WehwTXb7BcPS2XX03oyRfx9bbKwTidx3fySf/7IdKnQZ2dd5H+Mii8/4Tr"
-            "+FjG96Lh+232vZLx/ZLhm2z9Qsk9Sjq/Yp21jM45Q+c8vu6xDp2dD1jnZdb5Dc/zPP+Q56d5"
-            "/hHPX4SDudPx0/gDy11iuT/z/Emef8y1pnpS7/8nr2/y+r94vp72Q3CH//LaNq8dVf+jLKZT"
-            "uKG9Ps5yV1nuWZ4f4flJnusz8wLP8/exq/vfkQz/68ynQCusf5P1V6ckf5z2vIb0HVY8hzTt"
-            "ZT2xNXYbX5dY/zbrb/F8nuc3ea5zasaha0G+7rKcnZabbOCrrdYmXHx1Fa17Cnyb9RxIPSn7"
-            "1KvfYTnB9n80Jc/99EWkv8ZKlP9b/KW++Q1Q50LGh4POMmGY/un6XNL9YIllmjgugMrre1Py"
-            "HzN9nnna/lf4S3bI9zEel9knxftVHLpHvmLEsGXEcAXHCtui+8Y6838+JfWmib7Ofom+NyX9"
-            "TFOdn2I+2X+GvzTwfiRjp3GS9WjMsB8aL3AsxC/j+CzPKQeESYp/2ZA7A6qn0B7pvnSRdTdA"
-            "7YFs/lphbppkXjVivsZfkvmQ90W1bLEM0R+pulILhz8ZNNh2tGM3Bq0W+CKA3k5sx/s9AV2n"
-            "vwOvDcRA2F2n1/OCNvT6YRy6oQ+7vhPYvb6IRBCrSex6mosyKOmFfS/eB1RDscj2Wl7QFHug"
-            "v7FrK8JtQMeJOsRwfSeKvCY0ndiRL1sETQicnmcjt+V0PX8f+qIbxsL2ejXwQ9fxJTVi1kfM"
-            "umb2wn7MXElKw12BLuIodro9GHp9YdPW21FoR6IdKcJ7XbCEykdnyPK2PahWYBBEXjsQTcvD"
-            "FNj22atXz96yr126vWFfv3Vlw7ah5YdDe0fsR6RQryUKfhi05QuiHVpbSZbcjtNHbgPIqNsR"
-            "7o7dFC1n4McRRKG7I2IoLrb9sOH4UbHRaxVdkrTSkjNR3B+4sTWqqzWHJmdhcuPmlY1z12dE"
-            "4DR8dHbmjIWCYvb0aCX2gn1iV0olgxuIthN7u4JWFqqppdjpt0Vs9zxpLbXSwbJ3Qr9pBxGt"
-            "LZX0c2Nz05Drhk1p+JXt8xv22RvXt40132kI/07pLq0XmgXr1ClLseqKFRus5bvZCLqOy7oV"
-            "EqPpkhLac11DjkAR3SnLpVqtSrKKVT1g0ve6XhwVO167I5NRKckAFHcQeDGbKUQFQ2tuZjf0"
-            "MYO+sCR0rLnZU32chyqYakvl5VCNeo008LS5XiR4A6VSpWQ86Zy6YdDy2gjpXeGTfPXgWuB0"
-            "xZ2KCrZNwX6H4YYIDNqiacCKOZ8CVS1E5/1gVT4EVNXKcn35cFTttdQjHgCv0t5KKfWUHwCz"
-            "7a3DQOYaiCrXFO+EyVt6AMwo0AzSDsBMSZYTkJUThCqGKsoBGNYOwhD7izxZBgY1MutZXPL+"
-            "Bp8Cl43WCuPSWpyzFsrFEpZ88ZNjtNpqrBqPIwtCpkrFsmkoi9bVQ9DKW9grpNYHQSz6Mqfp"
-            "I4Qd0glc1bMyS/hDEgjJtrZ4URZ4xOWyb5t+oqEX42m4L7o7XrMpgiy+Z2RSZmeGHgJvbc1C"
-            "elR5XpNLVPz/U5MIf12c01qpZtSkmilJL/R0NtAMnp65WXV4VlZWDmsVgygOuxJGyFVHHSZ5"
-            "S/MYL4o+ICbZilQnUiipFJdUSEP8u4dDBqS1sLp6esQbAdIqdArITtXDKlwm3mgrxk6awmk2"
-            "hGjhDlCCSz8/j/So2NYCk8hMamad0DSyZ+6DW6rErHK/jCJxGDs+7R4b3MIa3gyQ53tRXAzE"
-            "XpwKiZClF8NhkAr4zZIKFC81sa36T/KXQ37XifveHjYAeeStciXhle7KviCzHwkCl/xTa2Nu"
-            "2O1yssJCiim1CjvEVDW0Xxd9PM9WfWmpukRZ43rT+XaartMio30RD/qBhTuxXw7xdsetHKhv"
-            "0+2wXAfstXh10k0bkg4NZicG2iaoHnvhAhNbMNo1yPuNbKV4vXRBNjhQfQqvaEMguADhg9zi"
-            "JQvvUE4MsilBMxxgVMA9Brj+wAUHBS7QYAJd8uRyZeONMy5XVoDKDRLBwDgDswmB0XVAJQxU"
-            "NkEiA1SVIKDNEiRAlh4IBTCqNlDhYFQauuhhHkfBqIQaRYLNS+c2tq5tQLERRVCUd2D5LnII"
-            "xX6omOpbVFGiV1cEmA+8DdrJlZNmdGGE/wFDMgAi"
+            "eNqVVk2MHEcVfmOvw+6Mk3USEE4ISZvEnv3Jzs7fzs7GeBPHXmOHza7jH/APTtPTUzPT2p7u"
+            "yXTNzm4CIQkHcsghQQoIgUSUk2/JDYlLOCDlBieEuKBcOHFBXJAQSLxX9XqmunfXJC1V96tX"
+            "76/e++p1/frvGTgO+vnPlB5/zUH8HDqErwyObwBM/A6/tHSYF6eZtnAcZ/o5HF9n+vs45pl+"
+            "A0eV6Q9wnGWabL7A9Gc4rsf20enLsX2kg9g+0tuxfaR/hN8jZB/pt2J5DPonsTzSP43lkf55"
+            "HM8hHYeKB+m7cTxIfxTHg/Rv43jw9Xv8fInsI/1Hpj9A+i+x3wmAv8V+kf5H7HdC52uS/CL9"
+            "b/xmyRfSmQzbx01kmbaOaPmjZAfph5n/BtKPIf0A+UV6JsN2kC5ltAtytazpzATXhp94G3Af"
+            "5+z855Dj0KkcRyj+G0hMQeI51MVXg/0TPjpsd5LxYOq/hsT9KX2q7eusT5j6MetnOGesf/+D"
+            "+H0vo/H4fjL2zC80/+ixA+QpMbT+8AHruUm9/pVxXNnjY3rqEapHNhHXxEN6/sBX+YzEeo8Z"
+            "elSrR1nuaym5Jww5yv8TWm7yBL5Osi86f7inzDzbeDxl4ynDBtWsynJPpuTyhhyJPMtyp1Jy"
+            "c4Ycnd31rMLCfZTnl7QO3MpqnUZWn4F1tjWbslUwbC3iy0/mL2PibYHxRvV7he0VU/Yqhr3p"
+            "FF7LrE9jyPrVpL6Se9LA9WssV0v5WTH8PIOvN3UOJug8vp0d9793kD7NZ+c9pL/JeP8Z1/HB"
+            "lO9Fw/eb7Lue8v2s4Zts/UrLHSOdD1lnNaVzztA5j6+7rENn5yPWeZ51fsPzLM8/4flpnn/K"
+            "82f2yd2ikeM/sNwllvszzx/h+Wdc62Pc+//J6+u8/i+eP5f0Q3CH//LaJq8dye2L6QRuaK8P"
+            "sdwVlnuc54d5fpLn8Zl5OpfMxX7973CK/13mU6Bl1r/B+is5xZ+gPa8ifZsVzyG9afRCUr+F"
+            "r0usf4v1N3g+z/MbuWRO96sF+brDcnZSbqqBr7Zem3Tx1c0legr8gPWcZD9O2Kde/TbLCbb/"
+            "bk6d++mLSH8Hxv+2m/ylvvk9PhcqPhxFxv3LfA/I8P1giWWaOC5wXt/PqX/M9Hnmxfa/xV+y"
+            "c5H/j0f5/nCc4/021Z3tv2jEsGHEcBlHnW1d57oQ/5c5pTdN9DX2S/TdnPIzTXV+dPz/UPec"
+            "zPh+pGKncZL1aMywHxpPcyzEL+H4Ms8pB09x/MuG3BnQPeUo35cusu4a74FsfqwxN00yLxkx"
+            "X+UvyXzC+6JatliG6E91XamFw58MGmw72rIbg1YLfBFAb0vacrcnoOv0t+CVgRgIu+v0el7Q"
+            "hl4/lKEb+rDtO4Hd64tIBFJPpOvFXJRBSS/se3IXUA3FIttreUFT7ED8la6tCbcBHSfqEMP1"
+            "nSjymtB0pKNetgiaEDg9z0Zuy+l6/i70RTeUwvZ6VfBD1/EVNWLWRsxazOyFfclcRSrDXYEu"
+            "ZCSdbg+GXl/YtPV2FNqRaEea8F4VLKHz0RmyvG0PKmUYBJHXDkTT8jAFtn32ypWzN+2rl26t"
+            "2dduXl6zbWj54dDeErsRKdSqYwU/DNrqBdEWrdXHS27H6SO3AWTU7Qh3y26KljPwZQRR6G4J"
+            "CYXFth82HD8qNHqtgkuSVlJyJpL9gSutUV2tOTQ5C1NrNy6vnbs2IwKn4aOzM2csFBSzp0cr"
+            "0gt2iV0uFg1uINqO9LYFrSxUEkvS6beFtHuespZY6WDZO6HftIOI1paK8XN9fd2Q64ZNZfjF"
+            "zfNr9tnr1zaNNd9pCP928Q6t55t569QpS7NqmiUN1vKddARdx2XdMonRdEkL7biuIUegiG6X"
+            "1FK1WiFZzarsMel7XU9GhY7X7qhklIsqAM0dBJ5kM/kob2jNzWyHPmbQF5aCjjU3e6qP81AH"
+            "U2npvByoUauSBp4214sEb6BYLBeNJ5lTNwxaXhshvS18kq/sXQucrrhd1sG2KdgfMtwQgUFb"
+            "NA1YMecLoKqF6NwPVqUDQFUpL9eWD0bVTks/4h7wKu7Ui4mndA+YbW4cBDLXQFSpqnknTN7S"
+            "PWBGgaaQtgdmWrI0BllpjFDN0EXZA8PqXhhif1Eny8BgjMxaGpe8v8EXwGWjVWdcWotz1kKp"
+            "UMSSL35+jFZajRXjcVRByFSxUDINpdG6cgBaeQs7+cT6IJCir3KaPELYIZ3A1T0rtYQ/JIGQ"
+            "bMcWL6oCj7hc9k3TTzT0JJ6GfdHd8ZpNEaTxPaOSMjsz9BB4q6sW0qPK85paouL/n5pE+Ovi"
+            "nFaLVaMmlVRJeqEXZwPN4OmZm9WHp16vH9QqBpEMuwpGyNVHHaZ4S/MYL4reIybVinQn0igp"
+            "F5Z0SEP8u4dDBqS1sLJyesQbAdLKd/LITtTDyr9AvNFWjJ00hdNsCNHCHaAEl35+HulRsa0F"
+            "JpE5rpl1IqaRPbMPbqkSs9r9MorIUDo+7R4b3MIq3gyQ53uRLARiRyZCImTFi+EwSAT8elEH"
+            "ipcaaev+M/7LIb/ryL63gw1AHXmrVB7zindUX1DZjwSBS/2pY2Nu2O1yssJ8gqm08lvE1DW0"
+            "XxV9PM9WbWmpskRZ43rT+XaartMio30hB/3Awp3Yz4d4u+NWDtS36XZYqgH2Wrw6xU0bxh0a"
+            "zE4MtE3QPfbCBSY2YLRrUPcb1UrxeumCanCg+xRe0YZAcAHCB7nFSxbeoRwJqilBMxxgVMA9"
+            "Brj+wAUHDS6IwQRxyceXKxtvnLJUrgOVGxSCgXEGZhMCo+uAThjobIJCBugqQUCbJUiAKj0Q"
+            "CmBUbaDCwag0dNHDPI6C0Qk1igTrl86tbVxdg0IjiqCg7sDqXeAQCv1QM/W3oKNEr64IMB94"
+            "G7THV06a0YUR/gdDMgAi"
         ),
         digest="bbc544719c7f02ad3aa84d42d1143bd68b766274a2f1b6f89c98b74a042b518e",
     )

@@ -146,9 +146,9 @@ def _object_spec() -> spec.ObjectSpec:
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=runtime.blob(
-                    "eNrNjj0KwzAMhZ+btKEHKJTcq3shW4/Qzj1CL9BewZClkOv0Z8mYwaBIliFO8B4LjPykJ+mz"
-                    "O/hoLo4k2wrYir4OXrcG+BTAre697p7qrzaAI6KjwSzu/KR0wB5L/8D+7hU07+xFh/m2nObZ"
-                    "ihO0IXzys0ZzUytnzPddka+M+KSe4vtlwlcgzffPgO991v4j3BkBjZR5Dw=="
+                    "eNrbwsYABslZf/6D6C3sDAysIH7VDzB/OyMDwwtmBoZqqQ9g/v5FEPXsTAwMf/7//y/ByIAC"
+                    "WoEYJCTKwMmArv4HUP3+xVA+0MwPID5U/3YWhH6gUoZQBojEFjaIeVsYIXSyFMSdyO57OYDu"
+                    "Y0FyHxMO970aJO5jxuG+14PAfXsSIPJTofYAAI2UeQ8="
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=8, map="outer"),
@@ -158,35 +158,34 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x000\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpdzTsKwmAQReFrxDeCQTAEBBtBUQTBRlEUQbAR1M6NuAcXYWFhJRaWbsoNWGUCU/ycgVsc"
-                    "pvhkV46k1KabVPBe2Gp3qRh0Yl3yvuT/h1T1vtrip9Twftmab6kVdGzdDrpi3YGXwEvhdeH1"
-                    "4PXhDeANvX+2+kcawR/Dn8Cfwp/Bn8Nfwl/BX8PfwN/C38Hfwz/AP8I/wT97/23RV8oALvEu"
-                    "UQ=="
+                    "eNpdzbEKQXEYhvHXEQ5STsrplLIoIqUsRHRKWRQ2N+IeXITBYJLB6KbcgMmnvuHfM7zD0zv8"
+                    "JKkcSZlNF6ngPbdVr1Ix6NS65H36/zcp9j7bkrtU937YGk+pGXRi3Qq6Yt2Gl8LL4HXgdeH1"
+                    "4PXhDbw/ttpLGsIfwR/Dn8Cfwp/BX8Bfwl/BX8PP4W/gb+Hv4O/hH+Afvb+26C39AC7xLlE="
                 ),
                 autoattach=False,
             )
         },
         btf=runtime.blob(
-            "eNp1lE1s3EQUx583adn0IykUKKWUutCGfJHmi02lFqmhCqgSraqmB8Jl6nhnN9Z6beMZJw0S"
-            "qDckJI7ckJpTr3DgwAUpcEfihMQtEhJC4sCNQ0/838x415sSS2/88/P/ffh57Md/e/QK2aN+"
-            "1Nr1ISqPGqNn2RvG4vcuyahqMPafgB0Z1PVyHO3zQMxwRVPHctZyfQTLhUNyHccyY2OH2b9A"
-            "tjYfy2R7uAG7CXsO9gj2AWwUtlfJc7LPAz15Fc0YltuW66ewrFn26q5GNf4YDTyP6Y/nulDJ"
-            "eVh/LdjzZPvrWunoCy5Ouevj7vqzA9fuqJ3p88DzVJ6zdvYQTb2iOeegOt/XnG/Z8f/N93Ua"
-            "nO/5Q2rVKpqLWL6wXOdaX1n2WHPqQPyFZ+ON/1U6fO4vOx/3zb6yb94L5dzfINv3N1Y6+iYN"
-            "znUcyxOrG2bdd9Sf1/eOufcfHXONnx0/gP3qmOv97ngX9qdjzvmP433Y0zI/mhjyXH6cTzu+"
-            "gfM5xw9wvgR7i/PzudRjSDOlHrxc6sHXHT8CrzreBd92vAe+73gfLBzztCPwBOcHa8e74M/L"
-            "uhj+l2Vd8NdlXfeCJrku+DH8/G3tgZ+U+fFhfFvmcT+Sac4D/qHsGfwT+G2uC/6lzOP05PYE"
-            "a4ep9z96xl/uF4QfYd9vgCkaOGqNA5p9z/53qhreV3/YzVKfxfKXZc+j/h4Bn+Q9+y/gMs5P"
-            "PeM7cQV8bGhAP/Bfnaf+9ztmdaPlv+TMkLk3loFPuyDe3y+6M+/Hl2BXHV+CfeTunR8yOcY4"
-            "76KLZb5sa/AnTYsVpijRJMTKvXsr62Lt1ser4v763VUh4CsWF6hIVNROZNNnWZQkMie9k0nq"
-            "Bg+FTHQeSUUduUNbQVxIjmks9WPiNGmbxd5WlBYaCUwakSbSkd5OOXK+0Y9Um2muaWNHhO08"
-            "LTLcVh2xUbRaFMuEso4Wrou8Q58UspCiG2RZhEpZnuo0TGPaioNEZLlUaNNe6DAqvdBAGaV5"
-            "pHfQRRsyJaJWlDTlQyrPOhQWwg3aDNQmO8I4UCpqUjPQgVkwhSYlQRYJeFtBN4p3KJfdVEsR"
-            "ZUsUp2EQG+o5Gz1no3Rm/LTWa9Ak7kqU0EoH3Yy2o1wKfvS2SoWSbWUh+lQ6hZ3H5rbTt+J0"
-            "W+C9KFIdnu3V/mjDzSCHd4NaURyTSsOO1DR7xb4KTFHNbmSt2ZD3hc+SCaXzItR+7xX4U4ie"
-            "pJERs0N8MyL/XV/FqZ7xURP8zjV7u7HkmzcP1/zc3Jw/bVR8cyuNmv6UKYqbqMilRZymnSIT"
-            "MpbdiXGzWWb8cVNgkoOilj9hQ8bH/YtlUJFhXNIGmbuIQRtYTe0Z/72774uVO+uT3PMIP5Js"
-            "Tk8jXy51kSe+9VwjM5gPb91cvbO2SrM8CYqjUCZKEpfqj5SveG70H8c1Xr4="
+            "eNqFVE1sG0UUHttJcWibFAo0pS3dQmvyY9ykCW6lFqmhMqhSW1VND4TLdL0e2yOvd5ed2aRG"
+            "AvWGhMSRG1Jz6hUOHLggBe5InJB6i4SEkDhw48Cp7828cdYGw0rvzTdvvvezb97u4z8KbJ7Z"
+            "p3zIyrUSc08RYcHiwhQob7hlhlUEQfsRkOlR3jDGoQM84jOV45RBnaQyZkCdnRDrMKiq9Z1C"
+            "+yXKjc9lquE6yA2Q50AegbwPMguyl4tzdEJNhRxnDtRtqukYqE2qqUw58v7Pj76PqW+e6iv8"
+            "T31tkBeovr6lzr5Ifor2h2n/ydje1Xpiwvvk3rN4cgKnnOOcytXv+ns6V//pCf19bay/Zybk"
+            "KuY450B9Rv3FXF9Qf5FzbMz/7D/9jf3V/+j7K7m653N1z+b6/jrV/RX19Y2xvlZAPbG8KeR9"
+            "k+vXt4Sx9u8JY44fCT8A+Zkw5ntKeBfkN8IY80/C+yB/u/hQRKlA8WE9Tvg6rKcIP4D1PMib"
+            "GB9Xx4cmVR0f8GXHB3yN8CPADcK7gG8T3gN8n/A+YE4Yuy0BL2B8wJrwLuBPXV5o/ucuL+Av"
+            "XV66oEXMC/gx2PHb2gP8xMWHD+NrF4d+JMsYB/B3rmbAPwB+C/MC/snFmR6diTLNxDT7d7ub"
+            "F3CfRtsvAJbYyFOsj3H2C/a/k+fgXP1qh6VcA/W7xYVCbkYAH8WZ/QvABbzfgrEduYj/jNII"
+            "f+S/upr7fucsb9b9S06UzNlcAvg4OeF8v0QrzuPLIFcInwf5gM7OlEyMOYy7Rr6IL9gc+Emz"
+            "tRxmMtKM84179za2+ObNDxv8/tbdBudgy9YusSxSshOJloc0GUUiZXqQCNb3H3IR6VQKxXpi"
+            "wLb9MBPoU18/8AnjqGOUPVYszjQEMGF4HAlCeidGz9X6gafqxqlmzQEPOmmcJXCseryZtdss"
+            "FBFLeppTFWmPfZSJTPC+nyQSMiVprOMgDtl26Ec8SYWCMu1GB9JZgQNMGadSD6CKDtAUl20Z"
+            "tcRD5lYdcAuCJuv6qouGIPSVki3W8rVvFHShxSI/kRysbb8vwwFLRT/WgstknYVx4IcGDY31"
+            "obHujAm+rbUaaAL3BaTQSvv9hO3IVHB89Y6KuRIdZYH8WBDD9qO7Q/x2GO9wuBfFVA97e+Wg"
+            "tUHXT8HaZG0ZhkzFQU9oVrtorwK6qGrNpF0LcC48pCwonWaB9oZX4C2B9yKbmTET4pkWee94"
+            "Kox11YOcgN++ao/r6565eTCtrqyseMuGhYfbsWx5SyYpHEJGTM3DOO5lCReh6C9UzLBUvYpJ"
+            "sIhOsu0tWJdKxTvnnLIE2iWskzkFHygDtMld9d69+x7fuLO1iDXP4CuJ1vIyxEuFztLIs5ar"
+            "zDTm1s0bjTubDVbDTrBQBiJSgmGqg5biDvvGngHHNV6+"
         ),
         digest="fe09a51524bc7c84a567c95ce637b1af66604bd7d5b023acc246f140d0d064db",
     )

@@ -150,15 +150,14 @@ def _object_spec() -> spec.ObjectSpec:
                 section="tc",
                 prog_type=uapi.ProgType.SCHED_CLS,
                 insns=runtime.blob(
-                    "eNpVjcEKgzAQRCdFtKfeiv25lgZv3nIUz36CP+A35CjkxwLrJrMiLizDW2Z2Ygs4AMOYRQVp"
-                    "Q53uAWQR+TjcZgH9b7wqp9b8qk1hT07d5f/q+kBunPX15Ck8mbf73JPPPyX/043Ws/+pKwUH"
-                    "M/oUnA=="
+                    "eNrbwsbAwMjAwJCc9ec/kGLYv4gBDNiZGBj+/P//X4KRAQW0MkDUizLwgfn72aDqgTQLiJ8I"
+                    "4e9nR6iPBeLEQgifhRFqnziEX1nIAdEPFa8Wh/Bh5oD0xwHxFqg9exIg9FSoewAz+hSc"
                 ),
                 map_relocations=(spec.MapRelocation(insn=4, map="locks"),),
                 func_info=b"\x00\x00\x00\x00#\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpNzr0JgwAUReETE5IQyA8RRAuncBpHcC8XsLO0sBRsLCwstLN2Aq9wCx+c4oNbPHRpAJmi"
-                    "houdq2cDN7tQSQsPu1T3Thu7UvEAr5MD+W336jvCz17UZ4LQ3o79DJH9v+qXFXaFEw/s"
+                    "eNpjYGBgkGViYDAGYoYdDAyMUH4kEHMcYGBggfIzgVjyCAMDO5S/BIjZzgDVQPkbgVjiCgMD"
+                    "FxKfCcjnhfLPAzH/DQYGASj/IRDz3WFgEIbyP4HUP2BgEIPyhZiBbnnBwAAAhRMP7A=="
                 ),
                 autoattach=False,
             ),
@@ -167,9 +166,9 @@ def _object_spec() -> spec.ObjectSpec:
                 section="tc",
                 prog_type=uapi.ProgType.SCHED_CLS,
                 insns=runtime.blob(
-                    "eNpdjsENwjAMRZ0gWg7cUFHEFqzADgyAYAnEmRFYgBtwrdRjFotk4n67TWopsp7/9497R2Nd"
-                    "D4mlxze49USJmYPqVs/8ZBQbcK/cNR04w1ry9gE52bcR/wX+4Ou8YYV9yf2UvhPRdvHvt9AH"
-                    "P++b/hNd77W7zs5NLHXT+Uv5fkRvHeaPHVV+8/0B3Gwb2Q=="
+                    "eNrbwsgABslSf/6D6P2LIHx2JgaGP////5eAysNAKxCDhPazQfhboHxRNlEIH8hhBZknJgEx"
+                    "B6iOA6Q+EaJeggnVvO3MEP0gc1ciq3NiYOBBs3cVkvx2JoR+mPxqkDwjqrtCGRnhfBBIgYpP"
+                    "hfIrDaH+ZYSIVwszoKiHqQMA3Gwb2Q=="
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=4, map="timers"),
@@ -177,36 +176,36 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x00%\x00\x00\x00 \x00\x00\x00(\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpNzcEJg1AQhOGZFwmRmBAkBBMS8kB7sQQLsAUrsQIPD2uzBI+OMAcXFvbjPyw0vwDEk44V"
-                    "oN3KFymzO7nKiNxO2nNBXO1R/fEkCnuW3xVxOzjIpb3s/hIv+6NHeST+dqnOhoh2r36fgNoe"
-                    "5JCADdVtCug="
+                    "eNpNzcEJwlAURNE73yAGo0gQiaL4QXuxBAuwBSuxAhfB2izBpSPMwsWDOdzFAzgUqBOPDyi+"
+                    "2DOria/20Ig2Hn3TTszjh/tqLbr4ZW8Hsfhzsfv4/fNebOKdH7VVHOPeXWdR45v78gmn+G6X"
+                    "Eb7VbQro"
                 ),
                 autoattach=False,
             ),
         },
         btf=runtime.blob(
-            "eNqNVEtoXNUb/yaZ/v+pjYmPqvV9WyTmUSfpw6D10YaQRTAmsQlIC3J6Z+bM5DJ37r3ec6ZJ"
-            "BLWCLkQ36kIQpAE30p3QXTdZ6MKFGxe6FcGV4E4QRPD3nce9M7VFL/Od87vf/X3P8525+muF"
-            "jpB91g9Y+apK/hkaxlKxuMLqoHilYUOAVB3nwCCv8PG/Eg/YVPs4I1getHjkIJbHb+PrEJbj"
-            "1lH1Luyn2MB9PAMZdfyzkDsh5yBLZPKrsq+NPv6rLt4YltdcvBFnww/4VfaVUVl0j2ydzHkH"
-            "8n/IFch7kDsg+5APLHVsvM8Oz9A9JR7ow1Af5zCWjyzBxP6UbB38fA65j2zsL8jWwfGu2c+m"
-            "H0SDed/tdJx3hW6d973Oz3VLHbufBvPmc7kBOQa/zPuGyh5+6zDH+95hjvGjw5cgvzjM8X5z"
-            "eA/yJ5U1VCsW/wQZd5iTOOJwgH3S4XPY5xy+hP1ZyEPsH/vzno+mLng+8IrnA7/i8BXgiw7v"
-            "Adcd3geOfD7A2ueDQ3kL+GH2D/y+w3vAn/i4aP5VHxf4mo/rhv0Rjgt8vWLPdR/4hvePwfra"
-            "+3GX6TH2A/ydzxn4h4rt9x7wz96P45ObLeZWqbiT/9D7uwfzA6zD3wA9SgPPUO0mzu+V4l4W"
-            "nFksf9hhGTmK5S+LKxUqZ4RT5Bk/hIX/a8aHjG702G2+Hx6235/oi+PBsOOuo4AJKmfZz/Gm"
-            "LWz0SSxvVwdyqZQuiKbI9oB7967ljU3bXOjDqgk4znPs7xT3+wG3s3xcNdxxtp9xHMafWV+c"
-            "En3ZhylKNAmxcP78wgWxsXxxSWxeWF8SArreqZPUS1TUTmQzYFqcNjqySXXZSnNp3ihsaZlT"
-            "PWsJlUWJMLrLYczW86dL6zhN2mYhvZtJ6oY7QiY6j6Sijtxli551qEhHXcRoRTlWxjllMo/S"
-            "pgliFWZViKE6ot5rtSiWCWUdLZzzvEOv92RPim6YIas2ZXmq00Ya0+U4TESWS4Xo9kU3Iq8F"
-            "B8wozSO9i7a0QVMiakVJU+6Q33VDWNCo01aotljRiEOloiY1Qx2aBcU1KQmzSEDbCrtRvEu5"
-            "7KZaiig7zYWGsUGFcr5QzntllubaaQ00jrsSIbTSYTejbfRIcOltlQol28qC6A3pGLYfW9uO"
-            "34rTbYF2K1IdPqBnyvNpbIU5tHVomjK3x6gbVJvtyDyRsWhFMm6qGo6g1uCJCUrepNJ5r6GD"
-            "4jSCaTiaooNmgALEC14ITjxHBx3PDlEwbc4cn/hYcU7wlXZ6mZCx7E5OmFE4HkzAegqmUSuY"
-            "PGoM4Hdg2CYnjPqpF/mFqe7VzujMTKkxk2oUhYNecisXbxLalWs3a1xs3/t/qnaurNZM878U"
-            "a8e5rNalY8ceRk+7nA0P0xfpImWjgqV3cSKYnQ4WV9YWXxIvr62uba6tLi8G07NTAx6U1AJT"
-            "FdfDvuKdpzSxJLbIpe7lSdBnyH242WIOv6ngbHAyOMOFozryTqim5Y4uCjJ32pyA8wy6GbyV"
-            "5cWl1Y0lqsFYURw1ZKKkue/lyJpD47H8G30J4UY="
+            "eNqNVE1oHVUUvi950cTGpGrV+j8tEvOS+pL+GLT+tCFkEYxJbALSgtzOm3fnZXjzZsaZO00i"
+            "qBV0IbpRF4IgDbiR7grddZOFLly4caFbEVwJ7gRBBL9z75n35oUEHd45882Z7/zeM+/G7xVx"
+            "XNhrbcjKraooroFBqIrFFTI73UcxaAiQKnOG+nndGHf1cJ9PtcQZhnrE4uERqKcOiXUE6pQN"
+            "VD2K+1ly4JfnIaPMvwC5F3IRsmjrq1Ks9RL/Dc43BvUm5xtmH2Hrq1KspDcDkXOfxHkfcjfk"
+            "OuRDyD2QPcjHljo2XvKj2u8/ZA4DJc4xqE+5P8r9BfdB11eQBzn319wH5bvJ5R49oO77SnVX"
+            "Dqn7AY5zm+t+aF/ddC53ICcRl3jflWb4PWPK9yNjyvEz46uQ3xhTvj8Y70L+LvVQrVj8C2Sc"
+            "MRVxnLGD+yTji7jPMr6K+wuQRyk+7i8VfAx1vuADLxd84NcZXwe+wngXuMF4Dzgo6gHWRT04"
+            "lHeBH6P4wB8x3gX+vMiL4d8o8gLfLPLysj9OeYFvV+y57gHfKeJjsb4t4vDH9CTFAf6hqBn4"
+            "p4qd9y7wr0Wcof7dGubdGhIH24tvD+5DZMPfgHhC9F0D9X2cPyvd77LLmYH6yy7L8Amofyyu"
+            "VEo7QiXSjh+Bov+a8QFjGz15yPtjg/b906U8pSYMdw0NTJR2udjjDdvY6DNQ71X7aun736rx"
+            "DGh2H1je2BTv/SdVk3Cc9rj4pmjeD/Od5LOq4Y6T/zRzCH9pY1FJ4psSFkGkhZTzly7NX5br"
+            "S1cW5cbltUUpYcvPnhF5lAWtSDUdooWx11ZN0VB+nCrzJFxfq1Q0El9mSRBJY7vmhuQ9d67n"
+            "HcZRyyihdxIlOu62VJFOA5WJttohj9wGzIQOOsjhByk04VQkKg3ipkliDUZnyJG1ZSP3fRGq"
+            "SCRtLTl42hZv5SpXsuMmqKolkjTWsReH4lroRjJJVYbs9kF7QWEFB8wgTgO9g7G0QMtk4AdR"
+            "U22L4q49aYHXEJtutkkGL3SzLGiKpqtdo9BcU0RuEkhYfbcThDsiVZ1YKxkk56hRNzSoa5zr"
+            "GucKYxKnmq0GmsAdhRQ6024nEVuYkaTWW1ksM9XKLAjeVsyw89jcYr4fxlsS485E1qYDer53"
+            "Pt6mm8LagKWpUnuM2hP1mbZKIxVKP1BhM6vjCOoebYzT401mOs097XRPw5lCoJoYMQvkIJ/z"
+            "snP6RTHCPLtEzpQ5c7yiY8U5IVbczhOpQtWZnDCrcMqZgHcNroHvTJ4wDojbt2yTE8b87Cv0"
+            "QFR+tDs6Pd2zmE01hm6APDooxDsC40o17xo1W3r+X93O9ro12/wfzdp17nXL5di1h9NzXLPh"
+            "YfsC3S3ZmOBZhDjtzEw5C8urC6/K11ZXVjdWV5YWnKmZWl+ETGmJrQobbql5jhRHlkQeqdJ5"
+            "GjklR5rDfo9Z/GrOBeeMc54aR3eiCCLqWm3rbkPmmzYnwJFBN4u3vLSwuLK+KOpwzkQYeCrK"
+            "lPneeytrDo3W8l99CeFG"
         ),
         digest="0f4131aadf3f268d45eeed8e7db7a9ec7246a5c0397d517580e26a178856f9d3",
     )

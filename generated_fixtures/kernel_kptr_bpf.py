@@ -148,38 +148,38 @@ def _object_spec() -> spec.ObjectSpec:
                 section="tc",
                 prog_type=uapi.ProgType.SCHED_CLS,
                 insns=runtime.blob(
-                    "eNo9itEJgDAMRFMR9FM/BHE7cQoHcAQXcIb+d7HA2STXHoTw3l1O4rkOhf3yBU+DiALY2bc8"
-                    "9UwV+kze0uh8r3P34j6G5xL80v8kSw0i"
+                    "eNrbwsgABslSf/6D6P2LIHx2JgaGP////5eAysNAKxCDhPZDxbdA+aKMLGB+pSAHXJwBLA5R"
+                    "mCgA4U+FigMAJEsNIg=="
                 ),
                 map_relocations=(spec.MapRelocation(insn=4, map="holders"),),
                 func_info=b"\x00\x00\x00\x00\x1c\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpNx7ENQFAABuF7IuIJIpFI1BazgE6pELVSoTCGeQxhAn/xFy654kM9AV7NDMFuE8gXSO1B"
-                    "7leI9ihnOxT2JDcHlPYmxxOqnzu5tm85XPABzOYPpw=="
+                    "eNpNx7ENQFAARdH7RcQXRCKRqC1mAZ1SIWqlQmEM8xjCBF7xCsUpDsAT4BVmCH6bQL5A6g96"
+                    "v0L0Rz3bofAnvTmg9Dc9nlD93um1f+vhgg/M5g+n"
                 ),
                 core_relocations=b"\r\x00\x00\x00\x1d\x00\x00\x00\xb0\x02\x00\x00\x00\x00\x00\x00",
                 autoattach=False,
             )
         },
         btf=runtime.blob(
-            "eNp1kz1sHEUUx98eF2JDbIP5SABBNinMJUouFoksZEQ+BFdEIEAJjSmY7O3N3Y1ub3fZmY1z"
-            "EUhJCwUFDQUIl0jQICGaSMiIjo4iNEgolAiJEkr4v523dz6jrPRmf/v2P/958/XFnwEdIf+8"
-            "3/Sx8gDVT4Mx8BzgF4XTT6pUDURT3gfmdVOPB2c81yfYo1lA85TnhUU0R+/j9TCaU96oyXWf"
-            "RRySn5uIZcRFxAU2QtxCdMR3Cc1r4rsgutq3JYDxmjzeuzSrLyY/N9ZniIPiaxEPIXYREy9d"
-            "XqH5ea2iuY04Dl/WfUS+Ln4+FubxPhXmMT4Xvob4imbz+FZ4B/GDMHv+JHwPcbf2RxG/1f7g"
-            "v2p/8N+1P/hfvB9jf3AjED026KDwRfCq8DXwYeFbDe9b1QNuCe+CzwjfA28K84a9Cn6c/cFv"
-            "Cu+At+pxsfi6Hhec1+PyIcDzBI8Lvhn4Pd8F3679sUEf1j5yEA+zD/iTumbwZ4E/ZzvgL2sf"
-            "0ZOcT9Y2aXqe/5eXcniJD3DuG8CTNPc01vZp7gCO7NM8j+Z7f1gWnkbzo+cgoNkZAS/xffkZ"
-            "8Cjed4Mqd+gZ8usObnI9Xzf8veLnu8acz9x9fY58/XwX7njd8lGaP7PPci3y75j8+8WPtcJ1"
-            "HRch86+S5zP8iOSZf5f8Es3uL/Mf3pevEP2zh311tMpjk0kdKXXpypVLW+rq5Xc66u2ttzpK"
-            "IVeefYHK1JpBqnshy4ZZ0tMFdXU/KzS5yI4o6jtkoN04N9MmWTqoGnKTXNM4uqF06gqjLY30"
-            "hK5HSanFzKKvHalu2e9TolPKR05Jp2JE75W61Goc5bmBWV5kLouzhK4nUaryQlu4+g8XmzoL"
-            "DZQmK4ybYHIDyKwyfZP29A2q3y5WHuIuDSM75EScRNaaHvUiF1UNiu5RGuVGIduPxiaZUKHH"
-            "mdPK5OcoyeIoqWia3JgmN+pknhVOshVWxmONIZx10TinbVNoxVMf2ExZPbAezE0tCr8ew23R"
-            "95NsW2EZLWH5sfAvztY9HkYFst1qbS3mRO0zI12kOlGj3BXtbt5vx7zhYSVoWVeUsQunOxCe"
-            "ROcTtFhtfYgxwpfD9ZdoUXR+x8KT1f7hF+x4b1SSZaMyVzrR49aabOupcA39T6Cz6YetY1UX"
-            "OPOZQc/q8/R5/oKi0K4s0rD6d6F6nT6fm164yYPzp/IFEJK0vrlOH1A109cvv9J542oH8y+t"
-            "7qm9ynbXWmqjOEuJiXVqNXG1s7XjL5vFI+KFUSVOZ2md7tF/MFhNLw=="
+            "eNp1kz+M3EQUxp+XPbIHuTs4IAkgiENxbKJkcyLRCR0ifwRbRCASJTRHwcTrnd217LWNZ5zL"
+            "RiAlLRQUNBQgrkSCBgnRREKH6OgooEGKQhkhUUIJ3/M87+2ewNIb//zmzffevBl/8YdHR8g9"
+            "7zedrTxE9dNg9Bx7mCJ/+klVVAPWlPfCfNxU4+E9nlvjzcS0MDztuLWI4ej/aD2K4aQTanLd"
+            "Z2AHZXITtgy7ADvPQrDbsK7oLmF4Q3RbElfrtgWQr8n53p2pL5S9cXwGOyC6BvYIbBc2caHL"
+            "K/v2tYrhDuwF6HLcR1IXPx8Lc75PhTnH58LXYV/N7ONb4R3YD8Ks+ZPwfdgvtT6KuFfrg/+s"
+            "9cF/1frgf/B+gvXBDU/icUAHhC+AV4Wvgw8L32443aoecFt4F3xa+D54U5gP7HXwk6wPviy8"
+            "A96q86L5us4Lzuu8Tdevpzgv+JbnznwXfKfWxwF9WOvIRTzMOuBP6prBn3nunu2Av6x1Fubv"
+            "Z0vu5wL9t1/K4RYvsO8bwCGaexpr+2LuAo7si3kRw/fusrSewfCjY8+buSPgJf5ffgY8zufr"
+            "Vb6Dz0rfwU2u5+uG+6/4+a4xpzP3vz4v9fO/cNfFLR/dd2ef41pk7pjM/epyrbTcXaa6H7+J"
+            "n+/wY+Jn/l38SzP/L/MDp8u/EP09w646WuXcFKWWlLp49erFLXXt0jtd9fbWla5S8JVnXqIy"
+            "NdEw1X2fw0ZZ0tcF9fQgKzTZwMQUDCw8iN04uxebZOmwGshOck3j4KbSqS0ibSjWE7oRJKUW"
+            "MYO1Jla9cjCgRKeUx1bJoiKm90pdajUO8jyCWF5kNguzhG4kQaryQhuoug8bRrUXMYiMsiKy"
+            "E2xuiDCjokGU9vVNqt82VA7CHo0CM2JHmATGRH3qBzaoBhTdpzTIIwXvIBhHyYQKPc6sVlF+"
+            "lpIsDJKKps6NqXOjduZZYcVbYSU81khhjQ3GOW1HhVa89aHJlNFD4yC6pSXC9WO0LfGDJNtW"
+            "aKMhtB+Nf3mv7+EoKODtVb012BN1Tse6SHWi4twWnV4+6IR84H4V0Da2KEPrT0/AP4HFx2mx"
+            "OnofOfxX/fVXaFHi3In5J6rzwxTk+GxUkmVxmSud6HF7TY71pL+G9cexOBr47WPVEijzncHK"
+            "6vPUOf5CRKFtWaR+NXe+ep06l0d9f5OT86dyBRCctL65Th9QtdM3L73WfetaF/svje6r2chO"
+            "zxjqoDhDSRTq1Gjiavd6x18mC2PixqgSt7M0VvfpXzBYTS8="
         ),
         digest="93235f517addbd98193267c49f7385cf91ef7d9cdcb6872d7351432f4bec9258",
     )

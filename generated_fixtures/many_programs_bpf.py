@@ -106,14 +106,14 @@ def _object_spec() -> spec.ObjectSpec:
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=runtime.blob(
-                    "eNo1issJgDAQRDe5ePUiiO2JpViCDVjDQo4pJK0sTPaXgcfydoYLee5LYLf/4VslEgBn9iuv"
-                    "Yq+Dqnsr4WOPnpVH+XI/AfWSDJk="
+                    "eNrbwsgABslSf/6D6P2LIHx2JgaGP////5eAysNAKxCDhEQZmMD87YwQ/m0BiPwWIE4F4qlQ"
+                    "9QD1kgyZ"
                 ),
                 map_relocations=(spec.MapRelocation(insn=4, map="runs"),),
                 func_info=b"\x00\x00\x00\x00\x1a\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNotx7ENgCAYBeETjUY7N3GAv7RgCELFrEzBKiS84l1yxYfqGwxNgcOe+g247C/B+cNth7xn"
-                    "eOwqpwYLbiYIUQ=="
+                    "eNpjYGBgOMbIwHAHiBliGBhYoPy/QCxow8DADuUbMDEwsLkwMHBC+TZAPrMHAwMXlB8H5DOl"
+                    "MDAAAG4mCFE="
                 ),
                 autoattach=False,
             ),
@@ -122,14 +122,14 @@ def _object_spec() -> spec.ObjectSpec:
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=runtime.blob(
-                    "eNpVi8EJgEAMBOfu49ePILYn2Ikl2IA1HPi0EFs5iEuSzy1ZwrKzrYCOfeumx3vjmip0M1sL"
-                    "g06CX6ien9x/c/RNPuQr+R/1+gyb"
+                    "eNrbwsjAAEQMyVJ//gMphv2LGMCAnYmB4c////8lGBlQQCsDRL0oAxOYvx2q/7YARH4LEKcB"
+                    "8VSoegD1+gyb"
                 ),
                 map_relocations=(spec.MapRelocation(insn=4, map="runs"),),
                 func_info=b"\x00\x00\x00\x00\x1c\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNotybENgDAQQ9FPQCDo2IQBrqTIQClvloyTrSLFhS1Z8pNRxgZZNBoc9lTfgMv+9J8/3HbI"
-                    "e4XH7nJJWFv9CGI="
+                    "eNpjYGBgOMbIwFDDBGSUMDCwQPl/gVjQhoGBHco3AMqzuTAwcEL5NkA+swcDAxeUPw/IZ6ph"
+                    "YAAAW/0IYg=="
                 ),
                 autoattach=False,
             ),
@@ -138,14 +138,14 @@ def _object_spec() -> spec.ObjectSpec:
                 section="tc",
                 prog_type=uapi.ProgType.SCHED_CLS,
                 insns=runtime.blob(
-                    "eNpVi70JgEAMhb/Y2NoI4noWTuIILuAMB5YO4ioH8Zlccw8+Qt5PMRiAba2uw3MRGmVWd1+M"
-                    "Tof4rTlWcFv+75R5Ebs4W/8D9mIMnQ=="
+                    "eNrbwsjAwMTAwJAs9ec/kGLYv4gBDNiBgn/+//8vwciAAlqBGCQkCtbFwLCdEcK/LQCR3wLE"
+                    "6UA8FaoeAPZiDJ0="
                 ),
                 map_relocations=(spec.MapRelocation(insn=4, map="runs"),),
                 func_info=b"\x00\x00\x00\x00\x1e\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNotybENgCAUhOFfNBrt3MQBXmnBcJTMQ8kaTELCFXfJJfflUPoGLWkUOOypvgGX/ek/f7jt"
-                    "kPcMjz3kVGEBdyUJFQ=="
+                    "eNpjYGBgOMbIwLCPCcjoYWBggfL/ArGgDQMDO5RvAJRnc2Fg4ITybYB8Zg8GBi4o/z6QzzSF"
+                    "gQEAdyUJFQ=="
                 ),
                 autoattach=False,
             ),
@@ -155,14 +155,14 @@ def _object_spec() -> spec.ObjectSpec:
                 prog_type=uapi.ProgType.XDP,
                 attach_type=uapi.AttachType.XDP,
                 insns=runtime.blob(
-                    "eNpVirsJgEAQRN+egamJILZnLZZgA9ZwYGghtnKw7ueSGxiWt2+qwAQce1M7vDeRuUBT1U0Y"
-                    "clr9tVKCH0n+lvTV6ubq+x/yAgw5"
+                    "eNrbwsjAwMzAwJAs9ec/kGLYv4gBDNiZGBj+/P//X4KRAQW0AjFISJSBCczfzgjh3xaAyG8B"
+                    "YpDMVKh6APICDDk="
                 ),
                 map_relocations=(spec.MapRelocation(insn=4, map="runs"),),
                 func_info=b'\x00\x00\x00\x00"\x00\x00\x00',
                 line_info=runtime.blob(
-                    "eNotyzEOgCAUg+FfMBrdvIaTB3ijA9yTkXNwKxI6tEmTfkNRxgZv1miw21N9Ak77S3D8cNkh"
-                    "5wK3XfVPHRZPswgd"
+                    "eNpjYGBgOMbIwKDFDGQsYWBggfL/ArGgDQMDO5RvwMTAwObCwMAJ5dsA+cweDAxcUL4nUD/T"
+                    "GgYGAE+zCB0="
                 ),
                 autoattach=False,
             ),
@@ -172,38 +172,38 @@ def _object_spec() -> spec.ObjectSpec:
                 prog_type=uapi.ProgType.XDP,
                 attach_type=uapi.AttachType.XDP,
                 insns=runtime.blob(
-                    "eNpVisEJgEAMBCfnw68fQWzPWizBBqzhwKeF2MpBzCX53EIIs7NVYAKOvak93hvPXKCp6iYM"
-                    "Oe16tVKcHwn+lvA1/ZX7H/H2DDg="
+                    "eNrbwsjAwMzAwJAs9ec/kGLYv4gBDNiZGBj+/P//X4KRAQW0AjFISJSBCczfzgjh3xaAyG+B"
+                    "yk+FqgcA8fYMOA=="
                 ),
                 map_relocations=(spec.MapRelocation(insn=4, map="runs"),),
                 func_info=b"\x00\x00\x00\x00$\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNoty7EJwCAARNEfDQlJl00ygKWFuziJO1mKWwlecQcH94pDmQfUqNHhtJf6JbjtP8CV4bGT"
-                    "HAu8dtM/DNhqiwjO"
+                    "eNpjYGBgOMbIwJDNDGTsYWBggfL/ArGgDQMDO5RvwMTAwObCwMAJ5dsA+cweDAxcUH4nUD/T"
+                    "EQYGAGqLCM4="
                 ),
                 autoattach=False,
             ),
         },
         btf=runtime.blob(
-            "eNqVlE2IHEUUx9/szuqubjZq/ApB0yqum3VZk92wCBLIYvawIrrsBjE5WOntrp4ppqe77arO"
-            "zoiHeBc8Cd4ShCB48CAEzG3x5MmDF8FTQPCS+15E8P+6quZjZcAMVM2vX/3fv2rqvZ7bDxv0"
-            "ItnPL007fp8m/5libFhuYImCwSPVqimMpvueGdcNPB4b8lhOc0Qzi+m05dk5TGcneD2JacXp"
-            "5jGtOR3nX3Yi5DQ5Z4uGh32P7PlY8xHG4xi3MK5jPIFxiHHDShdOjOTxnk9hkhivwpd1OW/u"
-            "FrVj3u9zx7zHF47Z8yvHvN83ju9g3HXMnj84foBx3/vjED97f/Bv3h/8h/cH/4nvp9kf/JfX"
-            "45Ifej34yOvBf/vzgJsNdx7wvOND8CnHD8AvO+bqLYGfYX/wuuM74EtOE+Dytx1fBl91fMMV"
-            "+xTvC/4Eca7lIVh6fxQo8z6umZ5jH/CBi9+asb/zBd4X/KX3cXpyPcbaJg168j9x33tIn+HY"
-            "14BnaewztXxMcxvw/DHNm5i+tc0yy+/Rd5YbDRr2CPgE9/w9wEl832/UsfnTE9arKbt+ZsL6"
-            "Pbf+0sg5uP+OEMe71uRzHI3s7+vNGl8P7lHfW9yj/0wNe3R+etijo/ufmbbv5dlpu/8rE9al"
-            "W38NfNf+l/j7GPvveJ1sHfh9+97qFhatH/1oPU7ymRdcEvNPLs45b7g486HN59eafh1hUpkh"
-            "ITZ3dzevib3t61vi6rWdLSEQq9bXqMq0amUyDqys2rg4DKV51qonMv1CUjfsCZmZUklNHdmn"
-            "m2FaSSohR6LuiP0qSSiVGRUdI1xG2aFPK1lJ0Q2LQsGpKHOTR3lKN9MwE0UpNSztg4mUj0ID"
-            "pcpLZfr4AS3ItFCJymLZI/9tImEh2qd2qNsciNJQaxVTHJqwnnDimLKwUALRJOyqtE+l7OZG"
-            "ClVcpDSPwrSmQXBjENzwwSIvjYvWWBt3JbYw2oTdgg5UKQX/9JbOhZYtbUF9Jp3C3kf7wOmT"
-            "ND8QuENNusO3/vbw0qN2WCK6T4kqtSGdRx1paPWtbpj1+WZaZdjVq/tFshpxaYNatqRNWUUm"
-            "GNQhWIbFOZqrKxos16UKLgVI40qINM87VSFkKrtLi1zBlWBRp7k59w7NqSRYqvVIR77uZ5FI"
-            "pInaIsxiEcaxXV0JLrC6lKYqsyDKq8wsnUfwPIe1jHLcO5/P4sQDjuVf4Pw15Ju2KmPUs3ao"
-            "H/6fwRobrMOgFxeiG1PZE7b9bKPI8UaKTI+SvCpNm/X2NutHv5l1CZYhPL7T+krw8ZUdsbO5"
-            "t4ftEpXAxJYjeZT8K7sf7iC/Lvr72+9ufbC3RauokKZURTLTkrhkw3bhJ24J+hcQ8ZXm"
+            "eNqVVE2IHEUUfvOnu7rZqPEvBE2ruE7WZU12wyJIIIvZw4roshvE5GClt7t6ppie7rarOjsj"
+            "HuJd8CR4SxBE8OBBCOhtycmTBy+Cp4DgJfe9hIDf66qen8UBbXjVX7/63vfe1Hs1tx/U6EWy"
+            "z69Na380qHrqDGsW17BF3uiTSlYd1nTv1jRvpPHYGE/FNCc4c1hOWzw3j+XsDK0nsaw43gKW"
+            "Ncfj+MuOhJgmx2yNa6f3XH3M+Qj2OOwW7DrsCdgh7IalLp6YiOOcT2GRsFehy7yUk7tN7TDn"
+            "+9xhzvGFw6z5lcOc7xuH78C+c5g1f3T4PuyXSh9F3Kv0gX+v9IH/rPSB/8L7adYH/rvi45Af"
+            "VHzgo4oP/LCqB7hZc/UALzh8CHzK4fvALzvM3WsDP8P6wOsO3wG+5DgeDn/b4cvAVx2+4Zp9"
+            "ivMCfwI/9/IQWFb6aFBS6bhheo51gA+c/1bL/s4XOC/wl5VOa3rG5tx8tejf/dXsIbzFvq8B"
+            "nqWpp758jHMb4PljnDexfGuHZY7v0fcW12oTMwJ8gmf+LsBJ7m+t9C2cnrFf1O3+mRn7d93+"
+            "SxN18PwdwY+71uQ6jibyP5yY0aofPKP3Jmb0UX08owuN8YxO5j/TsPfybMPmf2XGvnT7r/GM"
+            "N6bOY+q/43XXB75vP1je4pK7ez9ZjZNc86ILYvyz83PMG87P+NDG87Wm3yYwqcSQEJu7u5vX"
+            "xN729S1x9drOlhDwFetrVCRadRIZepZWbFwcu+I06ZQLmWEmqe8PhExMrqSmnhzSTT8uJOWg"
+            "I1D3xH4RRRTLhLKeES4i79GnhSyk6PtZpqCU5alJgzSmm7GfiCyXGpL2wwSq8oIDpkpzZYb4"
+            "AR3QtFCRSkI5oOptAmFBsE9dX3fZEcS+1iqk0Dd+uaDikBI/UwLeyO+reEi57KdGCpVdpDgN"
+            "/LhEI+fGyLlRObM0N85bwlK4L5HCaOP3MzpQuRT80zs6FVp2tAXqM+kY9jy6B44fxemBwBlq"
+            "0j0+9bfHhx50/RzefYpUrg3pNOhJQ6tv9f1kyCfTyf2+Xt3PotWAW+uVtLY2eREYb9QHbxkS"
+            "52i+7Ki3XLbKu+QhjDsh4jTtFZmQsey3l7iDK96SjlNz7h2aV5HXLvkIR7weJoGIpAm6wk9C"
+            "4Yeh3V3xLjA7l6bIEy9Ii8S0z8N5nt1aBinOneuzcGaBU/EXOH4N8aar8hD9LBXKj/8msMYC"
+            "6xAYhJnoh5QPhB0/OyhyepACM6AoLXLTZb49zfKzSmZVvGUQj2daX/E+vrIjdjb39pAuUhFE"
+            "bDui/xN/ZffDHcSXTX9/+92tD/a2aBUd0hSrQCZaErdsPC78xSNB/wAQ8ZXm"
         ),
         digest="89f142ee961f60ec0b0cb42bee3ebbfe183cfb3916ca0c4d5a0ed7de66fe16c5",
     )

@@ -323,9 +323,9 @@ def _object_spec() -> spec.ObjectSpec:
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=runtime.blob(
-                    "eNqNkL0NwjAQhZ8BgQQVXeS96IFQsUJqRmABWCESBUhZIyUlZcoUgeP+4sJVrrG/T37PsusA"
-                    "rAGUcSBeUC+BIHzulQuGZ9geZH8sgSp2yc9h8yWiKn6Sn7n/qX8nH9yT+lZ9czO34tDAvrk7"
-                    "c3nPXIwhn8fC1gvsnh02yHu6rKed1GMH5P0yJ/+H19746rk/xos6gw=="
+                    "eNrbwsjAwMXAwJAs9ec/kGLYwsbAwAjiZ/0A8yWAnN2MgokgdlIyA0O11Ae4ODMDBPz9//9/"
+                    "tdQLuDgTVPwfWPwBXJwRKv4fLH4DLL5/EUSMHajpD1B8/2IoH2j4DyBfAqYJCrazQOhWBog9"
+                    "oQzcDOjmfEAz5wZR5kAUgPwPAinQcNiTAOFPheoDAMaLOoM="
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=20, map="by_shape"),
@@ -333,45 +333,44 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x00j\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpdyTEOQFAQhOHZXXmheKEgURCNM7iEaziUW7mKUqEwkinEJH/xZcBFAB3DaTB5YfkyxMcT"
-                    "neTt/W9DJe+shqOVD5ZKR//zKOeCbhyzvNI2OB7G/gjI"
+                    "eNpdyTEOQFAQANHZXfmh+KEgURCNM7iEaziUW7mKUqGwki1EMcXLAJhB53EKEl68fAn28eRO"
+                    "4e39t1CFd69GacOHl0ql/3kM58LdKHN4dcugPMb+CMg="
                 ),
                 autoattach=False,
             )
         },
         btf=runtime.blob(
-            "eNqFVktsG1UXPnYNf/K3OH/7t0B5Di00SXHS5kFaCIWkIWlD29AmKZA+mI7H1/bI4xl3ZtzE"
-            "jYICXcAGARsEEoIsEEIsgE0RK6jUBSCxgH0lugFVQgIJqexAnDP3XM+Mi4vle+83557Hd859"
-            "zLz/SwruBPnbvEG2lzOgful12KUkTpFYaz7CulABW4Z1bknqNX3cGuGEzX9iOh3YbZUKt9Lc"
-            "/Tyxg333Yfsvy3A+Q/5HICIzCjL+GLYD7HsV2yHGl7Adk6rZzpgdxd4Q4QS/jphOlv2iQobk"
-            "J7B18aSObSO2/2ET2DZjo5pacrqD5K7EqTTrvchzm7C7wHMpjvlm8jlR7/+D5Ma1pl+aYr0F"
-            "Ie+Q27vY7uDJ9xhTvdY4ZjqyDX3ezj7XsbBdfddDVN/bIKrvFpD1/VCqZrdCsr73tMRT9S3E"
-            "dO5ro/NSTIc4fSZxxwPYfS7xDfttO3aXWe9B7L5lParNGCth/TI9cGOOd7POFWz3gsyR8qX9"
-            "SDlSvttAGv0szbIPQTLfnggnconVPb2zjU58XXNtdIDPZzyHblakHHohyuFhuHkOv0qzbB8k"
-            "c9gd4URstUfa1W8XyNjXWf5PscOzjZN/SrPsACRjD0c4ETsT0xlpo6N+eOdkKIdWfkMQ1YYw"
-            "8VuPCo+A5Ke4kpHiOoZ4i3SS3QNJro9FOMEjtp/Tj7fRucbFjJ+3R1lxlBtx3ZaSa6rOG509"
-            "4ppjTvsgyWmsTbzYPZze30bn3+7YJ0FyGkxJTJxGEY+D5DTFnCYgyWmqTbzOmE78fExjNyMd"
-            "dDyN3QLj7awQ5xff+5MQ3VHUVM0OguQnmB/J4vxmsHM5xjNKyPfpYiq6X5YZq+d2PKgeigft"
-            "IcXjCEgeq8zjKCR5zEU4Uaf1MZ3j2L3CXJ9t0Vd3uToL7dZxFiJ+VBvFbx4kv9eZ33OQ5Hei"
-            "JZ7iF3uHpjfG8OkW/Y0Q3SNvp9rzW4CI30mI+J0Cye9j5vcC233a8qzi57G7mArvuwzZfRVb"
-            "y8uxtfyOMcX8gfEZbD8ypvjXUtF79Dpj8vkX46vYOtPsH2WbGGsUnzHdJTsZn0E8hNgEuR9G"
-            "lD6Oo0ofxymlj+Mhxqs4zjNew/EU40vkj/FVHB3FBwu+lJbvXA3xBcZriF9TcXEx3lFxEX+g"
-            "4vJmom+bVcSfoJzO4SXEF5V/fCF8qfzwS6xEfhB/rTgj/j4t98Aa4ivKT/TSC/cI6ba8CxNy"
-            "tbexZLfQ+fwJ/RQh8UvXWnR+Q51yi87ZSOc22se/Y2fg+Ec6lG2wIt3Etxfdv0ckiWxF2sPx"
-            "TCjv+iYV3aHE9y6I9hh9y9L+ovdmP0g+hAexvcF4L7YvsNG76wls19j2KWwdvM8Oky5j+qY9"
-            "yPh58smYvklfje3jjxiflLy76JvRzITcuygfmzkTrkid8PO8EcNgOQHo+vjs7PiCPjd9YlKf"
-            "Xzg6qevgl42agInp2YnDkzB37Pj47CTMz06PzxzA56CBc1VjSRdO4FnCh4powDnDrgvIN3Rp"
-            "WnO9AGqeG7gQGCWMUR8YgbrjWyVHFDS/TNMo3BvJzLLhQdjVXKK1BA3U8IcGAYMYTsnGQGiB"
-            "z00Tyb4+MhyJbNcphR0SrOlF2yj5QH1JFEhSw6FmOY6FCjSKgm66dSfwwalXDd1xCwJcJxz1"
-            "88JzQy9iKfAMyNuuW6VUdd86L2S+EqJ9gxwX6p4RWGgegGM4ri9M1yn4TbEPHqYhcNZ2F6Fs"
-            "lcpS4GPCdqPkOmr0qfweUiuIouVYZAu2KAbgoQ1l7Ff0fL1YRCHaVAKdF8SrwNm6QFaUaJgh"
-            "1d90bThnG45e84SPKyYfAtNSUlqjmme5nhU0cEOUUM3XLYxcEEugxsDUJTDzUDb8MglM2/B9"
-            "C/M2AiPscEMUMPWapaO0aFQtuwGeqLqB0K3aMKZtGnaImsKRpnBECcOdI6UhDB1XBYYI/MCo"
-            "1mDR8oROqZd8V/cFLnAIaCWkhqxHeZH1i1huHdcNy1rBfx4Ct26WwXfNigigfxctsREEnt+f"
-            "rxX7TToTWqjS4wde3Qy0ZsG1nWjeC50CN4sW7nPu92nqcOQ0NygLDyXy1IxCJ3tBBmHbpy0P"
-            "Dw/ltIE9OW252+jOad156kzsduN/ZSWyCU+C7P2TQ6fJdnkgp/UNrKDtIIJBAuisbyg0s4pa"
-            "DyZBG0Cv17ByQhe2qPbsUOcyp+1QY8gzp+0/OqWPzyz09t7EunkA0QxTwF5SiluvwOHpicmZ"
-            "uUnoR3sf+j033Be2ZQrHx5sBHUcrQU+0APA3/IIcLw=="
+            "eNqFVk1sG0UUHjtOSWib0EKB8telhfwUJ23ikBZCIW5w0tA2tEkKpD9s1+uxvfJ6d7u7buJG"
+            "QYEe4IKACwIJQQ4IIQ7ApYgTROoBkDjAvRK9gCohgYRUbiDe23lrT7ZZYnlmvn3z3rzvvXkz"
+            "ux/9nmD3MvG7a4tor6VY+Eu2QJcQOIFipfHIWgIFaCnSaV2r11hjUxOvsblN0mmDbqdQ2IRz"
+            "u2iii9bug3Y7yWA+hesPN7mxEfI/Cm2C1l6GdpTwKrSTQrWjXbJD31ti+LVJOh20LiikUH4a"
+            "WidNqtC2QbsDGsc8QsOcGmK6DeU25SZJeq/Q3HboLtNcgny+s/Z5Tb7vJG6tEjf09a7gHXD7"
+            "ANo9NPkhYczXCvlMRuK9m9Zs2SC/m6X8bpXyu4Py+wnld2ckvw/E5Lcg6TwUo/OqpIOcvqQY"
+            "Hobuq5h62wPdVdJ7BLofSK+N+DORv1TPOjHeTzrXoD1IMU5QPa5SvLuZMPqN4n00Em9PTCxS"
+            "3pN7Y3TkfU3H6LDUrTF0SzH0SjE8tkEMf1AMfZEY9sf4btkgf/vI902Sr+d7F/n+h3wPRHwP"
+            "xfhOSTrDcbmhH9w5qf3r8MtIuckQv82g8Djxm5D4hVxHAe8Qi3QciHB9MoaHVM/Jp2J0brTc"
+            "et6ekLiOENfdCbGn4XnbSlzTxOlQhNNojD/pHk4ejtHZ6I59hjgNJgRGTiOAs8RpnDiNRTiN"
+            "x/hrl3Tk8zEJ3ZRYoO056OYI71mHn1z7OemOmpBydoT4ceJ3NMJvCu9o8vF8KKT7dD7RvF8W"
+            "CSsb8MhKPHZJPI4Tj2XicSLCYyYmT5slnVPQvU5cX4i5y1Mb7OO0xO+IxG+W+L1F/F6M8Dsd"
+            "w096hya3SfhcRH+bdI+8l4jnNyfxOyPxO0v8PiN+L5PdF5Hn0H8euiuJ4L5Lod230l5elfby"
+            "R8Lo82fC56H9Qhj930g036M3CeOa/xK+jvWcpPVBtp2wgv4J412yl/B5wBnAOtXDcKgP40io"
+            "D+N4qA/jUcLLMM4SXoHxLOFVXI/wdRitkA8kfCEp3rkK4MuEVwC/GfqFzXg/9Av449AvFRN+"
+            "2ywD/hzkeA5XAV8J14cXwjfhOvQSK+E6gL8LOQP+KSlqYAXwtXCd1rU1otz6LlwjD2sbUtaK"
+            "5/NXWKfI1vySTkTnT9ApR3QuNHW2Yh3/BZ0G49/JQLbFiPgPv73w/j0uSHRUqN5OpQJ55/eJ"
+            "5h2KfO9jzRrrovrC92Y/E3wQD0J7m/BBaF9Dw3fX01hzZPssHnaqs2OoSxi/aY8QfgnXJIzf"
+            "pG9Idfwp4TOCdyd+M+qpgHsnxmMSZ8QVoRN8ntclzAzLZ6qanZ7Ozqkzk6dz6uzciZyqMq+s"
+            "OZyNTU6PHcuxmZOnstM5Njs9mZ2agGe/DnNVbUHllu8a3GMVXmcXNbPGWb6uClPHdn3muLZv"
+            "M18rgY/awDCrWZ5RsnhB8co4DcKDTZle1lwWdI6NtBZYHTS8zCADJ5pVMsERWMBzw0Swrw0P"
+            "NUWmbZWCDgg6atHUSh7DvsQLKHFgcAzLMkABR15Qdbtm+R6zalVNtewCZ7YVjOol7trBKnzB"
+            "dzWWN227iqGqnnGJi3gFBPs6LlyouZpvgLnPLM2yPa7bVsFriD3mQhgcZk17npWNUlkIPAjY"
+            "rJdsKxw9TL8L1Aq8aFgG2jKTF33mgg1G7FXUfK1YBCHYVHyVNsStsAs1Dqww0CBCzL9um+yi"
+            "qVmq43IPdkw8+LoRSnGPHNewXcOvQ0GUQM1TDfBc4AssHH1dFUDPs7LmlVGgm5rnGRC35mtB"
+            "BwVRgNAdQwVpUasaZp25vGr7XDWcIQhb18wANYTDDeFwKAwqR0gDGCxc5eDC93yt6rB5w+Uq"
+            "hl7ybNXjsMEBwJ0QGiIf5XnSL0K6Vdg3SGsF/nnm2zW9zDxbr3Cf9e/DLdZ83/X6806xX8cz"
+            "oQQqPZ7v1nRfaSRc2QvmvaydQ7EoQZ1Tf0gJD0dasf0yd0EiTs0Ia6dVgEHQDimLQ0OZtDJw"
+            "IK0sdmvdaaU7j50O3X74Ly01bYKTIHrvTOYc2i4OpJW+gSWwHQQwiAAW68sEZkZR6YEgsADU"
+            "mgOZ4yo3ebWnKzyXaaUrHAOeaeXwiXE1OzXX2/s/1o0DCGYQAvSCkmy9xI5NjuWmZnKsH+w9"
+            "1u/aQV2Yhs4tD24GWLi5E/iEG8D+A/yCHC8="
         ),
         digest="2928cba80f2c573e250209fc8474921118aac1f011d1f4c53c708c252ce785fa",
     )

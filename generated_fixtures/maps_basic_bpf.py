@@ -296,9 +296,7 @@ def _object_spec() -> spec.ObjectSpec:
                 max_entries=1,
                 flags=uapi.MapFlags.RDONLY_PROG,
                 section=".rodata.cst32",
-                data=bytearray(
-                    runtime.blob("eNpVwTENACAMBEAsYAELWMACEviE5KcutVDPHb5z78Jxz14zJeGTz0ZTy9cI2w==")
-                ),
+                data=bytearray(runtime.blob("eNrrKE8LdTFWEvz9////tMycnNQiBhQAAMvXCNs=")),
             ),
             ".rodata.cst16": spec.MapSpec(
                 name=".rodata.cst16",
@@ -308,7 +306,7 @@ def _object_spec() -> spec.ObjectSpec:
                 max_entries=1,
                 flags=uapi.MapFlags.RDONLY_PROG,
                 section=".rodata.cst16",
-                data=bytearray(runtime.blob("eNotxYEJAFAEANH7PwnTmd1EFFfXexB/LkkUcDY7Gx7IAVU=")),
+                data=bytearray(runtime.blob("eNpjZGDgYgLiSywBDGwMDAycDBDAAaUBHsgBVQ==")),
             ),
             ".rodata": spec.MapSpec(
                 name=".rodata",
@@ -343,12 +341,12 @@ def _object_spec() -> spec.ObjectSpec:
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=runtime.blob(
-                    "eNqVkr1KA0EQgOeS8xcbCzFMmVKwEsEHsBVs8gB6JiCm0sJia8EiiEWElKK1IUUgqXIpg4WI"
-                    "oKaSlDYSy2DCrbNzmyn2ql0CM9/szMdmuHYAcAAAEc40BTCcZ54wd4jL5wAKv5kLxFOtOa+c"
-                    "VqsKR1K/vqyUTL6/U1xXOJR5cxT+St9beMi1Ra6/Sp1+qybPUVQ4kPkt7utL37iXPJv85e8n"
-                    "UdiV+u40vDH5KNFaYUv+T0DCM2yKb5l998IrzA3pH/eeviKsC5cpXuCt8NFxdBJhTRj4/kOn"
-                    "8d3GT47xQ3q/RG+Y0d7iR8u05CFxwc7PTydM4xXwHiC2923g/UAp2APXO3C8fU9vjr3bGe/E"
-                    "8bY8vXn2FjPepuNteHpD9m5mvO57657eBfauZbxdx1vz9JqzEQTC5ru/s/V/QUemtw=="
+                    "eNrbwsjA4MvAwJAs9ec/kGLYAuQzg/k/wPztQH5qEQNDtdQLMF8CyP/9/z+YnZaZk1Mt9QAu"
+                    "3lGeFgpiuxgrCVZL3YDrB4FqqQ9wdZdYAsBibGDxC3BxIOICsZmAdLXUCbh+LbC6A3B17/f9"
+                    "OwVin/v19l+11A64uOlvlj4Q+8G///+rpTbA/cMINDBbah3cPA6weQvgfE4wfwZc/ft9a+8l"
+                    "S02B81OBdLHUBDg/MSk5JVmqB85nAMtf+w+hr0Lp62B6/yKIPDvQDX+A4bZ/MZQPDOQbQL4E"
+                    "VD8MbGeB0K2QcGDYD5XfwgAOH4ZQRgsGdHNPoJl7gERzmcDm6mKY+wPN3A0kmssMNlcJw9x1"
+                    "aObOINFcFrC54gTdO4VEc1nB5vJgmLsDzdweEs0FAVFGRjgflO6nQsUBQUemtw=="
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=48, map="start"),
@@ -360,10 +358,10 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x00\\\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpdz6FrQmEUBfBz3rY30zYGGwMZC8OwMDBZDGIxWUwaTBbB4h9jNRoMggbDCwaDRVAwGl+0"
-                    "iNqM3gtHke+Dj8uPy+VwYG8dAal99AnKeAAyA/q4+d38JGfNr0PiTW6YX0bEh9zz+wnxdedP"
-                    "c1Ze+n5KfMt7d0L8yHy0vBnxK+fMmTmRk0vm5wXxJ3fM0YrIy4k53hCFwEX55N4S5cAV+d+K"
-                    "xilRDVy75rl3RD1wUx67j0QrcFs+uM9EV87H3jnCBe+qOQU="
+                    "eNpdzyEPQXEUBfBzHh4JszGbmWCCYHtJEUyRFIkgKTbFh1FFQbARBEEQFBubKL6oGJro3u0y"
+                    "+4e7u9/u7s4OAJw9IJTBjKAZESAxp66fM+KYuSBOLYi0uS9OLomsear/ayL/55y4YD7qfUMU"
+                    "zXf1liiZGZW8HVE2V8SJPVExN8XxA1E1j8XeiQjMW7F/IeqOG+aX+kq0HLfNNSnqh0THcfeb"
+                    "p74RPccD80r9JIaOR+aH+k1MzIGvnT18AO+qOQU="
                 ),
                 autoattach=False,
             ),
@@ -372,10 +370,10 @@ def _object_spec() -> spec.ObjectSpec:
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=runtime.blob(
-                    "eNplkDvOwkAMhP3zI8Qb80hImZKSy3CAKFBQ0ABdGsTjCNwEKQ1SzsJJwPZONgpYiibfrD3J"
-                    "ugjJKvqjWuUNoqXqv+ObPBd5HtKnrYGdOn4xUcquL0mqea1DHEID6Aw6hU6gYyhDRy5fcrbG"
-                    "Xc87447njXEbcwPvH4178PumKTfdufz3Xn0eGn/d/5Txwl5y8d9SGceetTXjyOdYPs9NC3B5"
-                    "f93b9Tefokaddc8t1WY1d6Zq3ytyAeX31vCf2PsdOR/ZHCnR"
+                    "eNrbL8YABhKMDChgOxMDgwGIZobwW4G4GYi3ANWBlIqCZSH8hwIMDMkCEHWJiQj9IFCsIAal"
+                    "RaG0CJQWhtJCUFoQSgtAaX6I+UBzMsF8Ljg/F8znhPNTwXwOqD5euHgJmM8NFecB08kCLHB3"
+                    "F4HEBfiw+b+hWkAD4g+g+H8gqBZQgPNBSqsFJODmgM0XEAfT+xlR/Q8KtxYs4SvBhBbewHBm"
+                    "A9EsCH1NSOEdysCIYl8KVHwPNNynQs0BANkcKdE="
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=1, map="events"),
@@ -384,9 +382,9 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x00^\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpdzT0KwlAQBODJFJGICgEDVhIQ8QeEFIIpBC0sLCwsBCuv4SU8hL14CC/gAXKbzIMpwttq"
-                    "P3aYheZPYJdqGROJfZcnJdGz33K6JDL7Kw8rom//5GJLDOxGZk0Udq4i7olpJz9SvozuM/sg"
-                    "52dibj+CT8TCfgYfiVX0b22/Qt+F2NgfObsStV0pn9yIFhWgGuo="
+                    "eNpdzb0JwmAYBODLFZGICgEDVhIQ8QeEFIIpArGwSJEihWDlGi7hEPbiEC7gAG7jfXCFpHsf"
+                    "7rgXAD4EDrGOKRHZF3mWEwP7IcdrIrFf8rgghvZbzvbEyP7KLInMTjXEipj/9Sfq5718Yddy"
+                    "2hBL+xp8Ilb2LfhIbHr/tvY97LXEzn7KSUeUdqF+dCZ+FaAa6g=="
                 ),
                 autoattach=False,
             ),
@@ -395,9 +393,9 @@ def _object_spec() -> spec.ObjectSpec:
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=runtime.blob(
-                    "eNqVjjEOwjAMRZ220E6ICYXciwMgsXGETAwcgRtwhEodcxw6ZmRzvxO3ajtUqiXLfj/yU8KF"
-                    "UnUmT+/+POOXdzGxBTf18SB7VRbGuz7lLfJfSfTUu/DNnroiiswc7pltQYuyuMEzj9zBfMZ8"
-                    "o6/i0f+0aFlv5kRrf7/T32z6zcRSD80/ygMZsywa"
+                    "eNrbL8YABtsZIXS11I//SPzGaqkPYL4EkM/BzsYKYrMwMzFWS70Ai28Bij9nZmDIhurbvwRi"
+                    "DjsLA8OH////70+E8CWYGFCABFAPUPo/jL8daLIAkG4FYkmQOVD3bAFiEDOUkY8B3fwXJJrP"
+                    "gdd8RjgfBFKg4lOhfAAZsywa"
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=13, map="samples"),
@@ -405,53 +403,52 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x00`\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpdy7ENQFAAhOFzkedJXkQjMYBEaxq1AZQKEYXSABYwhSns5IqrXHVf8UN7CTDqTATtXuZC"
-                    "5PYop5Uo7E2OM1Hat1zvRLIfORxE83NrVwrDSXT2EIDsIj5Itw/j"
+                    "eNpdy7ENQFAURuHjjzxP8iIaiQEkWtOoDaBUiCiUBrCAKUxhJ7e4le58xQF4BYoWk5C7N2sR"
+                    "uXs0p1UU7s0cZ1G6b3O9i+R+zOEQzc+tu7IxnKJzDwGyS3xItw/j"
                 ),
                 autoattach=False,
             ),
         },
         btf=runtime.blob(
-            "eNqVVk9sHFcZ/3bjpHZInZQ/oaWUvJhi7zprZ3bXu7brJE1qnBIIJnUSSBpF09nZt+vBszvD"
-            "zKwdFwVZnAqHCiEkJECQE5U4ISEulZDCDS6ceuAC6oEDEuqxEgeE+L73vdk3s2TTZuX33m++"
-            "933f+/697/lX/yrAs8C/Fz/B450pSH/FQzgVGBcmcBLDTzikGHBMaJ7Deb6hjiMG52R4Yp5J"
-            "nJ5jPEnHnxqjC82DCiuaIHoNxzG92cAxjeMijlUcJ3C8geOC1vs0Tl/Weic137f0Htl0V++R"
-            "L5Mjfh4HNveEJk7o81tgGLvAMSC9MY6ncBzg2MNxFMdDYNvxN/1MRg5/xU8bnIvRVIbn5Bge"
-            "BTQP5fI+KDsmyNbvg/JF/d7SmOx+GzjeZOtPNL6G42c4ngeO2wMWm/wcTr9mXKCjSO/v9d7n"
-            "cXpX7xUyZ+GvmOYlG6tPaRrF6jNgYvVZMLF6AThWf2LW6S9APlanDc7FoZjh+eIYnhMZni/h"
-            "9BfGk7M4vcc4rQ11ZNb2tA7J9hl4dJ5fBLb978w6PQd52+cNztl1OMNTGcNzMcPzXAafxekf"
-            "zKdy/gGYO/EhcE5S2aw/ZU0jf86A8WcBjD+LwP78h1mnLcj7Uzc4Z2vmzhcbY3jS65+1qaZp"
-            "ZNMSPDrGhMmmKTZkugl5m1bHnHc0w7M2hucgw3N+hCftAWmusnavaBrZ/RIYu18AY/c5YLtP"
-            "arupL2XtvjRyXmrT8xme9TE8GU3FDZxOF9g+ytdcwdzLMwXTA9IeSbZaSL8MbF9W/zGt/5Ah"
-            "TlCPaYGpKfL5Ff1NflKPJZ8b2s9XIe/nV0fOGPqgL2dax6NnXNHf57Ter43o3cTp1YKR3yyY"
-            "e/BawfQ7ffDQjyVNu1UwNUd+fB3YD0ef9w3IPQqPlfc0JvlEy78GeXtv0H5B9ZIJivsPM3l6"
-            "O5OnnxbMHf6FxtSff6MxnfE7jalnP9SYdP5Z4/dxvJfqx/VvqX5cP0j14/phqh/X/+K4qW2k"
-            "xq/4cT2i8UVcn9H4DVxPanyA6ymNH+A6p/FDXBc1fh/XVY0pmOuIv0n6EW9q/ADxrfRcLJB2"
-            "ei7iID1XNxF6xw8Q7xc55w8n2A6lHy/sD1I9+vLeJj2If5zajPjnRb5rDxC/k+oxjVnVKvGO"
-            "9OscPe1pGLLDRPst6rkFuV/x2yM87yLP6yM8O4bnaboff8DpOq5/LCrasTtj9mtHeP/umP1/"
-            "P8X7tjnr6HGDlS8OmB7u8T8g0y3I/XL9cHIMnUak5SVw7b85pfrw8Wfx45NaiGr8lF5plIBr"
-            "nXAVuNYJLwPXOuGXgWud8FeAa53u41UcfwVuJfT/zD81fQvYAMIHUwoep/8lXeBckq9vaTrZ"
-            "3dG2Ef4R+0DPDvwyg8HrJ2Dbl7a2Lt22r195fcO+cfvahm0jbVCvwaAfe92+bAtiixMnSiCJ"
-            "wQ0H4Aa9HjE1lwyTH/S7asKNGKXdbSeCZD+U0HPu2bKfRJ6MYUfuw67jDyR0/GAPYqfdjqCt"
-            "5jgM8IS2msMoSAI6odo0J8TbtIXEFUNTp5CqmI5Fe4wZidPyJZo66CcyiiF03B2J9ssoCuhT"
-            "RuiJzaL6gyX0hx8NQO6i3RB6bdjx+m1wom7MtBgiZ8/WMHZ6Icp5IexJr7udkJN27L0p9U7M"
-            "HjOJ5FIyWrxjtwadDviyD+FOYut4RTvwnYFEkZ4Thh76ouLhBj7s+k7fDiMZk2HqI3G9lEox"
-            "CyMviLxkH3PbRbbY9jpourwH6Zq4NgO3BdtOvE0E13fiGL1sO4mjJsxXG/pO6NlI7Tg9z9+H"
-            "SPaCRNpeSEF2HV+hIbE5JDZTosokUzm1pLgn8YgEq6mH4fIiaZPr3TiwY4nBVYDCxBwcj+09"
-            "zU/JsjG4GPId/GtBx/N9iANKLCyexWDFdsuJPXexFXYWXSpvQSylOIkGbiKG8RbzKF2GKVXn"
-            "AjWK82J5uSJiP0gQ1tdgSouoshct2R30ceO71r1qtVar15eWGo1mc3l5ZeXm1asVsdCoiBk6"
-            "SUYz940w2cuTErUci37VihjiWkVUa/WlilixKqJJoupWCV2sKLeELFiKNhtp3etI2e44rnSd"
-            "jmxJ2cHzlRTWvujLrpN4uxIZF0hto7m8smoh0jx4m0Tcc3wfGRrVjJfpJTEADV5Fq7RFGKS9"
-            "IGorA9rSadPBuEOXDwO8K+807pLEnDNXEXMtmlya2jTJOVbSGnh+4vWxAHqxTEolJTxfnlXx"
-            "OSOqdQxLRdTLa+LsPPrfbmMBCy9GiAkIOiLZlipT82dhyuuIEqaYroc9CLGupC192SvNqnRV"
-            "xCwy4qzSVhGvXLtsX9q8XS4/RlD1ARShFRcd/48nq9oGClH14JJm4eMJZ/sQ6aD04Jom4omU"
-            "jBhCKXsieawzFNPVRsEY8eI+yJ6XqGtFYOy10nTVHsU8L+cFnRxhUpHTpgYW7crSLLdQvHl4"
-            "6YNOiZnLWArlNbb3NFNgSq0LF7AZ062o16prQxo1ZyTi4QsXsJ08qtw0Jz1cqs70eRlyuTwq"
-            "54b7ebkZ8hqzMlMRy2VzPD0Ld2p0A6p4G8W5c6JZH9mt0u73LL6s2Q1LiSExG5140KLwKj4d"
-            "ikgmg6ifi2EwSMJBUpo1L1FFlHYDjM98GWlDHxGrgIqXRU28JKw1lUUbc94ZplJ9PaZNjkRz"
-            "ll+wbCSZooLIcNELuWHp30pVdTwrbVjU5vqDXktGis2qWjWrbi1ZDatpLVsrzKZV8buKfKur"
-            "q2umjslodj0NBtpL9c/vK5fuZXv95tbWxuYNe/3azeHm/9ld/mi1maf70arZnaFq/iTVFOJF"
-            "FIerV9Y3Nq9vwCK9VbAYBerF9T1X9mMJdLh54+iL3jb4H6Jarxc="
+            "eNqVVk2MHEcVrhmP7R3jeB1+jEMIKS9hd2Y9O+6Z2ZndzdrOOss6GMzirG2wY1mdnp6a2WZ7"
+            "ppv+2fUGGa04JRwihJCQAIFPROKEhLhEQjI3uHDiwAWUAwcklGMkDgjxXtXr6ZrOtklGW1Wv"
+            "X7336ns/9Wp/+a8CO8vU74VPqPFOmSW/4hGYCooulGDi4092RArAKJHM0Um5sY1jKT2hoyYl"
+            "MwXTM4qewuOfz7EF8FhNGSohvwnjJG22YZyCsQZjBcZpGK/DuEx2n4Lpy2R3iuS+RXuI6T7t"
+            "oS9TGT+nCe5pYpbo/G4aHzagGKDdEMZxGAcw9mCcgPGYsCPMpzU99OvTOTEqazJn8uJYTGUw"
+            "lw8VjhJi/b7yRf7eJBpxv03xRqw/JvoGjJ/CeJbi9ohi8zmYfkWxKVIMfkd7n4fp3cm4jbGc"
+            "PCRWn9Ji9RktVp/VYvUcxeqPFKsvZGJ1LicORU3mizkypzWZL8H0Z/JjFqa/TNZGIYuda9hn"
+            "cvL8AmH/O2Gfy2Cfz8F1VJOp5cisaTLPaPQFmP6h5GTO39fuxAeUk7VDclHV/Dmv+bOg+VMn"
+            "f/5D/hgZf1o5WLU7X2znyJQOwdTUMC3mxPg4YSorIKc6GUwrOeed0GRWc2QONJlLGZnpTK50"
+            "3Msa7hc13M9puC8S7jOE+3IG95UcTM9qMut5PSC1VNyA6VxB4cN8zRXSe3m+kPaApEciVgP4"
+            "Vwmfbv8k2T+SMktnyec1zeeX6XuPeiz63CY/X8n4+dU8H+hyJnWcPeMafV8ku1/L2N2E6ZVC"
+            "qr9ZSO/Bq4W032X9WCTenUJac+jH18kPi877Bpt4FJ6o7xCN+hHpv5rBewv3C7KXlDDuP9Dy"
+            "9LaWp58U0jv8c6KxP/+aaDzjt0Rjz35MNNr8E9HvYX9L7MP6t8Q+rO8n9mH9ILEP639h3CaM"
+            "2PilPKzHiF6D9WmiX4f1DNEHsD5P9CNY54h+DGud6PdgXSEag7kO9DfRPtCbRD8C+k5yLhRI"
+            "LzkXaC85l5oIvuMHQO8XVc4flxQOaR8u7FuJHbq8d9EO0D9KMAP9s6K6a4+Afiexc3SyVqc+"
+            "3K8n+ElPg5AdRd5vwM4dNvErfjsj8y7IvJaR2UllnsL78XuYbsL6h6LknbyXs988pvbv5+z/"
+            "+7jaN9OzTkxnfLG0Hu6of0BOdSfxTfTDqRw+joD0BdX+G2XZh6fPwscnSYnT/3ucRoVqHekG"
+            "1TrSS1TrSL9EtY70V6jW8T5eh/FXaiX4/8w/ib9FwUD6oCzJafxf0qZcoq9vEh9x99Mez36o"
+            "fMBnh/1Co5kziphpXtnaunLXvHnttQ3z1t0bG6YJvLjVZPEodAYj0eMoFkZWELEoZLYfM9sb"
+            "DlGos5gKud5oICfYCEHb3rYCFu37gg2tB6YYRYEjQrYj9tmu5caC9V1vj4VWrxewnpxD34MT"
+            "enL2Ay/y8IRGJz0h3MYtYC6nPHkKmgrxWMCTwoisrisAajyKRBAy37J3BOAXQeDhpwjAE1Op"
+            "0ofSoA83iJnYBdzMd3psxxn1mBUMQsULWWDtmUSG1tAHPcdne8IZbEfopBk6bwjaCZXHioV6"
+            "CRsQ75jduN9nrhgxfycyKV7BDvtOLEBlaPm+A77IeNiey3Zda2T6gQgRmPyIbCfhYsz8wPEC"
+            "J9qH3A5ALDSdPkAXD1iyRrapCLvLtq1wGxm2a4UheNmzIktOkK8eG1m+YwK3bw0dd58FYuhF"
+            "wnR8DLJtuZIaMztjZidhykwqrkotGh4KOCKCahpCuJxAmOj6IPTMUEBwJYFhUhIqHtt7JI/J"
+            "MiG4EPId+OuyvuO6LPQwsax+AYIVml0rdOx61+/XbSxvjiKVMApiO+LjePN50K6ysqxzDhb5"
+            "Jb60VOOh60VAtlZZmVRk2fOuGMQj2Piu8aDRaDZbrcXFdrvTWVpaXr59/XqNL7RrfAZPEsHM"
+            "w1QZ8apJqhqWgb9GjY/pZo03mq3FGl82aryDqvJWcSpW0FsEEShFU4E0HvSF6PUtW9hWX3SF"
+            "6MP5Ugtqn4/EwIqcXQGCC2i23VlaXjGAIhm4TTwcWq4LAu2G5mVySVICAK8AKkIEQdrzgp4E"
+            "0BNWDw+GHbx8EOBdca99HzXmrLkan+viZOPUw0nMKSPd2HEjZwQFMAxFVKlI5fnqrIzPed5o"
+            "QVhqvFVd5Rfmwf9eDwqYOyGQkACvz6NtITM1f4GVnT6vQIrxepixD3UlTOGKYWVWpqvGZ0EQ"
+            "Zpm2Gn/5xlXzyubdavUJirIPgAqusFD8P5qubBughNUDS5KFj6as9yG0gemBNUnExzKSAYIp"
+            "+1j6UGegRtWGwch48ZCJoRPJa4VE7rUivmyPfF4tlzieHEBSQdLEBhbsisqsaqFw8+DSe/2K"
+            "Eq5CKVRXFd5zisPKcl24DM0Yb0Wr2Vgd87A5AxMOX7gM7eSwciNJfLhkndF5GrtazerZ/v6k"
+            "3gx6DVmZqfGlano8Pgv3mngDGnAb+cWLvNPK7DZw93uGuqz6hiHVgKlHJ4y7GF4pR6EIRBQH"
+            "o4kYenHkx1FlNn2Jaryy60F85qvAG/sItAwof4k3+YvcWJVZNCHn/XEq5dcT2mQmmrPqBdMj"
+            "qTgyiIqsO75qWPRbbsiOZyQNC9vcKB52RSDFjIbRNFrGotE2OsaSsazEyJR6V0FuZWVlNa1j"
+            "BK1cT4IBeLH+1fuqSvequX57a2tj85a5fuP2ePNDuKv/36z2dB9uWrkzNq0+0TSGuA7q7Pq1"
+            "9Y3Nmxusjm8VqweefHFdxxajUDA8PH3j8AvfNvY/olqvFw=="
         ),
         digest="257ba168fccd58ff63c63283c8e5baff871c0f16eb7bb8e2855a7a7a9a396af6",
     )

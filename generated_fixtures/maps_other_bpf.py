@@ -379,9 +379,9 @@ def _object_spec() -> spec.ObjectSpec:
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=runtime.blob(
-                    "eNqtkTEOwjAMRX9TQTc2JMS9IlbuwcwRuABnQMqCxIrY2NjZmMKWzY2dqGqVJXJr1fq1k+fk"
-                    "K64B4ofTPhBEvejjConOAIGIdg0m4dqk55iHmLd1mmOxgYa36ArOV3BbGKnvx9S/5H3Mmfw/"
-                    "9udyf45P5i3+Kt7iV3C+ivsO9+elJd6rlbkfpY+30sdLOD6fY4Wn1D3+HGVL"
+                    "eNrbzsjAAEQM1VI//jOA6Q9gev8iBjBgZ2Jg+PH//38JRgYUsJ0ZQrcCcTgQb2GDmBPKwMdA"
+                    "jv5QBnYMfR+I0CfKwATm70mAiE+FqgPpY4Kykf23HSpOiT+ZwO79+J88f776T44/Qxkew93P"
+                    "TKX4Ygabe4NMf1wk0x+nwPpA9oMAK8MJMB8A/hxlSw=="
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=5, map="queue"),
@@ -396,9 +396,9 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x00l\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpdjk8KQVEUh3/3SP6EKAOKlIl6RRmIMlEGykDWYEEWYw+WoizAwOAN3nl1Brfv1hl8dc/5"
-                    "Pvl7mfT20TcpBX98Br8kCy59Ov+kZvCwIbXapm7GhXM/47XzKOO78zj4Ue/3TBPcmwY/ndPM"
-                    "NEfPAj1L7K/QU6Bng54tena4t4f/AP8R/0/wn+G/wH+F/4Z7FUx4KWs="
+                    "eNpjYGBg2MTEwHAUiBleMDIwQvlPgZjvCyMDE5T/B4g5fzAysEL5AswMDOwcTAxcSHwtIJ8X"
+                    "ia8L5Asi8QOAfBEoPwmkn4eJQQLNPEkovw/IZ5RhYpBFc488mnuU0PSro7lHC809emjuMURz"
+                    "jymaeeZo9lug2W+Npt4BzX5nNPvd0ez3QrPfD808AEx4KWs="
                 ),
                 autoattach=False,
             ),
@@ -407,49 +407,49 @@ def _object_spec() -> spec.ObjectSpec:
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=runtime.blob(
-                    "eNpNyrENgEAMA0DnKZCoaJAQFasxBzUjsAAz0P9a6fwfOcVbihSfvBtwQlmsTPfhjL9+srkA"
-                    "TjJ2Y55+QTX9T99McK3qb3oD0O0LZQ=="
+                    "eNqTYGRgUGCAAC5GJuZqqR//Qez9iyBi7EwMDD/+//8vwciAAlqBGCS0Hyq+BSouyggRSBSA"
+                    "8KdCxQHQ7Qtl"
                 ),
                 map_relocations=(spec.MapRelocation(insn=5, map="routes"),),
                 func_info=b"\x00\x00\x00\x00n\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpNx60RgDAQBeGdBwh+ZoKnBSQCSZUUEpOK0keeOHGr9sNVwT95bqFws89HLOFul1ds4WuG"
-                    "9RN7crGPZNkDxvIIlg=="
+                    "eNpjYGBg2MTEwDCNGcjQYWJggvK3A/kCJkwMrFD+UyCf34KJgQvKl2ZhYOB0YGLgRuLzA/k8"
+                    "SHwmIB8AxvIIlg=="
                 ),
                 autoattach=False,
             ),
         },
         btf=runtime.blob(
-            "eNqdVk2MFFUQrpmdFZBlV35EEMFWEXbXZVlYWBFEFnDRVURYUPmTpqfnzUwzPdNN/+yPQMLB"
-            "i4kHE2PkxsYYEw+eTNSTwZOJR0/oCWPiBQ+eDIkXq96rN909Tkd0stX9bb3v1feq3l/fvFuA"
-            "daB+v/cpEyXQv2IPPgoKF8httP+FHklAI/9atN4srx3jgQRn+ixNcQivV20lwhvRlnEjxVrO"
-            "763KtfRBfGxTuK23l9swBTjAbYWUDoqXKNfXIEliBtS4J9EuoC1Bu45WUc39K1Jc/BUfSnAm"
-            "l0e6aAz8i8Yl1ljZobEmR2NTirM2h1NJcdblcHpSnEfx4Su8dAM+ZhUuUM0mmYR9SlRfymk1"
-            "+yinh5nzHqj8KSfKj+bxFtqHitr/GGTzezzBmXEtT3GeyOGk19VTOZy01tP4uAHJuroJybr6"
-            "FG1LNqaMs5zjlFJxdB+cx9IgqFro+ZjhGFSLz9GeBFWLL9E2g6oF1UWuXRzc16pb/yBkx/pM"
-            "gjP5LElxtuVwJlOc7TmcdD47cjj3eHGk53yYiZTnCCitb9FGQeX5PdoYqDx/VNT+nZDNbXeO"
-            "XhH+qdeb0tuVozfKej+x3kSH3nM5ev0pzj58/ALJ2vgDkrVxD+15SNYGcnrl2iokY06fUQDZ"
-            "HPawj3KgsVIOtB5oDeh9QucV5VBSA+/fD9kcUnOayWF9F70D96G3lfX6WO9gh96LOXqpM694"
-            "BB8bCknNhgvZmr0E/79mh9mXnvfOHKZA5TDGObwM2RxeTXAmh5Vd9F65Dz1ds92sd7RD7/Uc"
-            "vYEuesdSenlzpM/Ovax3vEPvZI7eqi56Mzl6m7voHWK9Ux16b+Xoremi92aOXrf8TrDe6Q69"
-            "czl6qbus2O3MOMs+ff5q7fOQaNM5StrnWPttyGpfTHBGe2MXPfM/6AnWszr06K5uFmT/EvHm"
-            "UnvpCmPSe5exvGsZ01g/Zkx6i4wX0b5gTDG/YnwH7TsdH98/6PiF5NybRPyzjo/vX9EExcf3"
-            "b5qPRbmrx4P4T81H/JceDx0ORR4PvvsY38L3asZ38L2JMVV7EHGV4iMeZ7yIeD9zDCz+NONJ"
-            "xKcYX+RLrUa6iC+gn75pbiEWOj5eKC0dhy8Xh+IgnmP/9V41brr7FxG/r+Poy4jXBHFLkNxR"
-            "nX59x2Ipeul8/Ajj1CHzK0YdnJvF9rdgmxMnnBW0Dj/Bh43vz4rS19fIaf+gR7U3EY+rwehv"
-            "YL305Hg9SMa7R/H6fRVP1hfPr4HbheS+pP23it9ktCfozqf1OYRG5xR9z4yjzbP/WVDfXoRf"
-            "QPuG8SG024ynQd0bel+tKyh8gsbF+A2004zPUHzGtMduMC5TfMZHSjKPAUrrMo+f8DGVp/yc"
-            "Op/C4LQiMM2DMzMHz5gnp89OmafOHJ8yTbjklcGpQBzUhGTE4zshboVOrSUqhuoU70k8dt0K"
-            "IFrwBTSteRO7BI4IYdZyYwGXY4HPMLLsBvWa2JV0c71WTT6wm2+K+SiwIBSiBX4gqs48lJ0o"
-            "BKtSCWR71bVqITTEAgReHAkJzdB5RyghBaVOCHYNOX4IZb9qVsQsdUcSOFWnVRHz0u0HXg2q"
-            "FcBmx8Zo/DbLCyZpEMX2Y93zsoyOjhDmQxQIPbshovZb9wpEHArfCyJAh2ojFFkhJR82zHJc"
-            "rYJLKTYikysWNFSRTBTzHawGDi3ybM+FWddq4UBFSLMg/4lsR3uRg0zHC5xoASeyhrTQ1BlG"
-            "tqmAXYa6FdbJYbtWGOKsVqzIkg+cqQq0LN8x0Vu1mo5LGTS9SJiOvwtcz7ZcidrOibZzQjtl"
-            "tsoroQzcFCgR4WQ0fZhzAmFSyrXQM0OBcygB1VMxVB3qc8yvut4cFROL28C/MmDR61xoGN2O"
-            "RQpNL6qLYBTnaNSmNWwQZTCMgtiOjHadjWHsPQTLlnEDLmpp+40r1/ahW65GoxU3yyJAp0M+"
-            "p2oM0tTTvFNQU7iiObhFzs+IsQW7jxhjQ8bVq0YXllx8GRZGNPDXjYvrHKlKndhDcE0tbJmQ"
-            "RLkZsV9tE4N2CM495TW+c8S4smNsxNgxYiAcv0aJyu1rDNc9Hyl6KK7nNWKfB6M2FA6HQw1h"
-            "r0BEcdAyqNcB1XmvMbYP5FY/On146tjJKRilyQAX900rFHLLJJNH/9Gkwd8YsSAT"
+            "eNqlVk2MFEUUrpmdEVaWXRHERQRbRdhdl2FhYcVFZAEXXUWEBZU/aXp6amaa6Zlu+md/BBIO"
+            "XEw8mBgjNzbGmHjwRKKeDJ5MPHpCTxgTL3jwZEi8+F7Vq5matjtCnOyr/vbVV++r9+qn+8bd"
+            "HBtk8vdHnzReYOqX74EmJ3EO3Ub7X9YjCGDoXwtW7Oa1YzzUwV1jlmscxOtkXwHxBrBe6sRY"
+            "K+i5RbqWPwzN1oTeJPVBCmwf9eU0HRAvYK5vdnJiszTvKbBzYMvAroJVZHf/So2L03skI5fH"
+            "UzQG/kPjAmmsSmisydDYqHHWZnAqGmcwg9OjcZ6Axqe6rYdmjuq2nObL5JiCQTmt1nJ6jDgf"
+            "UP5XKT9cx1tgH1N+TybyeypjXis0ztMZHH1fPZvB0bWeg+a6tq9uaPvqc7DN3TFFnBUUp6DF"
+            "UWNgHQtDVIuNWi0MqsWXYM9QLW6CbaJanFN7Fyb3DdVlKDHX5zPyWaZxtmZwpjTOtgyOns/2"
+            "DM69nn+v+YiW5yhpfQdWojx/ABujPH+i3HYkctuVoZdP2WNFTW9nhl6J9H4mvYmE3osZev0a"
+            "Zw80v2p7409tb9wDe0nbG8ApFuhCUXPW76hkDru1HEqUw03aA+qcTFIOBTnx/r2JHKYycliX"
+            "orfvPvS2kF4f6e1P6L2SoafdeflD0KzPdWo2kuuu2av/o2YHU9Y9mcM05TBGObyWyOGNjBxW"
+            "pei9fh96qma7SO9wQu+tDL2BFL0j97FG6u6cJL2jCb3jGXqPpujNZuhtStE7QHonEnrvZuit"
+            "SdF75wHyO0Z6JxN6ZzL0tHdZPu3OOE0+df8q7bOa9jLSPkPa7yW0z2dob0jRMx9Aj5OeldDD"
+            "d3UzJ8YXkDevnaVLhFHvGmHxriWMc/2UMOotEV4C+4owxvya8B2w71V8eP6o4uc6994U4F9U"
+            "fHj+BsYxPjx/V3woyl01H8B/KT7gv9V88HLI03zg2Uf4FjxXE74Dz42EsdpDgKsYH/A44SXA"
+            "e4ljQPFnCE8BPkH4PL3UaqgL+Bz48ZvmFmCu4sMLpaXi0MvFwTiA58l/tSjnje/+JcAfqjjF"
+            "7j3RS3uiyNL96h0LpSji/fgJxKmzrl8+SnBu5Nvfgm1O3OGsxH34GTQ2PL/IC19fI6P/ox7Z"
+            "3wQ8Xuj6Bu76bve0+e6WvH6f9ifWF+6vgdu5zvtykO6YQbIN9M7H/TkMhvcUfs+Mgy2Q/wX6"
+            "9kL8Mti3hA+A3SY8Q+8Nda4GcxIfw3kRfhvsJOFTGJ8wnrHrhMsYn/ChgshjANO62Dm77IjM"
+            "U3xOndUwc1oRM839s7P7T5nHZ05PmydOHZ02TXbBKzOnwuKgxgUjHt/B4lbo1Fq8YshB8e6O"
+            "x65bAYsWfc6a1oIJQwKHh2zOcmPOLsYc2jCy7AaOmtjZGeZ6rZpoYJhv8oUosFjIeYv5Aa86"
+            "C6zsRCGzKpVA9FddqxayBl9kgRdHXEAzdN7nUkhCoRMyuwYcP2Rlv2pW+BwOBxJzqk6rwheE"
+            "2w+8GqtWGHQ7NkSjp1leNFEDKbYfq5EXRXRwhGwhBIHQsxs8aj/VqIDHIfe9IGLgkH2IIivE"
+            "5MOGWY6rVeZiio3IpIoFDVkkE8R8B6oBU4s823PZnGu1YKI8xFUQ/0S2o7zAAabjBU60CAtZ"
+            "A1poqgwj25TALrO6FdbRYbtWGMKqVqzIEg2sVIW1LN8xwVu1mo6LGTS9iJuOv5O5nm25ArWd"
+            "E23nhHKKbKVXQBG4yUEigsVo+mzeCbiJKddCzww5rKEAWE/JkHWozxO/6nrzWEwobgP+ygyK"
+            "XqdCs9I2KFJoelGdByVYo5KNe9hAylAYBbEdGe06GyMwepj19lIHbGphe41LV/aAW+xGoxU3"
+            "yzwAp4M+p2oM4dLjumNQk7u8ObRZrM+osRmGjxpjw8bly0YKS2y+LhZENOCXxoV9DlSpjuxh"
+            "dkVubJGQQJkZkV8eEwNPCKw95jW+Y9S4tH1s1Ng+agAcv4KJiuNrjNQ9HyhqKq7nNWKfJiMP"
+            "FEyHQg3DqIBHcdAycNQ+OXjSGNvDxFE/PHNw+sjxaVbCxWAunJtWyMWR6Swe/oeLxv4BGLEg"
+            "Ew=="
         ),
         digest="1d35534c425cac6e01d19ac1b6834c1631996137043d624c71764f336a950a4d",
     )

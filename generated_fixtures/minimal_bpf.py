@@ -76,24 +76,24 @@ def _object_spec() -> spec.ObjectSpec:
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=b"a\x10\x00\x00\x00\x00\x00\x00\x95\x00\x00\x00\x00\x00\x00\x00",
                 func_info=b"\x00\x00\x00\x00\x12\x00\x00\x00",
-                line_info=runtime.blob("eNpNxzERAAAIgEA0gCkMbwTjySh3DI9NwHo1xHPqAzXsAx4="),
+                line_info=runtime.blob("eNpjYGBgWMHIwLADiPlUGBgYkfhMQD4ANewDHg=="),
                 autoattach=False,
             )
         },
         btf=runtime.blob(
-            "eNqNkj1oFEEUx9+eiSYxH0oUUygcYiGIETVEQZAEvSIiIomCsXDc25u7G26/3JlLPAUNWlgr"
-            "iFiZ0s7eysLKJqVYaWMlgpWFlf+3M5PzUjnwZn7z5r3/e7M7b34ENEN2HNtl7XdAflQqmHh7"
-            "lGjoA9a9sF3ucMpxFTbjeAF2xPFd2AnHG7A5x5uwRcesecXxN9hNr4+id7w+OPX64DWvD36M"
-            "dZj1wU98PJp+5uPBL3w8+JXvp2L7KPsBv/X9gN/5fsDvfT+YPmLZw/rgLceb4C++7hDRd18X"
-            "/MvXHaJyjHBd8B+sY1wLHAROH5cYc1wdtvHjrAOedv4N8GHwJNcFHw+cDvi0/WcjXOqc5YC5"
-            "StvDX4N223J0+T/iXOv8O4a5/1uAURoYlUOY6q4+v4+20+X4hR35DwETO/L57Txy+fymnrp8"
-            "Xkb6+RP7sT4P7Ht8Odh78Nr6x/dh/2kw37/m8l7TZO/FPWzZk8kDVp8+W40pPjvokpi/2jj+"
-            "3fTzHyYhdEfUu80mxTKlvGOE6eWSkrDo0L2u7EqRhHmu0hblRWayKItpLQ5TkRdSy9TYjYmU"
-            "9yIGkSorlOkR0hCmhWqqtCHvk19NJCxEdWqHus2OKA61Vg1qhCYsJyHTBqVhrgS8zTBRcY8K"
-            "mWRGCpXPUZxFYVzStnN+2znvnXlWGOctsRROJEoYbcIkp3VVSMFXb+lMaNnSFtQD6SLs92iv"
-            "u3ghumfPUDfVqpXKRlXhEwixuLy8uCpWlm7XxI3V6zUhqBln66Ije5oT5uf6CXGWtsqJdIfP"
-            "zvePonZYwFsnFk1UqpIwJp1FHWlo9pRzzNbz5mxEo4U03SKtIvzkRbR/gcrsq0uXatdWahSr"
-            "SKZaEoJFvxXesR79Bcg93po="
+            "eNqNkj1oVEEQx+ddLprEfChRTKFwiIUgRtQQBUEMekVERBIFY+G6927vbrn39j3f7iWeggYt"
+            "rBVErExpZ29lYWWTUqy0sRLBysLKmbezSc7Khd397ezMf2Y/3vyIYAZ8Ozrk++8IQqtUcKDl"
+            "EYDqB5z3YB/izSnmGvYZ5ovYDzPfxX6ceR37HPMG9gVm0rzC/A37zaCPSe8EfWQT9JFXgz7y"
+            "Y5yHSR/5SfDHop8Ff+QXwR/5Vain4uso60F+G+pBfhfqQX4f6sHhI067SR95k3kD+UvIWwX4"
+            "HvIi/wp5q/6+Rigv8h+cxygXchSxPh5ijLk27P3HSQd5mu3ryIeQJykv8rGIdZBP+TcboVRn"
+            "PUdVfhtu4Riwi+/s8n/4cen0HMNU/y2EURholYM4NDg//Y8O647wf9gZ/xBh4p94+juPOJ7+"
+            "1FOOj/jOOH5iH87PI/8fXw7WHr329vG9uP40GB/tPNc0n4tq2PQ7k/v5j3/2GlO0d4CDiL96"
+            "P3pu+LmDQQjbFY1eqwWJMpB3nXD9XEEqiy7c66meEqnMc23akBeZy+IsgdVEGpEXyirj/MLF"
+            "OljRBz11VmjXBwxDNyt0S5umug9hdrHwEDegI22HDHEirdVNaEony0Eo0wQjcy3Q2pKpTvpQ"
+            "qDRzSuh8DpIslklJW8b5LeN8MOZZ4dhaYimcKkzhrJNpDmu6UIKO3raZsKptPegHij38fXTW"
+            "2F+I3pnT0DNWt41q1jRegRALS0sLK2J58XZd3Fi5XhcCWkm2Jrqqbylgfm47IMlMuxzAdmnv"
+            "3PZW3JEFWhtAoqk2OpUJ2CzuKgezJ9kw28hbszGMFsr1ClND9xMXsPzzUEZfXbxUv7Zch0TH"
+            "ylgF6Cy2S6EV6cFfyD3emg=="
         ),
         digest="ac0c71c89cd1018d95a9e2d5b54a43d32a886a4eaf437230a7042459d4cf7d61",
     )

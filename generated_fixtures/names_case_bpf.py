@@ -175,7 +175,7 @@ def _object_spec() -> spec.ObjectSpec:
                 flags=uapi.MapFlags.MMAPABLE,
                 value_type_id=30,
                 section=".data",
-                data=bytearray(runtime.blob("eNoNwwcNAAAIwLDx/TtmTRpAutwer88PAWwAHQ==")),
+                data=bytearray(runtime.blob("eNpjZGBgYAJiZiBmAWJWIGYDYnYgBgABbAAd")),
                 variables={
                     "one": spec.VariableSpec(name="one", offset=0, size=4, type_id=19),
                     "two": spec.VariableSpec(name="two", offset=4, size=4, type_id=21),
@@ -189,9 +189,7 @@ def _object_spec() -> spec.ObjectSpec:
                 name="run",
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
-                insns=runtime.blob(
-                    "eNqNiyEOADAIA7fpic0h+RqP4r+I1kBCQs0ld6nslWYflFO8gvexN79pd/oAuDgDJg=="
-                ),
+                insns=runtime.blob("eNqTYGRAAYmCEFqCCU1cAULzCEDlcegjVn4qVBwAuDgDJg=="),
                 map_relocations=(
                     spec.MapRelocation(insn=0, map=".data", offset=0),
                     spec.MapRelocation(insn=3, map=".data", offset=4),
@@ -200,29 +198,29 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x00\x12\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpNx7EJwCAYBeGXBBJIiH8llmLnoI7iDq7nle/gik80D2nxP6TLnPFtDvyYK37NBX/mjpO5"
-                    "4TCfeAP3xQ/9"
+                    "eNpNx7ENABAUBNBDQkL4lShFZ1Cj2MF6rrziFQ8ArgMe1QMEeeej3Pgkn3yWD77IN9/kize5"
+                    "5z/3xQ/9"
                 ),
                 autoattach=False,
             )
         },
         btf=runtime.blob(
-            "eNqNkzFsFEcUht9ezolxwDYiBCcB6YIiJRLRRUksJ4LGBq4wAmTZIGEKhrm9ubvV7c4uO7s+"
-            "DiSwoKAGCSEqXNLRU1HQU9NBQQMULpELxHszb3xnV6w0O9/M/O9/b2dmn3wIYAbc81vVtdUK"
-            "+KdCGGA7ClB9gf332L7hxSnmGrYZ5nlsR5ivYjvGvI5tlnkD2wIzeZ5hfoPtovfHpFe8P7L2"
-            "/shr3h/5NvZj5I98x+ux6Htej/zA65Ef+Xoqrg5bD/JTXw/yM18P8nNfD75eYvcd+SO/Yt5A"
-            "fu3z4t6983mRN33eKthnnPIib2E/QbmQg4D98SMmmGtjTr+XfJAP8Pw68mHkScqL/EfAPsh/"
-            "By4FpfrPcUBcg+3HfwZ869LB6a/Qcel0HGNU/yWEPbDjqVBsk/PT/eiyL+nnd8XfRNi3K/5X"
-            "fN3ieLpTdzmeuvFh/L792N8P3H18uLP24LGb3zuN47eOq7T2HmE/e3x0MZMHnB9sjug+jei2"
-            "WHeQdZ9HdOOVoW7C/SeTh1g3XbH7VaUaDo7opplpnw4x2/+Emf6To+z1E3v97sZ+DwK2smfz"
-            "C7izoX38k+MOc9ysq2GKxj9wENX9I/fUZpyn5Z/B3TOq+XjFekyR7xGOJT7pctB1h6URBiFM"
-            "TzTLdhtipSHrFaIYZAoSmffgWqlKJRKZZZHuQJanRRqmMazFUossV0bpwg2KMPKzqEFllOZR"
-            "MQAMQ5kRUTvSLXUdfF+EwkHYhK40XZoIY2lM1IKWLKR9CaVboGUWCZxtyySKB5CrJC2UiLJZ"
-            "iNNQxpa2J+e2J+f8ZJbmBc9atMaJwhSFKWSSQT/KlaBP75hUGNUxDqIbihVuP7p91gtR/vsP"
-            "lNpEHa1atQi3QIiF5eWFVbGyeLkhLqwuNYSAdpz2RU8NDAXMzQ4D4lR37AtMj9b+Hy6FXZnj"
-            "bBPINC81mDTsqQLqf2mZKCNCaVS9mbXrIezJVVHmupZqVZe1Y7Win9ab1HdzpeohUjst83rr"
-            "BCQDodbooCSgGM4NGnbUBAyhRV4NwYZChocALdsJWKIBGYEt7eziqcb5lQbU7RHFUai0UYAF"
-            "ieHX0ojKhi8glwUZ"
+            "eNqNkz1s00AUx59DCmnpp0ppgSKFCgmkIiMgKggWCmQoAlS1IFEGDse5JFb8hc9uCEhQwcAM"
+            "EkJMdGRjZ2JgZ2aDgQUYOqIOiPd879qUCUvn+927//vwu/PbnxZMgX6OFvVYKYB5CoQWjhmA"
+            "4kec9+LYxZsjzGUcU8wXcRxmvodjlnkNR4V5Hcc8M8W8yvwVxy0TH5PeNfGRQxMfedXER36C"
+            "cx/FR35q9Fj0c6NHfmn0yK9NPQVdR14P8jtTD/J7Uw/yB1MPvj7htIfiI39mXkf+YvJi776b"
+            "vMgbJm9R96tEeZE3cR6gXMiWxfHxIwaYy31aP0hxkMfZvoY8jTxMeZGPWxwH+ZSlU1Cqs5qt"
+            "Ip8NP+YzYDf37Mp/6Lh0Oo4+qv82Qj/seArkW+P8dD9aHLfE96HX/xHC0D/+R/D1mP3pTj1j"
+            "f4t7xv5DYzi/sPR9fLWzduuNtg+O4vqb5iLt/UAY4xi/tM/wON/pjR7d7x7dJusmWPenR1cq"
+            "bOsG9H8yPMm60ULeryLVMNGjG2WmPk0y5/8JM/0nMxzrAMc6VtjRA6v3bA7x2VAfT7DfNPtV"
+            "dA0jtN7HTlT3fp6L/K+WmA/yPaOazxfyGCND/A8D57ikc9B1h8UeBiFUW9SyRgN8GULcTkXa"
+            "jSUETtKG+5nMpAicOPbCJsRJlEZu5MOq74QiTqSSYaoXqesZK2pQ6UWJl3YB3VCmhNfwwrp8"
+            "AGZOXaHBrUHLUS0yuL6jlFeHupM6+UvIsA6hE3sCrQ0n8PwuJDKIUim8uAJ+5Dp+TlvGuS3j"
+            "nDHGUZKyNcc8cCAxRapSJ4ih4yVS0Kc3VSSUbCoN3kPJCt2PVof1QmRnTkMWKq8ZynrZwxYI"
+            "Mb+0NL8ilhfuVMXNlcWqENDwo45oy64ih7nKtoMfhc38BapNe+e2t9yWk6C1BhQ0yUJQkduW"
+            "KdgnQyeQSriOknYtbtgu9CcyzZKwHIXSdsqz5bQT2TWaW4mUtovUiLLErl+AoCvkKh2UAyiG"
+            "691qvqoButAm77qQu0KMhwD1fBKwSAsKBHlp1xYuV28sV8HOj8j3XBkqCViQ2P5aWlHZ8Bcg"
+            "lwUZ"
         ),
         digest="a2a9e06a96a905cd932914e366d3f8f24460a1d32919b0d58f158e2c4f41dee3",
     )

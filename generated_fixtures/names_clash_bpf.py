@@ -350,7 +350,7 @@ def _object_spec() -> spec.ObjectSpec:
                 flags=uapi.MapFlags.MMAPABLE,
                 value_type_id=59,
                 section=".data",
-                data=bytearray(runtime.blob("eNotybcNAAAIBLEn778xh0ThyibpOAKJQmP+FgIMAB8=")),
+                data=bytearray(runtime.blob("eNpjZGBgYARiJiBmBmIWIGYFYjYgZofKAQACDAAf")),
                 variables={
                     "mode": spec.VariableSpec(name="mode", offset=0, size=4, type_id=28),
                     "struct_thing": spec.VariableSpec(
@@ -405,9 +405,8 @@ def _object_spec() -> spec.ObjectSpec:
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=runtime.blob(
-                    "eNptjrENgCAQRQ8kMSYWamXoHM04iyO4gK5AYslaFMTzjoNCIs3Py3/AnxV8jtMAGhRsi3Dd"
-                    "r5OkIY+r4jmCjtlGLJx6GxL7U7yW7gVE9FfmBiAS1//cRnIH3vOzY5TsB0nWH3rnyP0LdiAa"
-                    "KA=="
+                    "eNqTYGRAAVuYGBiYGBgZkhUhfAk0+UQhCM0CVAeSgqnbAuRwgvhSf/7D+GB5qR9g/v5FEHXs"
+                    "QH0//v//v38xlM/MwPAHyEe3ZzsLhG5lALkHizsEITSPANQ9QPwPaM5UqDwAdiAaKA=="
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=0, map=".bss", offset=0),
@@ -417,36 +416,36 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x00\x1b\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpdybEKQHAcxPG7fxSSUpTMXsNmMBoMnthDeAyjyakbfrm64dMX2kng0puNyOxbz3eisp+v"
-                    "L0RtdwkoVqK1J7k8iD54lodfH4OT/AKkyA00"
+                    "eNpjYGBgOMbIwHALiPkCGBlYoPxPQMwawsjABeX/Asm7MDLwQPkiTAwMHB6MDIJQvgqQzxnB"
+                    "yCCKxLcF8iXQ5KWQ+ExAPgCkyA00"
                 ),
                 autoattach=False,
             )
         },
         btf=runtime.blob(
-            "eNp1VEtsHEUQrf3Y2MGfEH4hImRIjEmws147ZklkEDGWEZEsy3L4yBGiMzvbuzvZ+TE96w8f"
-            "kZMPKBInxAnF4oIQZ4RyQIIrEhw4wSES4kiOHJA4IKq6qz1jIo/U3a+rX326qnpu3yvBcTDf"
-            "r4NmfFIB+5UJlgwuVXFy9regWWUcVeYMHOTt2xjM8QGdcoEzhNMTBg8N43TqEFsP4jQN2l+V"
-            "zmZJIT8nu1XivwB5oC+Cie0yjtdwPIDjJusewfE928RvbKSgR/7GcVrBcRrtEu/Ngr9rjMmf"
-            "x5h8dBlfx7HJmPx9xHgPxy3GZPNTxr/zmbaPQXxl7SO+Y+0j/sHaR/wjrkfJPuKfLB8T+4vl"
-            "I75r+Yj/sPEgvmfjQfyXjQfxPzYexAMljgcrN474IbKP+ATjPcQTzHEw+XXGlxEvML5OhcLv"
-            "GPlFvIzyR8gX4hVrHwv0hrXDjfQY2UH8DstvIu4gpn7dQ6ysHeYD9xdxq7Dfj/fJORxK8QDJ"
-            "PkDwMBz4yi/jtGsaYehRnG4ZXLI1LurfRvD4//SJ8wXrU19/yfq0DOX6o/QGvkEwhuudkpaN"
-            "nEB8o6zfxyDFGvND2S6b3rxh9mNPGhu6lvY97Jbzd/Ux854q8Mj907l/rfNZQedz1nFY5+vy"
-            "wbdmed8y7wzzvjuE9zPznmHeb4fw/mTes8z728RUpVz9W4ivUjHYYQ7pnGOdu4YyVoYDb/jI"
-            "+RwPl9ke8fg/AiPG5gDFdKyS1+c44jrjk+afOEQxnzG4RGaOsj7Zm2F7c7y3cTSYz7W3oWnp"
-            "PJh+HMWxwHrPs95SRZOqI+xjhhWp/lR7ygH1zEUwPcn9c99/cY3t2n/iW8buOL2dOeaQzgXI"
-            "38cl1iffb5ucjE8gPlngnyrwT0P+viZYj/AkmBwRPgvmvRJ+Dsw7Jp0pMHchebOiYxyn/Sj7"
-            "ItxlOXFqhRgSlhO3wXLC2+bO9KuH3QIGP8pAiMX19cUNcfXKtWXx+sbashAo61+Yg36k/E4k"
-            "Ww7R/EyGsOkGfQnZTiIhdLeFjLLUlwp6cgdVVE80++02BDKCpJcJpqU9eLcv+1KEbpL4UQeS"
-            "NM5iLw5gM3AjkaRSoR2zyTzfSpGDTD9O/WwH4+wgTQm/7UctuQ12zTxhgNeErqu6JPACVym/"
-            "BS03c/WEYbYgchNfoLTthn6wA6kM40wKP5mHIPbcQKN9YWNf2LDCJE4zlmqoDYcSXWQqc8ME"
-            "tvxUCrp6R8VCyY4ywH9PMsPko7vF/HYQbwlMnKJkN+bzZAdx1NETqB6dXcyPvK6borQJcpNS"
-            "pmKvJzOozURuKJW+eLfWTNo1D4azOHOD2lY3DqTzklPfnq3X63MLMNxUamoKV5WlfS9zqKqO"
-            "riqy3r/0IZ7o2jsYGUpmcZ/KrJ9GDtqlCop+gleXQgYyPDtJ6tPOJJJx1mamnVfWXhWLqxvn"
-            "nCkH+co576DfMG5JPYkYO8SACLIu9UPm4lV1OMII3MB3le6ylmyzrHBFMHNBQoEpKMBVOlui"
-            "/Xqs+8CcpWbDi2Zio3VSN0R3lDDQCcNWCtqU+tlGnnvVpbJj+kBXYeXK0vLq1WWjJlCrJVPg"
-            "pUasmvZR005q7DHwPRkpCZTLvP60o1LCf0BhjTg="
+            "eNp1VEtsHEUQrZ3dNXZwbAi/EAUyJMYk2FmvHbMkMogYy4hIlmU5fOQI0Zmd7d2d7PyYnvWH"
+            "j/DJB4TECXFCsbggxBmhHJDINRIcOMEhEuJIjhyQOCCqums8s4BH6p7X1a8+XVXdN++V4DiY"
+            "7+chMz4pQ/ZZBEsGlyo42QdL0CwLR4U51UHegY2hHA/oWAXOME6PGzw8gtOpQ2zdj9O08Veh"
+            "vVlSyPfJboX4z+dxwwsc22Ucr+K4D8cu6x7B8T3bxG9stKBH/sZxWsFxGu0S742Cv2uMyZ/L"
+            "mHx0GV/HscmY/H3IeB/Hx4zJ5qeMf+U9bR+D+Cqzj/hWZh/x7cw+4jv4f4DsI/4h42Nif8r4"
+            "iO9mfMS/ZfEgvpfFg/iPLB7Ef2XxIK6WOB6s3DjiB8k+4hOM9xFPMMfG5NcZX0a8wPh6xeTr"
+            "GPlFvIzyh8kX4pXMPhbo9cwON9KjZAfx2yzfRdxBTP26j1hldqqD/TXM/VWF/5dzOJTiKsne"
+            "R/AQDHzWSzjtmUYYfoTqZXApq3FR/yaCx/6lT5wvWJ/6+kvWLxX6B/FRugPfIBjD/62Slo2e"
+            "QHzD0vdjiGKN+KJsW6Y3b5j12Enu1V0rvw97Vn6vPmLekwUeuX8q9691PivofM46Nut8bQ3e"
+            "tYz3LfPOMO+7Q3g/Mu9p5v1yCO935j3DvD9NTBXK1d+F+Mplg23mkM451rnLd9gavMNHzud4"
+            "xGJ7xON3BEaNzSrFdKyc1+c44jrjJ8ybOEwxnzG4ZPHdGzXrsRm2N1cejKNRHqj9wPs5z/14"
+            "FMcC6z3HektlTaqMso8ZVqT6n+QcUM9c5J7k/vnPu7jGdrM38U1jd5zuzlz+bsKFwv24xPrk"
+            "+y2Tk/EJykOBf6rAP124XxOsR3iSc0T4LJj7SvhZMPeYdKb4LCRvlnWM4zbnBHivy3Li1Aox"
+            "xCwnboPlhLfNmemph70CBi9MQYjF9fXFDXH1yrVl8drG2rIQKOtfmIN+qLxOKFs20bxUBrDp"
+            "+H0J6U4sIXC2hQzTxJMKenIHVVRPNPvtNvgyhLiXCqYlPXinL/tSBE4ce2EH4iRKIzfyYdN3"
+            "QhEnUqEds0hdL5MiB5lelHjpDsbZQZoSXtsLW3Ibsn/qCgPcJnQd1SWB6ztKeS1oOamjJwyz"
+            "BaETewKlbSfw/B1IZBClUnjxPPiR6/gaHQgbB8JGJoyjJGWphtpwINFFqlIniGHLS6Sgo3dU"
+            "JJTsKAO8dyUzTD66W8xv+9GWwMQpSnZjPk+2H4UdPYHq0d7FfMvtOglKmyA3KWUqcnsyhdpM"
+            "6ARS6YN3a824XXNhJI1Sx69tdSNf2i/a9e3Zer0+twAjTaWmpvCv0qTvpjZV1dZVRdZ7lz7A"
+            "HV17GyNDySyuE5n2k9BGu1RB0Y/x6FJIXwZnJ0l92p5EMs7azLT98torYnF145w9ZSNf2edt"
+            "9BtELaknEWGHGBBC2qV+SB08qg5HGIHje47SXdaSbZYVjghmLkgoMAUFuEp7S7Rej3QfmL3E"
+            "LPinmdhoncQJ0B0lDHTCsJX8NqV+tpHnXnWp7Jg+0FVYubK0vHp12agJ1GrJBPhXI1ZN+6hp"
+            "JzX26HuuDJUEymVef1pRKeEfQGGNOA=="
         ),
         digest="3469f0577221ba19ea24aa0422c6dd3e720a2f65403e1eeb71d0a0d7a25ce310",
     )

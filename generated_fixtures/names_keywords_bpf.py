@@ -762,7 +762,7 @@ def _object_spec() -> spec.ObjectSpec:
                 flags=uapi.MapFlags.MMAPABLE,
                 value_type_id=111,
                 section=".data",
-                data=bytearray(runtime.blob("eNoVyTcBAAAIBLGnG8W/Bo4hU0ySI5AoNAaL/wMFeACC")),
+                data=bytearray(runtime.blob("eNpjZGBgYAJiZiBmAWJWIGYDYnYgTgFiRiAGAAV4AII=")),
                 variables={
                     "global": spec.VariableSpec(name="global", offset=0, size=4, type_id=2),
                     "None": spec.VariableSpec(name="None", offset=4, size=4, type_id=2),
@@ -850,8 +850,8 @@ def _object_spec() -> spec.ObjectSpec:
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=runtime.blob(
-                    "eNptzjsOgDAIBmBE3Bx8LK6NN/BGpmfyFo49oALNH+1j+fNBIWwd/d65eAoTaSsGd/VvznUu"
-                    "6rvnuHrGoz2f3jnRfkhwb75hNgs8mCf4e59uUV95/wPXRwv9"
+                    "eNqTYGRAAYlCEJqFiYEBJJWsCOFLoKsThIozoYkrQ2geYQidbIRd/xagPhaw+VvgfGYwfw2c"
+                    "zwTms8D5rGC+AJyP7D6QKSD+VKj5ANdHC/0="
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=0, map=".bss", offset=0),
@@ -861,8 +861,8 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x009\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpdzLEJhUAQhOHhjQ8ORBARUbzghAsMDAwMLMBm7MLcFuzEYmzFETYQF/7gY2GgWwlsynni"
-                    "b95VGgj3spMz86HaSOTmU4WRKMyX6gaiNCcJ4HuiMsfHE1F/9hrzov9vJm7pjgxD"
+                    "eNpjYGBgyGRmYGgAYg4ZZgZWKL8biLkVmBk4kPgcQD4vlD8HiKVVmBkEoPzdQKxgwMwgBOXf"
+                    "B2JFHWYGESifhYWBQUaDmUEMylcB8U2YGSTQzJOE8l2A8kwWzAwA6Y4MQw=="
                 ),
                 autoattach=False,
             ),
@@ -904,48 +904,47 @@ def _object_spec() -> spec.ObjectSpec:
             ),
         },
         btf=runtime.blob(
-            "eNqtV22IXFcZfmd3drPpJrsbbXW1qR011dbUiZsvG2tKvzZmTUzjZk2aaHt7594zMzd7P6b3"
-            "3tndqSAtBH9EIWDFD7CkGPyhARU/oGDFoNIflWJ+iCJUbDGCRBEFAwqm+rznvGfuzJr5Icww"
-            "55znnPc5zzn3ve/5uOf/XKJZMr/KFpNeHif7GxlFVjK4VGZOt0qjmoBUFs5YP6+rUcj19xnp"
-            "4Uwge5vBExuR3T5AaxLZ3Uj7IHEF5c4enb2CmX+v4PslMX4C6YDgp5EOCX4e6RHBl5COC34N"
-            "6TGrjwesWX1gZfWBm1YfOLT6wC2rD5xZfeA1qw/8GauP7IzVR3bW6iM7Z/WRfcnqIztv9ZF9"
-            "w+oj+6bVR/Zdqw/Pv2D1gV+0+sA/sfrAL1l94F9YfeDLVh/411Yf+FWrjxf1utUH/qPVB75q"
-            "9YH/bvWBr1t94NGS6ANPCn4NeEYwB9ctgivAtwq+H3ib4CeAq4KfBt4n+HngB60+8GGrD3zc"
-            "6iNIHasPXLf6wG2rD3zW6gN/3uoDn7P6wM9afeCvWP0NROKmMscn+80upPMls3Y4Ti+WDJXj"
-            "8zvAN5GJyUcMdWpTT7//V2uDaP3QkKemhqD1I9GaGYLWJdF60xC0fi5aNw9B62XRessQtH4p"
-            "WrND0PqVaL19CFoHDHVq6xC0fifzescQtK6IVmUIWvtE611D0DosWtuGoPUX0XrPELS2idad"
-            "Q9DKDHXqfT398Bt5P7JraIAfy8z7D/CEGEdHDObxNgnmMbYI5jP4dsE83p2C+QzeI5g17xPM"
-            "Z/CCYJ7EotUHrll94NNWHzgDrpI5g1csH+WnLR/lZy0f5efsfFB+0c4H5dfsfFBesPNB+W07"
-            "Hz5TgXeQOVN/JpjPy1fsuHD+b+24wFfsuGXjrw+QOQv/OmLuMnz+XbP6eEFvWB25XO0mc+Zt"
-            "GJU5A8+MmrsPn3NbR0VH+CR3LuaWqXtH+592mQ67eIzb7oB1jvp+IzmyHboXTexCtsfgkn3H"
-            "vf0PwrZnXX+Op0PS/4PIjkp/jq2Jov9mPi8fHzX3vDOmbdM9A+znxf6hAfZTZWP/8AB7KPb7"
-            "BtifETs/3zlDmRoxPO3z3vqr6+rPlvvrX11Xv7CufrbUX5ffTR8t8Ea2rck4C8KbLPXXL5b7"
-            "63wXnsYNh5t/IC/6BfNcer2z5o/LJiBeKptYuFw2sfKbsr4a6ZjifeEPZfOurqLke/o1lD7K"
-            "62VzJ55ApzrKWZQNlHeNmfvxDhN4U0dkTvvH9Hh6TgsSlCfHjC0YM3N6SvoclT7HDa3rn8vr"
-            "6nLnLP+JzJ1z0tjprOhV8ADnRHNJ+jxn6jYGrdt1ZPJ4PL/NSF+Xfiek37fMXMtstz7k3/eE"
-            "d1J4Px3Ae0V4nxTe73t4V8YK3lXhPSa816ng/WvM7Kc9v755c3pD+jvSf3L8xvOZMR9pUzXh"
-            "Xacb824Tni88vrffiHe38OrC2z9g3IPCawrvRA+P79uW1xDeaSrWHmxjzOv08J4Z78YJnZE+"
-            "ofT5wrh+l9OzqCwKh/sfo8JfnyAT3xxDp5D+Ju2fQvqH4MeR/inYRfq3YI/MQIx5LZQF8zqY"
-            "EBwgbRK8TOb7hnGEdLPgL4/rtTXNd4sHe+b5UM88H6Zi755nTcF8j5sR/BHWFHwQaVYwf0ts"
-            "FfxxMmc14+fGdd9pduZmGZdt01Jy2kJmr2f8ZjLxx/gWMuc547eSOc8Z8zf9JcG3kjnPGd/G"
-            "4iWD+Vu/IvidZM5zxu8mc54zvoPMec74vWS+qRnfRea7gfF2Mt/UjC+M68UwzX45JM/Cz3iY"
-            "Ch9+jAofXjRxN83P/ajwGX/fxJD+enuxB1MQ5+Q4DywuPnDSObZwat5ZOnl03nHQ1t61k9px"
-            "FjRi5VeY5oVulpGv6nQkiRUtpW1FB9wwU5SpsA5zRqEb1XyXgqiVpDnV0ySiIMMYFCc5ubFP"
-            "SUotVnGzTuyRu+oGOXUCFfq0GuRNaoRJzQ3BjsPEA0jdAPJ52iG15qkWJIPYDcMOZhFCA/9M"
-            "YSAVBnUwlEetlGcaubnXpLzTwtTylMIgyympnVZeTr6bu/pBVEZe4qNL2o7zIAKzhUrbbQWk"
-            "4nYED0Brxc0VXBG5cSNUPpDfjn2Vav8EcZBrkIVJnmmkhTXyA88Y1ZO60DNy3LQhZjsLp84P"
-            "rxtJW+bYwY52EuqRu+aoOE8DzHZZdWjFDeH0IFeRrmfUUPxeEjgpTFwf/FYGHySN1AWDm3jW"
-            "tnTQ0cw9W3Zq7XqdQhVTazl3tKsiN12mJ9uqrTDdViuIGyyVJ14S0kroxnCIyjAbU8m9wLaC"
-            "w45P0iDv4GU3QMucAK/KV2tky9xzDPBq1HSzJjdoFwS+fik6w8P6FOMdOGitu1GAV52qKMmV"
-            "E7R2kw4KjbqNe7uNe22jjj3TqqEWjhSGyLPcjVoItVQ5/OiNLHEy1cgMCJ5SwjD+aK4Kvx4m"
-            "q452N1bF3t3FqgiTuKEzypbZdk9h8ppuitYaZYm3jJdU3RG7kcpYZjVJ/axaa9WrHm00S2X7"
-            "9ntpo47dyvb9Fb040MBx66y4aeDWQlU1AVxFeFT2V+YGmW1cgrN7MEcCGqRdg0i8xmHfOcjO"
-            "ax72PbCnKm+nsZ6TQPRyc4R4s9uCcRwOZR2AthEzdPSC6rZArtbJFXu6WH54VejEAzotxEWU"
-            "JsTOJAeuTvAqyYkCxFHcAGKDXnAqqqmU15BZZ3q7csz6MYVmJX47VE6x2KVfseZtgx4dO5EW"
-            "MZ7QWxYvinqwRicWlg46RxfnDyw86swdW+qr7zzycF9db5+mXyHGOwb1eZp0DB1eeGj+yLF5"
-            "cpqB7yNmTVGQHIdXZbqCBW5Bj3EOO58fNALeOdNe7Vyt5bw5Fi0IPkdnxfi8PxZV2SiLhuPs"
-            "xvk0xaauOC8s2BNa2Jg7vD/hlXfrBQMHQpN3mDjh3b5HtFrD8VDVO0JVb2fVNNG1MPBUjI0O"
-            "C8fhRaVBsTT/CwUVdJQ="
+            "eNqtWH2IXFcVv7M7s9k0ye5GW402taOm2po6cfOxNtaUfm3M2pjGZN000fb1zbw7My/7Pqbv"
+            "vdndqSAthP4RhUBb/ABLisE/NNCKH1CwYlDpH5Vi/hBFiNhiBIkiCgYUTPV37j1n35sl84cw"
+            "w757f/fec3/3vHPPuee+PfuXktqi7K+62T6vjyn5jYyiKFlcKpPMalONGgE8ZZap9MutcuR0"
+            "/XNGCjLjKN5j8fh6FLcO4NqA4k48e0FxGfXOAs8MY5K/m/G9/BB+HM9+xk/heYjxi3geZnwB"
+            "zwLjN/E8Kvx4wbrwA2vhB24LP3Ag/MAd4QdOhR94RfiBvyT8KE4JP4rTwo/ijPCj+Krwozgr"
+            "/Ci+LfwoviP8KL4n/LD8K8IP/KrwA/9U+IFfE37gXwo/8EXhB/6N8ANfEn5s1FvCD/wn4Qe+"
+            "IvzA/xB+4GvCDzxaYn7gDYzfBJ5iTM51E+Mq8M2M7wXexvhx4Brjp4D3Mn4R+H7hBz4o/MAL"
+            "wg8ndYQfuCn8wF3hBz4t/MBfEX7gM8IP/JzwA39d+NdZH8Urlck/L+Vxpc6WbOyQn54vWVHy"
+            "z5eBb2CffNiKTmwszPt/udYx14+s8MTEELh+zFxTQ+C6wFzvGALXL5jrxiFwvc5c7xoC16+Y"
+            "a8sQuH7NXO8dAtd+9q+tQ+D6Pev1viFwXWau6hC49jLXB4bAdZC5tg2B66/M9aEhcG1jrtuH"
+            "wJWyT3ykMI+O7I+iuIoO2LFMcv8FHpcEP2IxrbeRMa2xmTHl4FsZ03q3M6YcvIcxcd7DmHLw"
+            "HGNS4ojwUz4WfuCTwk+5FrjGOXhJ5FF/UeRRPyPyqL8s+qB+XvRB/U3RB/U50Qf1S6IP5VTg"
+            "HZxTf86Y8uUbsi6M/ztZF/iyrFu29voY58K/jdi7DOW/q8KPDXpbePhytZtz3rpR1hl4atTe"
+            "fSjPbR1lnkr/nWuc71wVdf1+VodMXKG+2zA6rfp+IxmKHaP2jraL9svikuxxcf4BjO1ZM5/8"
+            "6SGe/3EUh3l+SeX+A7yJ8uVjo/aed8r2bbxrwPhZHv/EgPETZTv+yQHjAY/fM2D8aR6n9zvD"
+            "8TDC8TCzpn1pTfu5cn/7G2va59a0T5f62/y74dM5Xk9jK7zOHMttKPW3z5f723QXnsQNh7p/"
+            "yBv9in0vE+/E+ZOydYjXytYXLpatr/y2bK5GxqfoXPhj2e7VFdR0T7+K2kN9rWzvxOOY1ES9"
+            "BXUL9R0Vez/eYR1v4hDrtK9i1jM6zbFTHq/YMb9idXqS5xzmOQtr7HtxTZvvnOU/K3vn3MBG"
+            "O818VbzAGeac5zkvVPp8sO/bZoHjYhOeb/G8Yzzvu1bXcrlgQ/p9n+WOs9zPBsi9wXKfZ7k/"
+            "FOQuV3K5Kyz3KMu9pXK5f1fsearWxPRCIabf5vmO+MrY9fWZsh9pE3WWu6auL3cLy3ksR/f2"
+            "68ndyXJN2e8B6x5guTbLHSvI0X1b5Fosd7IQexirkFyvIPf02KqfqFM8J+A5z46ZvZzcQnkk"
+            "z43qaMFen+OziHzoBJ6/c/8X8PyT8WN4/sXYxfMfxg0+QAhTLJQZUxyMM/YpLzJeVPb7hnCI"
+            "50bGXxszsTVJd4v7C3o+UNDzwcLZPUucjOkeN8X4U8TJ+ADFJGP6ltjK+LOcqwm/MGbmTpIx"
+            "N8n/BOzZYWp6NvNZT/idnM8J38T5nPC7OZ9X+Zv+AuObOZ8TvoVtVeVv/Srj93M+J/xBzueE"
+            "b+N8TvjD/E1N+A7+biC8nb+pCZ8bM8EwuZG/88WGBws2/EzBhuet303Sez/C8oR/YH3IfL29"
+            "WsDKjzLlOPcdOXLfcefo3IlZZ/744VnHQV93107VjVK/FWmvSmKNwE1T5emmOhRHWs0nXa32"
+            "u0GqVaqDJoZTFbhh3XOVH3biJFPNJA6Vn2INFcWZciNPxYnqEIub9qKGcpddP1M9XweeWvaz"
+            "tmoFcd0NIB0FcQMgcX3QZ0lP6ZWG7oDSj9wg6EGLABz4SzUW0oHfhIRuqE5CmoZu1mirrNeB"
+            "almiAj/NVFw/qRuZ8tzMNS+iU9WIPUxJulHmh5DsoNF1O77SUTeEBcC15GYapgjdqBVoD8jr"
+            "Rp5OjH38yM8MSIM4Sw0yxAZ5fsMO6idMZTRy3KTFw6KF06SXN53KjEyTgR1jJLRDd8XRUZb4"
+            "0HZR99SSG8DofqZD005VS9O+xDBSELse5DspbBC3EhcS1EVaS+1gotU9XXTq3WZTBTpSncXM"
+            "MaYK3WRRPdHVXQ11Ox0/ahFVFjfiQC0FbgSD6BTa2EbW8KUXMmT4OPGzHja7BbHU8bFVnl5R"
+            "UmcNx4JGXbXdtE0dxgS+ZzbFFHhZT0XYAwe9TTf0sdWJDuNMO35ntzJOYdBq58xq54x0Gt+z"
+            "vQYa4lBjiSzN3LADV0u0Q6/eSmMn1a3UAv9JzRLWHu1llm8G8bJjzI2omNmdR0UQRy1TqHSR"
+            "xu7KhxptN0FvXaVxYxGbVNsRuaFOiWY5Try0Vu80aw213obK9u13q/XGd6vb91VNcKCD/NZZ"
+            "chPfrQe6Zh24Bveo7qtODxoWv4TM7sEy7NAQ2jVIiGIc4zsHjVPMY3wPxhOddZPI6MQQs9wM"
+            "Lt5e7cE6DrmycUDphIaOCajVHtDVe5kmS+fhh63CJFrQ6cAvwiRWZEzlwNQxtlI5oQ8/ilpA"
+            "NGACTod1nVAM2Tgzx5Vj48dWRir2uoF28mDneXnMS4dZHSeRIbGWMEcWBUXTX1HH5uYPOIeP"
+            "zO6fe8SZPjrf19556MG+tjk+7bycjE4M1WdpZXzo4NwDs4eOziqn7XsefNZWuZDjUFQmSwhw"
+            "AYXBaZx8nt/y6eRMityZXsnocMx74HyOKfL16XzMm3xQ5h0LZMbZJMGhrqnMR3AmdHAw9+h8"
+            "wpavtnMJJIQ2nTBRTKd9gbRWR3qomROhZo6zWhKbVuA3dISDDoHjUFAZkIfm/wAFFXSU"
         ),
         digest="58add2b83f9da6679a8beafa1799d76951300ddeae9805341a312ed8774590dd",
     )

@@ -122,13 +122,11 @@ def _object_spec() -> spec.ObjectSpec:
                 name="first",
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
-                insns=runtime.blob(
-                    "eNpVyjEKACAMQ9Hi7CIujoI38EahZ+p9C02W/uVBCJZVZ1gLj85N/Wu/NPRLVQUC2w=="
-                ),
+                insns=runtime.blob("eNpLFGQAAwkmBhSQqAyheYQhdLIRVFwBQk+FqgMAVQUC2w=="),
                 map_relocations=(spec.MapRelocation(insn=1, map=".bss", offset=0),),
                 func_info=b"\x00\x00\x00\x00\x1a\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpNxyESABAUANElUBUzjiU4s0M4iGyD8Hdmw8N2guNjQgpuunxf7wtqcNYPDXsIVg=="
+                    "eNpjYGBgOMbIwHALiCUCGBgYkfgCQD4blP8NiEVDGBjYkfhMQD4ADXsIVg=="
                 ),
                 autoattach=False,
             ),
@@ -136,37 +134,33 @@ def _object_spec() -> spec.ObjectSpec:
                 name="second",
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
-                insns=runtime.blob(
-                    "eNpVy7ENABAUBNCj0gkapcQGNjLDr8QcNjEgcZp/zUsudz3gJVuojEp9orPRbQC5SnTcFfbr"
-                    "/w6srgTb"
-                ),
+                insns=runtime.blob("eNpLFGQAAwkmBhRQqQyh+YUhdLURhN7CyMBQDKSLhTgg6hQg4lOh+gCsrgTb"),
                 map_relocations=(spec.MapRelocation(insn=1, map=".bss", offset=8),),
                 func_info=b"\x00\x00\x00\x00\x1c\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpNx7ERABEQhtGP5E5oxjDK0IiaBAKVqcsfbLAve8gNUCL0BcE965996G3Db596PZDco/4A"
-                    "MzwH6Q=="
+                    "eNpjYGBgOMbIwCDCxMAg2cDAwIjEFwTy2aF8QyBfvIWBgQPK9wPyxToYGDiR+ExAPgAzPAfp"
                 ),
                 autoattach=False,
             ),
         },
         btf=runtime.blob(
-            "eNp1k0+IHEUUxt9sZnXHbHbV+C+Isf0bMTpKEhZhWUmQOayISBKERLTS01M9W0xPd9tVndkV"
-            "D9GLl4AnwVsWQfSiFxEMXhZvXnP0FBC87N1LLvle1+uZ6Q3bUNW/fv3V916/qr6136JnyF9/"
-            "tP24s0D1tXAEU8tzC68omD7SkUqA0Zb7YlM39Xhoxo01rTnNEqYTnpc6mJ4/xOsopjdEt4zp"
-            "jOh4/XkRYU2b1/TmcrxPvj7WfIzxMMYNjKsYj2DsYVzz0pVj1KztUUwa40X4si7j5PLSCnO+"
-            "L4U5x1fC7PmtMOf7XngX40dh9vxV+C7G7dofRfxV+4Pv1P7gf2p/8L+4P8b+4P9qPZq8X+vB"
-            "/9d68L26HnC7JfWAl4X3wMeF74JPCvPuvQZ+nP3BZ4V3wRuiCdD8TeHz4MvC13gjcR3nvODP"
-            "EOe93APr2h8blNY+cpieZB/wROI3Fv13Ps15wTdrH9GTnDHWtml6Jh+ISznc4kWOfQd4ghrX"
-            "wusHNLcATx3QnMb0gz8sS/wf/eS51aLZGQEf4zP/O2AV99utKrZ84pD3/MDvn53l6ZzEFPt4"
-            "m2tPFmb+qf9fV56jxtV5QdbwNvMZ5v0+Ki+/Br9E/qx+49fXNTf+b5z5qlec66bkCZp5Gjr+"
-            "d3ZF9wp5s599DavcH/mvK+3L4su1/eK/bZW9V0TD/JvE2fdViTP/6XPwb0x/zzGZ1JFSFy5e"
-            "vHBFXdq82lOXr3zUUwqx8uwZKlNrhqkeBF5Wrp2bhZIsHVYTuZ1c0zjcVjp1hdGWRnqHrodJ"
-            "qcmWY4uFdqT6ZRxTolPKR07JimJEn5e61Goc5rmBU15kLouyhK4nYaryQltY+gcXmToKDZQm"
-            "K4zbwQcMIbPKxCYd6G2q7y5SHqI+bYV2iwNRElprBjQIXVhNqHhAaZgbhWgcjk2yQ4UeZ04r"
-            "k5+jJIvCpKJpcG0aXKuDeVY4iVZYGY81UjjrwnFOE1NoxZ8+tJmyemg9mC+0KHw/tiaij5Ns"
-            "otBDS3bEXX9n1vRoKywQ7VNsCuvIZtFIO+q+lYZjbZWbmEh3+3ncjahTKVS1Dd0wOL0RYNmb"
-            "76KMdeoU2pVFGjQk62R1lKEfHX+XeP/A0sZLp7fdJ29/GmwEp+ypmW/TYN03h0JfdHcuK/WJ"
-            "Lch/VrWqO7+YPth8r/fhpR51+9ZSF8fEUoJvTC2W5rGadYqfuBt0H/tEOk0="
+            "eNp1k02IHEUUx99MZnTH7Ec0fiSIsY0fEaOjJGERlpUEmcOKiCRBSEQrPT3Vs8X0dLdd1Zld"
+            "8RC9eAl4ErwlCKIXvYigeFm8ec3RU0DIJXcvXvy/rtc704tpqOpfv/7X/71+VX3rfouOkb9+"
+            "7fhxp0311T6EqeW5hVcU7D/SoUqA0ZF7t6nb93hozo01rQXNEqbjnpd6mJ59gNdhTK+KbhnT"
+            "GdHx+vMiwpoOrxks5HhH6mPNBxgPY9zAuIrxCMYexjUvXV05UNsRTBrjJHxZl3FyeWmFOd9n"
+            "wpzjc2H2/EqY830jfBvjO2H2/En4LsZvtT+K+KP2B9+p/cF/1f7gv3F/lP3B92o9mny/1oP/"
+            "qfXgf+t6wJ2W1ANeFt4DHxW+Cz4hzLv3Mvgx9gefFb4N3hRNgOZvCZ8HXxa+1vH9Osp5wR8j"
+            "znu5B9a1PzYorX3kMD3BPuCZxG90/Xc+xXnBN2ufbvOMLckZ69L/x6UcbnGXY18DHqfG1X7l"
+            "gOYW4MkDmtOYvvWHZYn/o+89t1oLZwS8wmf+F8Aa72+rii0ff8B7fuD3T8/z9E5gin28w7Un"
+            "7bl/6v/X1WeatfWekzW8zUdkvw/Lyy/Az8tZ/bLdqLnxf5+UXnGum5InaOZp6FbkLLHuRfmP"
+            "fvA1rB2b/9eV9gXx5dp+9N+2xt6romH+WeLs+5LEmX/3Ofg3pj8XmEzqSKkLFy9euKIubV0d"
+            "qMtX3h8ohVh59gyVqTXjVI8CLyvXz81DSZaOq4ncbq5pGu4onbrCaEsTvUvXw6TUZMupxUI7"
+            "UcMyjinRKeUTp2RFMaFPSl1qNQ3z3MApLzKXRVlC15MwVXmhLSz9g4tMHYUGSpMVxu3iA8aQ"
+            "WWVik470DtV3FykP0ZC2Q7vNgSgJrTUjGoUurCZUPKI0zI1CNA6nJtmlQk8zp5XJz1GSRWFS"
+            "0X5wfT+4XgfzrHASrbAynmqkcNaF05xmptCKP31sM2X12Hown2pR+H5sz0QfJ9lMoYeW7IS7"
+            "/ua86dF2WCA6pNgU1pHNool21H89DafaKjczke4P87gfUa9SqGob+mFwejPAstfeQhkb1Cu0"
+            "K4s0aEg2yOooQz96/i7x4YGljZdO77gP3/go2AxO2VNz36bBhm8Ohb7o/kJWGhJbkP+salV/"
+            "cTG9u/X24L1LA+oPraU+jomlBN+YWizNYzXvFD9xN+g/+0Q6TQ=="
         ),
         digest="5449cf8e7f0615ac28f558dbbd3505cf7602a7cea974d4034da012ea0cac8931",
     )

@@ -75,23 +75,23 @@ def _object_spec() -> spec.ObjectSpec:
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=b"a\x10\x00\x00\x00\x00\x00\x00\x04\x00\x00\x00\x01\x00\x00\x00\x95\x00\x00\x00\x00\x00\x00\x00",
                 func_info=b"\x00\x00\x00\x00\x12\x00\x00\x00",
-                line_info=runtime.blob("eNpNxzERACAMxdC0AhjQgHs8VFsz/txleNgvGD8PKnx1h1svef4E0w=="),
+                line_info=runtime.blob("eNpjYGBgWM3IwLAPiPlUGBgYkfhCQD4TEp8JyAcAef4E0w=="),
                 autoattach=False,
             )
         },
         btf=runtime.blob(
-            "eNqNkj9sFDsQxmfvJY8kJPxRKFKAtKJCiggKRAEJCSUSKaBCASRCgdnb891Zt+dd1t4cBxJE"
-            "UFCDhBAVKenoqSjoadLQISQqGmoqvlnbdyQVlsb+eTzzzXjX735GtEBu7DWcwRVGA1vi7Wmi"
-            "iU9YD8P+84dHPcewBc9rsFOe78MWPe/AVjzvwtY9s+Z1z99gt4M+it4L+mAd9MHbQR/8FOsk"
-            "64OfhXg0/SLEg1+FePCb0E/D9VH3A34f+gF/CP2AP4Z+MH3Gcoj1wV8874K/hroTRD9CXfCv"
-            "UHeC6jHFdcG/sc5wLXAUeX1cYsZzPOniZ1kHPO/9O+CT4CNcF3wm8jrgZffPprjURccRc0yj"
-            "Ea5B/7tydPUf4nzr/Dsmuf87gGnaNxrzmJq+Pr+Prtfl+LUD+Y8BcwfyT2B64vP5TT33+bxM"
-            "jfPnjmN9Gbn3+Hp/79Fb5589hv2eO+PfQ9//YhLC9ESzarcpk5qKnhV2WEjqJ2WPHlSykqKf"
-            "FIXSHSrK3OZpntF2lmhRlNJIbd3Gpip4EYNIlZfKDglpCDNCtZVuyYcUVpsKB2mTuonpsiPN"
-            "EmNUi1qJTepJSN0inRRKwNtO+iobUin7uZVCFSuU5WmS1TRyro6cq8FZ5KX13hpr4b5ECWts"
-            "0i9ooEop+OodkwsjO8aBeiR9hPse3YGPF6K6cJ4qbVRHy1as8AmEWN/cXN8SN6/d3RC3tm5s"
-            "CEHtLB+InhwaTlhdGSdkue7UE5ken10aH6XdpIS3SSxa6UylUhvZIpOnPWlp6ZzOhXcuNYv2"
-            "UkrTpbRVqWMknb2CS8SL8fJlwpkY1+cdK9Af0jjZWQ=="
+            "eNqNkj1oFEEUx9+eF73ExA9ikULhsBKCkcTjFATxwBRaSVQwFo57e3N3w+3OrjuziaegQQtr"
+            "BRErU9rZW1nY29jYiWBlY23lf27e5MPKgTfvN2/e13y8+xXRAvnxteYFpjBqWJJbniaqf4I+"
+            "DDnAm0eZm5AF5iuQU8z3IYvMW5AW8zakw+xyXmf+Drkd8qPovZAfrEN+8EbID34KPeXyg58F"
+            "fzT9IviDXwV/8JvQT833MekH/D70A/4Q+gF/DP1g+gx1yOUHf2HeBn8LdetEP0Nd8O9Qt+7v"
+            "q+Hqgv9Az7ha4Cji/DjEDHNzyvvPujzgebZvgU+Cj7i64DMR5wEv+zdruFIXPEd1fhse4Rh0"
+            "kO/s6n/4cevuOaZc/3cA07Rv1OYxdbm++x9Dztvg/7A3/jFg7p/4E5iecLz7U885PuI74/i5"
+            "49AvI/8fX+/vPXrr7bPH3D/2e+556MceJiHMSHSrfp9SqakYWWHHhaQsLkf0oJKVFFlcFEoP"
+            "qChzmyd5ShtprEVRSiO19QubqGCFDzxVXio7JoTBzQjVV7onH1LQNhEeki4NYzN0hiSNjVE9"
+            "6sU2nkxC6h7puFAC1n6cqXRMpcxyK4UqWpTmSZxOaMfY3jG2g7HIS8vWCU4SZxIlrLFxVtCm"
+            "KqVwRx+YXBg5MB7UI8ke/j6Gm+wvRHV+hSpt1EDLXlPhCoTorK111sXNa3dXxa31G6tCUD/N"
+            "N8VIjo0LaLd2A9JcDyYTmZHbu7i7lQzjEtYuuaSVTlUitZE9MnkykpaWzulcsHGpW/SXEpou"
+            "pa1K3UTQ2cs4RHOxuXyJsCd267uVy0B/AdI42Vk="
         ),
         digest="cd58ee6709d235daa828f43c9f01789d6330ff477f4f9a2a0de3bcea4c53376e",
     )

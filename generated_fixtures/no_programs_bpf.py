@@ -133,12 +133,12 @@ def _object_spec() -> spec.ObjectSpec:
             ),
         },
         btf=runtime.blob(
-            "eNp1j89OwkAQxqdSFRQB/xz0JA9gOKgnTxLTA8YYA8YELusCK24olXS3Rjxx9Ogb+Co+gG/i"
-            "Szjjjv1zsMk3+3X2N1+nH98e7IN7vjynd0iflRIWz3nPx9JMX6H0C6B8ZlaLXJqxlvnCTDnH"
-            "kD9wvlzBcvhP1iaWI5fhN/A8zeWcobaYP+d5z90Xdq6C+36Vm+h9mgkgAy/B/Q/l3KHWUUvU"
-            "ALWB+kTdO7RWy83R9XbmK7SvZq5R5Aq7kGLmdpl7dWeddqvzEPkl9ylvh/vk37hPWXvcJw86"
-            "siBEu9tt90WvMwjEbf8mEAJ7yckxJJHRk0iNm4QZZa2OJhDqmbYQyqEKYfQoY7CLuYKZfBEq"
-            "srFWBqZqAc8yTNTfjIEHGYZDOZrCVeciuO4F0JrJuYFW/DSWVmLmSEVGwQ+IHz25"
+            "eNp1TztOAzEQnSULJBCS8CmgYg+AUgAVVSK0RRBCKEFISWOcjQlWHBPtehGhoqTkBlyFA3AT"
+            "LsEYD/spsPTGb8dv3r75+PZgH9z58hzeITsrFSye456PJcg+ofIrQPikWS3rMo+1nJdmqgWN"
+            "5QeOV2tYDv/x2sRy5Dz8Ft6nBZ8zxBbpOzTvufdS5jr9v05N5L6dCfNd4YL2sT63iHXEK2KE"
+            "2EB8Iu6ctNEozNnn7ZzXbF5JulZZV8piEZNul3Qv7m7abE0aCiiH7Vu/Hepb/kZ967WX74YB"
+            "tAHGuv1+d8gGvVHIbobXIWPYS0+OIdWJnGoxCawsEcZIPQUl59KA4mOhIHrgMZjlQsCcPzOh"
+            "TSxFAjOxhCeuUvE3k8A9V2rMoxlc9s7Dq0EI7TlfJNCOHyfccPSMhE4E/ACIHz25"
         ),
         digest="59d1dff744f7791bdca1fb91660fbf3bce2b6f8d6b524f5cac31e7baa1594ba8",
     )

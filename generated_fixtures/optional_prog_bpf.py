@@ -112,24 +112,20 @@ def _object_spec() -> spec.ObjectSpec:
                 section="tp/syscalls/sys_enter_getpgid",
                 prog_type=uapi.ProgType.TRACEPOINT,
                 attach_to="syscalls/sys_enter_getpgid",
-                insns=runtime.blob("eNpVx0EJAAAIQ9FpBE8Wt4lgGMsouItj8PglwB6ueGs7kx10AEz3Awo="),
+                insns=runtime.blob("eNrbzsjAAEQMEkwMKOC2EITeAuVPhdIATPcDCg=="),
                 map_relocations=(spec.MapRelocation(insn=1, map=".bss", offset=0),),
                 func_info=b"\x00\x00\x00\x00\x04\x00\x00\x00",
-                line_info=runtime.blob(
-                    "eNotx7EJACAUA9FTHMZKLBzBKVzF5X8CCRzkoS11fSa0+Km+YcTfPlAwZAI5"
-                ),
+                line_info=runtime.blob("eNpjYGBg0ANiFyBm0GBgYITyo4CYyYCBgQXKrwbxTRgYADBkAjk="),
             ),
             "on_request": spec.ProgramSpec(
                 name="on_request",
                 section="tp/syscalls/sys_enter_getsid",
                 prog_type=uapi.ProgType.TRACEPOINT,
                 attach_to="syscalls/sys_enter_getsid",
-                insns=runtime.blob("eNpVxzERADAIxdC0ddCpxuuEO8RgABkM/IUs7+IL8sDbjOK2pv+yAHUsA/Q="),
+                insns=runtime.blob("eNrbzsjA8IKZgUGCiQEF3BaC0Fug/KlQGgB1LAP0"),
                 map_relocations=(spec.MapRelocation(insn=1, map=".bss", offset=0),),
                 func_info=b"\x00\x00\x00\x00\x06\x00\x00\x00",
-                line_info=runtime.blob(
-                    "eNotx0EJACAYQ+GnmMcUHj3Yx1DmsNW/wQYP9qFN9XwWtPirvmHE1z5QUcADZw=="
-                ),
+                line_info=runtime.blob("eNpjYGBg0APi9UDM4MLAwAjlnwRiJh8GBhYovxrED2BgAABRwANn"),
                 autoload=False,
             ),
             "never": spec.ProgramSpec(
@@ -145,13 +141,13 @@ def _object_spec() -> spec.ObjectSpec:
             ),
         },
         btf=runtime.blob(
-            "eNqNUM1KI0EQrnFXNtnV9bSwsJc5LSoyGX8QIQcNModAEElyiZei09OZDAzdY3dPdF7A1/AB"
-            "xXewK93BU8CG+pmvqr7vY17fIvgL/sWRDxbB5u1sGgftf/N1HbsB/k53rnY9vrezZf8lzHe3"
-            "zN/D/Ierf7x+56dL/3wfdVy6cZH4799BD87DnErHQ/SIGvZo0QV5vAp7wS+MAs9+4JlG63pA"
-            "Or8CCfWzgNPdQcCpB26foZQWWPXEWgO27pnWcFZVhhoU0gqNhbB1UeaQ9FRtSyVZhbVWRTKv"
-            "Fwmn89ifH65UmcfHjvMIuoimlRwXwvIlMpkjy/PD/8vSmpP49KgPXS1so2Wc9kFJ1OKxEcbC"
-            "9VYHxhkgqc/lr8ulaeoUpVgJTQo4t4ueM39WtygVmsadWM24qBX9C8Tm8gIaacpCijyulCzW"
-            "CYgN+JJptzIYjwcznAwfMpzO7jNEGA1vs7tJBsncGKhKLqQR8AEmw4Jh"
+            "eNqNUM1KAzEQnq0WW23tSRC87Elake36gwg9aJE9FIpI20u9DGk23S4s2TXJVvcFfA0fUHwH"
+            "kyYiHgoOzE++mfm+IR+fHhyDNd+zTjz4sdpPoaH2js0brzt41+zp3LR4q7Zl/t3161v6X66/"
+            "p/OR1W/s63Bia6+hw732wL4PnR5cub5JDQsZM9TQMoPazY233p97Yex42o5n5m1yx+gcOBJT"
+            "zx1u9joONzVQ9QYpV0CyV1JJUEVfVpKSLJOmQMYVE5gwVSRpDEE/L1Sac5JhIfIkWBTLgJp1"
+            "365313ka+2easwdNRFlxikum6AoJj5HEcfd0lSp57l/0BtAUTJWC++EAco6CvZRMKrjbeoHU"
+            "Bxip3+H/y4VhqBU5WzNhFHChln19/GVRIc9RlnpFCUJZkZu/QCxvrqHkMk04i/0s58kmgGED"
+            "uiJCjwwnk+Ecp6PnCGfzpwgRxqOH6HEaQbCQErKUMi4ZfAMmw4Jh"
         ),
         digest="314cc8276c254efb5c1c2f0e337c795ba466f7818d8b438bdd38cce414a4e629",
     )

@@ -101,9 +101,7 @@ def _object_spec() -> spec.ObjectSpec:
                 max_entries=1,
                 flags=uapi.MapFlags.RDONLY_PROG,
                 section=".rodata.str1.1",
-                data=bytearray(
-                    runtime.blob("eNoVxjEKACAMA8DMvsLFh0UUFELJ0P9TetNZ/DHXGdg3QfmxRxRl2wel")
-                ),
+                data=bytearray(runtime.blob("eNoryEnMzFNQTeFiSEotYUjMKchIBLESGQBl2wel")),
             ),
             ".rodata": spec.MapSpec(
                 name=".rodata",
@@ -115,9 +113,7 @@ def _object_spec() -> spec.ObjectSpec:
                 value_type_id=37,
                 section=".rodata",
                 data=bytearray(
-                    runtime.blob(
-                        "eNoVxjEKACEMBMCtr75a0gSs/ZEQxSIa0P+DazEwo7mH9B1T1KBH6rK3D8BPiTIVuvhQB7w="
-                    )
+                    runtime.blob("eNrLSM3JyVdIK8rPVVBNYVAtVkjMSwGxuBgYGESAWA6INYDYCIgB+FAHvA==")
                 ),
                 variables={
                     "says_hello.____fmt": spec.VariableSpec(
@@ -147,9 +143,8 @@ def _object_spec() -> spec.ObjectSpec:
                 prog_type=uapi.ProgType.TRACEPOINT,
                 attach_to="syscalls/sys_enter_getpgid",
                 insns=runtime.blob(
-                    "eNp1jDEKgDAMRb9WLDg4l04uLt5KcBFF3J09ggfwDt29Uke3mGiFIhgor3n8H5MA89j24Jmq"
-                    "ulusJ/k79gVzsOe9Sy4elwKlUAENc+WX/+TkjlEfnwFJ1Dv2x2uWnojentzXUc6F/hZ4AebA"
-                    "Fb4="
+                    "eNqTYGRgKMhJzGQAgjwF1ZRqqQ//QewtQHEuIJ0t9QPMl2BkQAFbmBgY+EA0MwODFpBuBWI2"
+                    "HOpA5kgwo4mzMDAwIunbvxAizg4U/PD//3+YPpD57EjqtkD1T4XSAObAFb4="
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=5, map=".rodata", offset=0),
@@ -158,8 +153,8 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x00\x04\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNotx7EJgDAYROFn0EawEpzB0lLEwsIFMkeGySzZJuPkfriDB/ehPSrHOSHZRW0XLHZV6YbV"
-                    "buEXdruHPzjseZJ/GA6qBdU="
+                    "eNpjYGBgsALiQCBm0GBgYILys4GY14CBgRXK7wdiJgsGBi4ofyOIb8PAIAzl3wDxHRgYxKB8"
+                    "FkYg34WBAQAOqgXV"
                 ),
             ),
             "looks_up": spec.ProgramSpec(
@@ -167,14 +162,13 @@ def _object_spec() -> spec.ObjectSpec:
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=runtime.blob(
-                    "eNpVyLENABAUhOEjRClUSpWJLPAqE9nEflw8jb/5crcAbCYJt26AQJvxcHRwW1osvmJWparz"
-                    "/QfKPwdq"
+                    "eNrbwsDA8B8IEgUZwCCEkYGBHUirMbIysADpdCCfCUhLMDGgAH4hCJ2oAKGnQsUByj8Hag=="
                 ),
                 map_relocations=(spec.MapRelocation(insn=5, map=".rodata", offset=24),),
                 func_info=b"\x00\x00\x00\x00\x15\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpNx7ENwCAMRNGLk8YDuMgqzEFJyYYMwyIMwC9c+KT70hNrfBnp0pPeOIZkxT9+0wf7lL7i"
-                    "wF5s+AKi6wk/"
+                    "eNpjYGBgsALizUxAIoSBgRHKvw7ki8YwMDAh8SWBfGYo/wuQz5nCwMCCxBcF8jmR+ExAPgCi"
+                    "6wk/"
                 ),
                 autoattach=False,
             ),
@@ -182,38 +176,36 @@ def _object_spec() -> spec.ObjectSpec:
                 name="spells",
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
-                insns=runtime.blob(
-                    "eNpVissJACAMQxM7g9CFHcFNildXM4UiNPDIhzjRFAMwuVvflzji1j9Exkn+ntrlD8KGBP4="
-                ),
+                insns=runtime.blob("eNqTYGRAAVuYGBiYgbQEM6p4KxBvA+L9UPVbgBjEFGVkhPNBYCqUBgDChgT+"),
                 map_relocations=(
                     spec.MapRelocation(insn=0, map=".rodata.str1.1", offset=10),
                     spec.MapRelocation(insn=3, map=".rodata.str1.1", offset=20),
                 ),
                 func_info=b"\x00\x00\x00\x00\x17\x00\x00\x00",
-                line_info=runtime.blob("eNpNxzENACAQxdAGFkAGGxZQd9Kv42/S4WHf74RdsMJPn/DQDUA3AuQ="),
+                line_info=runtime.blob("eNpjYGBgsAJiJWYGBs4GBgYOJL4mkM+FxGcC8gFANwLk"),
                 autoattach=False,
             ),
         },
         btf=runtime.blob(
-            "eNqNU01sG0UUfo3TkoS24U+ooRSmllqSkLpNG1IghLYgHyohqFKQKCGartez9srrnWVnnGAE"
-            "UiS4IEACIU4cGglx4MKBAzckjpy5I3HjwJE74ps/L7ZaqSvNzOc33/vem/ee7/x9iE6Q+25P"
-            "u/VTjcI3FcAhomM1d9p12JtBJ4Zz1tmPjhzgewTbPIx1oulfgReAH/CXpzyGL531+CrWsx7f"
-            "xnrB432sVzw+wHrDY6P5tsd/YsVBH2cW9HF+GPRxfhL0cX6BZfLex/ll4OMB3wQ+8EHgA38f"
-            "8gH+MeQD/HPIB/iXkA/wbyEfFO534AeNPvAfHh8A/xXiopD/hLjA/4a4065eR01c4BnoHjex"
-            "gOenvD6accJj5hvzkNEBPu3t+8DLwI+YuMDrQQf4imvazAy2psOhr+GzE2F05lw42roPnk/d"
-            "tOOw0U7gc4zGvqlnsBU+/jy2Xa9r+Fcn/D/F3cMT/ovYPvf+j2L7yvubGZ2p/O3s3plyuX83"
-            "5Wb1sXvcn6y5+8erOHML2G7UxrQP+TtrNf8h82ZT07cc7/gTNPaN8czqet6T47y52oTPU1TV"
-            "/SPv8/RdtBeoqvvHnneaqkQneUfuYTdxPqtZ4/wK8ElPMm875U/DM3037zF1/NrVbN7Ernu+"
-            "wd+6POyY/vA/TLF+n9Jck4qGindFlknSZRSLQsJ6Xg1VHGWZMoCLXIuSd4QuOmmbGueLEpQe"
-            "VxpnRzVaRdKIjRartBZ3ZdpmywiyRLOxzJVmcTcqWZFFab69wzZZ3UJ2pv1uXt+gWYhwp7tY"
-            "twosKWUf1/UVtnZxaYJxRrEob7vbPVm21faFnRW2Gmj2IYFs46wwlX4gZOJ+La2wy4ZbCj0o"
-            "c3ZhgzhXPd4aJAllIqeip7keFoL6Udmj9wZiIHg/Kgo8l4pSahnLjHazKEcMoVAe90PHabCC"
-            "A2Yqy1QPUZoOaIqnSZq3BcruTx1zB+IWdSPVNYY4i5RClduRjuyG6rcpj4qUw5pE/TQbUin6"
-            "UgueFmuUSfTJopFxfWRcD8ZCltpbLbTCfYEQWumoX9BeWgpunt5RkivRUQ6gZp7h6tHd83zO"
-            "B5cu0iBXaScXbWYGifNrW1vXbvGb199p8jdv3WhyTkkm93hPDJVxWF+rHDKZd+xGqmfunq+u"
-            "zJzA2kK+sqf4oCAl457QdsKCbRHDN4g1G/WNLcMFs2YTY7asGDLYzr2MZ7Gz7HLVb3f7EnuO"
-            "XWE6amVi21p22Ivs3OoGqQLzp0ZsM1CIlsf9YrHeEhojdylM3erOEtvcNAPksh7Nf4PjS/r6"
-            "LqbGKtmg9Nr1V5uv32xSo5S221kai1wJMgGrwtnwKAD9ByILeOg="
+            "eNqNUk1sG0UUfrHT4oS25k8oAQpTSy1OcN2mDSkQQinIh0oIqhQkSoim6/WsvfJ6Z9kZJxiB"
+            "FAkuCJBAiBOHRkIcuHDgwA2JI2fuSNw4cOSO+GZnxj9RK7HSzPv2zfe+9+bNu/P3HC2R/W7P"
+            "2/VTmfxX8mCO6GTZ2mIdc27QicEuWP+JcQBij2Orwlkjmv8VeBn4Pnd42mHE0jmHX8Z6xuHb"
+            "WM87fID1isOHWG84bDTfdvhPrNDrwyZeH/ZDrw/7ideH/QLL1H0A+6Xn4wLfeD7woecDf+/r"
+            "Af7R1wP8s68H+BdfD/Bvvh407nfg+40+8B8OHwL/5fOikf/4vMD/+rzztl8nTF7gCnRPmVzA"
+            "1ZLTx2MsOczcwzxgdIDPOP8B8CrwQyYv8IbXAb5qH61SwdYqzbyr/4qJMDqL7u23/wdvfjI7"
+            "x4x2hJiTNPOVnsaWufxVbHtOt+LmYTr+U5w9eCS+ju1zF/8wtq9cvJnRypHZvVOytX9XsrP6"
+            "yD3OHy/b80cneRaXsd0oz2jPTd95yd3Z9PQtyzv12GytMzyzeo73xCxvsXwk5smpvn/kYp66"
+            "i/byVN8/drwzNCn0KO/4Pfwmz2flwlltmH44krnbaWcX3bub+5g+fm17VjW5a45v8Le2jmJM"
+            "f5jCFOr3KU41qWCkeE8kiSSdB6HIJLwX1EiFQZIoA7hItch5V+isG3eoeSHLQelzpWG7qtnO"
+            "omZotNhEq74n4w5bRZIVWghlqjQLe0HOsiSI051dtsVqBWRnO++mtU1agAi3uvVaocCiXA5w"
+            "XGuw9UsrRxhnFQvSjj3dl3lH7VzcbbA1Tysu4slFngZT8QdCRvZvpcGuGG4u9DBP2cVN4lz1"
+            "eXsYRZSIlLK+5nqUCRoEeZ/eG4qh4IMgy3BdynKpZSgT2kuCFDmEQnvsjw5j7wUHzFjmsR6h"
+            "NV3QFI+jOO0ItN1ZHXILwjb1AtUzjjAJlEKXO4EOig3d71AaZDGHNwoGcTKiXAykFjzO1imR"
+            "eKcCjZ0bY+eGd2Yy185bwEJ4IJBCKx0MMtqPc8HN1btKciW6ygL0zDFsP3r7js/58PIlGqYq"
+            "7qaiw8wgcX5te/vaLX7z+jst/uatGy3OKUrkPu+LkTIBG+uTgESm3WIj1Tdnz02OzJzA20a9"
+            "sq/4MCMlw77QxYR5Xx3DNww1G78bW0UIZq0ojBVtxZDBd/4lXIudY1cm721PX2TPsqtMB+1E"
+            "7BSeXfYCO7+2SSrD/Kkx2wwUsqXhIKvX2kJj5C77qVvbXWFbW2aAbNXj+W9yfNFA38XVXKMi"
+            "Kb12/dXW6zdb1Mxl8dpJHIpUCTIJJ40r0qMB9B8iC3jo"
         ),
         digest="5b98710dbd3540dc508d556ac63d481d976dae844a71fe1689641cdf9ce9e891",
     )

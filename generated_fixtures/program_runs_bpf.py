@@ -161,16 +161,16 @@ def _object_spec() -> spec.ObjectSpec:
                 prog_type=uapi.ProgType.XDP,
                 attach_type=uapi.AttachType.XDP,
                 insns=runtime.blob(
-                    "eNo90L0NgzAQxXGDnZgPKVKcJg0FoqZgJEZAnoVNkCgZhGWweX9xzdPzr7iTN6OZg1N+1Y+f"
-                    "0ltjPinHobv7Et5KPE7qsTd4gXu8wD1e4hVe4hVu8Rq3eI07vMEd3uAt/sJbXH1P5+SL/lr7"
-                    "zBmU+T/yxpX3C2/oE/8="
+                    "eNpVzr0JgDAQhuEzicYfEIyNjYVYWziSI4izuIlg6SAuY/TexoPw8d1T5A7RWYLTbLRfraa3"
+                    "InXMaey/voZME99m7dsgeIJ7PME9bvAcN3iOW7zALV7gDi9xh5d4had4hWs/4znvRZ2R39xB"
+                    "84jv/XFn/wBv6BP/"
                 ),
                 map_relocations=(spec.MapRelocation(insn=31, map=".bss", offset=0),),
                 func_info=b"\x00\x00\x00\x00\x07\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpdkTsKwlAURCcR4yfG+InGL6JuwF3YWFrYCC7ATgsrsXQlrsfd2HoDt3icBwPvwJxpruzd"
-                    "LO/qc5Ai549lfZJi569lc5Rqzj9LcZHqASfGiXNpQ9ldajjvjPOr1HTeV/yQWkE/tX4b/RR7"
-                    "HfQz7HXh5/B78PvwB/CH8Av4I/hj+CX8Cfwp/Bn6c+wt0F9ib+V8No5f0tb5aRzZkf9payfK"
+                    "eNpdkT0SwQAYRF+SESIifkL8jhEXcAuNUqEx4wA6CpVROonzuI3WZ+YrMlts8Wb2bbMAV8vL"
+                    "wh4C57dlfYTQ+WOpDhA5fy3FGRo1jo1j59KGshs0nbfG+QVazrs/3yGp9VPrt6Wfyl5H+pns"
+                    "dcXPxe+J3xd/IP5Q/EL8kfhj8UvxJ+JPxZ9Jfy57C+kvZW/lfDIOn7BxfhgHdvIPaWsnyg=="
                 ),
                 autoattach=False,
             ),
@@ -179,11 +179,9 @@ def _object_spec() -> spec.ObjectSpec:
                 section="xdp",
                 prog_type=uapi.ProgType.XDP,
                 attach_type=uapi.AttachType.XDP,
-                insns=runtime.blob(
-                    "eNo9iEENACAMxDqCBVwgCytIwMn+WONGljVpcj1v0IEtp7zGx2XMYVYdrPxP9gOzqgSm"
-                ),
+                insns=runtime.blob("eNrbwsTAwMLAwNAKxDpAvJ+RAQy2ADGIKcrICOeDQApUfCqUDwCzqgSm"),
                 func_info=b"\x00\x00\x00\x00\t\x00\x00\x00",
-                line_info=runtime.blob("eNpNxzENAEAIwMD+LwS9qMAFUulIkw6HlfeDHIjjrxcyQgNN"),
+                line_info=runtime.blob("eNpjYGBgKAbiTkYGBs4FDAzsSHwmIB8AMkIDTQ=="),
                 autoattach=False,
             ),
             "where": spec.ProgramSpec(
@@ -191,10 +189,10 @@ def _object_spec() -> spec.ObjectSpec:
                 section="xdp",
                 prog_type=uapi.ProgType.XDP,
                 attach_type=uapi.AttachType.XDP,
-                insns=runtime.blob("eNolx8EJACAMQ9EcPXgoTuBALhFwpe7bNA18HuEJ9BjbfrXUu77IAQU5LgJu"),
+                insns=runtime.blob("eNpLFBJgAIFEAR4wnQLEHEDsowDmMkyFUAwAOS4Cbg=="),
                 func_info=b"\x00\x00\x00\x00\x0b\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpNxzEVACAMxNBrYUYCCxv2sIeFemrGy3sZvuhxhXS/FOaF07zxMB88zYkbmt4Kdw=="
+                    "eNpjYGBgKAbis4wMDFp7GBgYkfh8QD4TEl8OyGdG4isD+SxIfCYgHwCa3gp3"
                 ),
                 autoattach=False,
             ),
@@ -203,13 +201,13 @@ def _object_spec() -> spec.ObjectSpec:
                 section="tc",
                 prog_type=uapi.ProgType.SCHED_CLS,
                 insns=runtime.blob(
-                    "eNo9jMENQEAQRT9Wdl0cVMDVST1uQgdqUIIKtCBxVNr4MyO7yeTlvZ3MXQIzgH0UIaAeyXXo"
-                    "VbF0ybixF9bT3ydjyN39vQyIFSB8eq/Vu8H3ntr/D07DOV3xAa3ZEJ0="
+                    "eNrbwsTAEMXAwFCs9f8/kGLYAuSzA+lkRQUQlyFRiANMpwDFGcHiHFBxAzDNAheH8PcvBlMM"
+                    "7MwMDP+BAGQeH8hcFoi67awQ+VYg5gTiqRAuAwCt2RCd"
                 ),
                 func_info=b"\x00\x00\x00\x00\x1a\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpNy7EJgDAQheGnEURQcEx7p3AHh3AFNxBsUqZIkSJD5C9ekYM77jvuiTrpIzA+abAvPEcp"
-                    "2DfLXqTJfvCa+LFfvGVu9o+XSqbziBvq7Q5x"
+                    "eNpjYGBgKAbiDGYgcYGBgRHK7wTy2W8wMDBD+XOADIEXDAwsUP4GIJ/nAVANlH8QyOd9AhSD"
+                    "8i8D+ZxvgHqQ+ExAPgDq7Q5x"
                 ),
                 autoattach=False,
             ),
@@ -219,14 +217,14 @@ def _object_spec() -> spec.ObjectSpec:
                 prog_type=uapi.ProgType.SYSCALL,
                 flags=uapi.ProgFlags.SLEEPABLE,
                 insns=runtime.blob(
-                    "eNo9jNEJgDAQQ3Pih39qBfFXdAHBhQQ38EtuDjfpgLZN7wLhkVy42AA3gGcdkHUFkFNb2G/M"
-                    "enSFb+Bu4dmlO3s9bWd9/TeSMVmSZxHPWV/lD91GCV8="
+                    "eNrbwsTAkMLAwFCsKMAAAolCDBBamAVM8ytD+NWGHGC6UgiiTgIiDQfVKhDxahOYOpg41DxB"
+                    "CL0FiBmBWIyREc4HgalQGgDdRglf"
                 ),
                 map_relocations=(spec.MapRelocation(insn=7, map=".bss", offset=8),),
                 func_info=b"\x00\x00\x00\x00 \x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpNxzEOQEAQheGZtURB1iJRa/QSZ3ENhTs5h6P5ZaeY9/KS9wm52RH/p7T4xFOnEswXXluV"
-                    "ynnH0XnDtXPCjfnBeVDpzS8eZ5XkvODsHPAHQOELbQ=="
+                    "eNpNxzEKgDAQRNHZGMVCiVHB2sZe8Cxew8I7eQ6P5gdTLMMfeJJ00xE5Gft94qkzheILr62p"
+                    "ct5xdN5w7ZxwU/zgPJj64hePsyk5Lzg7B/wBQOELbQ=="
                 ),
                 autoattach=False,
             ),
@@ -235,41 +233,39 @@ def _object_spec() -> spec.ObjectSpec:
                 section="raw_tp/sys_enter",
                 prog_type=uapi.ProgType.RAW_TRACEPOINT,
                 attach_to="sys_enter",
-                insns=runtime.blob(
-                    "eNpVirEJACAMBIOVnWhl65iPc2STDBj4fJNrjoPDMYI96fWq77DG1xdqlxNsuAM+"
-                ),
+                insns=runtime.blob("eNqrFGIAg0pBDjDNrwjhSzAxoIBqqLotUP5UKA0AbLgDPg=="),
                 map_relocations=(spec.MapRelocation(insn=3, map=".bss", offset=32),),
                 func_info=b"\x00\x00\x00\x00%\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpNxyEKACAQBdG/KxrEZhKvYLB7LO8PTjDswIQnutyz1JbJgif24IFTcMXl+2DfpgekNQQd"
+                    "eNpjYGBgKAZiYVYGBh4dRgZGJL40kM+ExJcE8pmR+FxAPhuUbw3kMxkwMgAApDUEHQ=="
                 ),
             ),
         },
         btf=runtime.blob(
-            "eNp1VE1sG0UUfnHskqA2LaT8VLQwBNTYaZImJYSCm7SBpqIC2qrpoT+KJuv12F5s7y474zpG"
-            "RarEgQsSN66UM3fO3Lhw54IQNw5cOHDpjW/+vLalWtqZb957873f8Q//TNGrZH+sZL9vS+R/"
-            "hQKWKXxHiIrabgbftFMec5jhe9nhK+6s8QG+NYcf47vs8BN8NyzFTBHLHYuniu4uWZ/H4JMC"
-            "51+M20xFVn609Az7x1NWP/MM/a9O/zwNfwWdzxEkvIBcfwE+UchzPVnIcz1TyHNdKIzkWshz"
-            "fb+Q53rNYc150+G/8N33/FN5zRhw6PmB254fWAHPudz6Ph7sj7x9Ie/PQSHvz2Pgb3w82L/z"
-            "8WD/3seD/UcfD5afgE9ofuCfHX4ybe8Yv2jEb95vMe//QdHW6wXtF/h32MxrX8B/en407W/P"
-            "4xr4kuYB/tfXEPgp8CvaL3Bp2vHks+lDpeOWkuZss8bmaNLOhadLXtK1WoDiRRr7FVawLFuu"
-            "mZNYLjhebX9l4v7utM199P4qlo/dff1mPnP39dxNzuMD6I5i59N2Hk+N8JzGcqRoYjZvb66Y"
-            "z+N8MZ/HU0VbGx3bGeDXyc7gQnHM75S7aijOkK3HZDza32vYF4s2njdG4sG7oD+s3DD/h/Ut"
-            "GvsZ7nnHTRPc+u29ie+p434b+Jrt59y8taNP3Pm0O9+d0I/68TnoYA6cXcXZtUrG6HgZ+Ky7"
-            "pHNddLuup9Yxd+6WzL3jmmvJ2Wvcs7zP6eXrEUyH9ZR361QPVGAWLmJ74l0BURQ3MyEljxpR"
-            "XBeHlB3yL3qiJ7g9inEt5713LlAvllEzFnUWxYpCdUh6l/0gldobrZ5Ps6SZBV2ewXK1ljZW"
-            "Q23CjElZqqwXKmbjYku4X6HZh0kEjNDYFivbQ6XcSeJmBfqVbR94lWYRwkW2pAXPNoVZ1GDl"
-            "odZYn2PrGxW2zUADh7Na9iDaB4lF0G/u46J1UBsoMVQZ8YgVFFpvgpGDOOQNocIWD+I6D+r1"
-            "8lmd9jJbr1TpK5KtJFMiljSbCdXLYoZycJ17UP+8JxVviaBeRuDLDMFdZnev3uI7H968fWf3"
-            "KvvAnG7t7O1Vqd8SmRhymEQnOscuXWIX2SOrG+9iFX2TbV7rNRrUETGlbcXVIBXUDbI2WcNu"
-            "kKZgJLROJWHSoYedIOYpPAg01xxUGHkpbGAZJVmkBuSHQ4VuaMIatQLZ0oKwE0gZ1SkO0ohj"
-            "bwTdqDOgTHQThejSDeokYdAxaCjcHAo3vTBFFZ3UQCVV0E2pH2WC65SaMuFSNKUF0ZfCWdg8"
-            "W31nz/nO7ds79/je9fu7/M69W7ucU6OT9HlbDKSe7s2NfLr1TJmFZFvrLuaqsBVkkNZMBSUS"
-            "NfNtDn6+hyVnSzCs0NhcrR2+q4cUipVtX0eI3/MyzcSWttgFLwhrD9b22bkttl4dmyQouVQJ"
-            "qqCZ4bxdw+RtLLOz+gy4zNYwh5lAlyUqKBqKsqjZwnvtdUmJQzxgnQvmVpIcSBS4Y3LRAp+K"
-            "u82WHKjoEAxa2dYUOrQttlhfrI4owK8fqKlpZSjVAeANDc8mFlzDmCju/WwNPeXJjjNsoYRV"
-            "0gXIgj5XWRCKNEHYPMgwA2bRiiFQ6Xkkh38QJTJQQmLDM49FW5nqjhzX93PX8KRfNI3GSI6D"
-            "Pr3+0e6NvV1arUlYRCGeujCB5WNl+pSEbfofIn0YHA=="
+            "eNp1VE1sG0UUHjs2JKhNCyk/FS0MATV2mqRJCaHgJiXQICqgrZoe+qNosl6P7cX27rIzrmNU"
+            "pEocuCBx40o5c+fMjQt3Lghx48CFA5fe+N78eO3QWtqZb957873f8fd/F9hLzP542X7flJn/"
+            "FYtYCvieYqxEdtP4ppzyqMMc3wsOv+fOhPfxrTr8AN8lhx/iu2oppktYblpcKLm7zPo8Cp8s"
+            "cP7lpE0hsvIj5SfYPyhY/fQT9L84/TMsz5XyeQoJzyPXn4GPF/NcTxTzXE8X81zni2O5FvNc"
+            "3ynmuX7oMHFec/hPfHc8fyGvGQcOPT9wx/MDa+BZl9vAx4P9vrcv5v3ZL+b9eQD8tY8H+7c+"
+            "Huzf+Xiw/+DjwfIj8HHiB/7J4YdT9o7xi0b86v2W8v7vl2y9niW/wL/BZo58Af/h+dG0vzyP"
+            "a+DzxAP8j68h8CPgF8kvcHnK8eSz6UNlxywlm536/xwdtivl81CmWs1D8Ryb+BWXsSxZrukT"
+            "WM473mnX8/H7O1M29/H7K1g+cvfpzXzq7hfc+xmfx7vQHcEupuw8nhzjOUXzWDIxm7c3W8rn"
+            "ca6Uz+PJkq0NxXYa+BU3g/OlCb+F8XqcdvU4HA/5exn7QsnG8+pYPHgX7HcrN8z/Yn19MnfD"
+            "Pee42WPe3mv4HjnuN+ht2H7Ozrl3+bE7n3LnW4f0j8uBgtl3dlVn1y4bo2MV4DPuEuW64Haq"
+            "Z8XVj869srl3jLgWnT3hvuV9mpavxjA7aKSi12CNQAdmETK2J9GTEEVxK5NKiagZxQ15wLID"
+            "8Xlf9qWwRzmpFaL/5nnWj1XUimWDR7FmoT5gtKtBkCryxlbOpVnSyoKeyGC5Uk+bKyGZcGNS"
+            "UTrrh5rbuPgi7lfZzL0kAkZofJNX7KFa6SZxqwr98pYPvMZmEMIFvkiCJ5vCLGryykhrrM/y"
+            "tfUq3+KggcMZkt2N9kBiEfQbe7hoHdSHWo5URjxmBQXpTTBqGIeiKXXYFkHcEEGjUTlDaS/x"
+            "tWqNfclUO8m0jBWbyaTuZzFHOQTlHjQ+6yst2jJoVBD4Ekdwl/ity9fF9vvXbtzcuczfNafr"
+            "27u7NTZoy0yOOEyihzrHL17kF/h9q5vsYg19Ux1R7zebrCtjlna00MNUsl6QdZg17AVpCkaG"
+            "1ukkTLrsXjeIRQoPEs01Bx1GXgobWEZJFukh88OhQzc0YZ21A9UmQdgNlIoaLA7SSGBvBr2o"
+            "O2SZ7CUa0aXrrJuEQdegkXBjJNzwwhRVdFIDtdJBL2WDKJOCUmqpRCjZUhZEX0hnYfNsD5y9"
+            "ENs3bmzfFrtX7uyIm7ev7wjBmt1kIDpyqGi6N9bz6aaZMgtTHdJdyFVhO8ggrZsKKiRq5tsc"
+            "/HyPSs4XYVhlE3O1evAWDSkUy1u+jhC/7WXExBc3+XkvCOt3V/f42U2+VpuYJCiF0gmqQMxw"
+            "3qlj8taX+Bk6Ay7xVcxhJtFlhQrKpmZZ1GrjvfZ7TMsDPGDKBXOrmBoqFLhrciGBT8Xd5osO"
+            "VCkEg5a3iIJC2+QLjYXamAL89EBNTasjKQWANzQ6m1hwDWOihfezOfKUJzvJsIkS1hgVIAsG"
+            "QmdBKNMEYYsgwwyYhRQjoNNzSA7/IFpmoITEhmceC1mZ6o4d1/Zy1/BEL5qNx8gcB/vkygc7"
+            "V3d32EpdwSIK8dSlCSwfK9OnJOyw/wAifRgc"
         ),
         digest="724854b273b76fc306c5477366eeda478a665396156625444635dbaf29b8dc89",
     )

@@ -178,7 +178,7 @@ def _object_spec() -> spec.ObjectSpec:
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=b"a\x10\x00\x00\x00\x00\x00\x00\x95\x00\x00\x00\x00\x00\x00\x00",
                 func_info=b"\x00\x00\x00\x00\x12\x00\x00\x00",
-                line_info=runtime.blob("eNpNxzERAAAIgEA0gHnMbAqjySh3DI9NwHo1xHPqAzj0A1o="),
+                line_info=runtime.blob("eNpjYGBgWMXIwHAAiPksGBgYkfhMQD4AOPQDWg=="),
                 autoattach=False,
             ),
             "on_xdp": spec.ProgramSpec(
@@ -216,41 +216,35 @@ def _object_spec() -> spec.ObjectSpec:
                 section="tracepoint/syscalls/sys_enter_getpgid",
                 prog_type=uapi.ProgType.TRACEPOINT,
                 attach_to="syscalls/sys_enter_getpgid",
-                insns=runtime.blob("eNpVx0EJAAAIQ9FpBE8Wt4lgGMsouItj8PglwB6ueGs7kx10AEz3Awo="),
+                insns=runtime.blob("eNrbzsjAAEQMEkwMKOC2EITeAuVPhdIATPcDCg=="),
                 map_relocations=(spec.MapRelocation(insn=1, map=".bss", offset=0),),
                 func_info=b"\x00\x00\x00\x00\x1d\x00\x00\x00",
-                line_info=runtime.blob(
-                    "eNotx7ENACAMxEAnYig2Yw0KCgomYMp8pHflQ/2AlZoNYR85Lwx7th8UfGcFGA=="
-                ),
+                line_info=runtime.blob("eNpjYGBgWMXIwFDOBGRMYGBghPKnAPlMMxgYWKB8CxB/DgMDAHxnBRg="),
             ),
             "on_tp": spec.ProgramSpec(
                 name="on_tp",
                 section="tp/syscalls/sys_exit_getpgid",
                 prog_type=uapi.ProgType.TRACEPOINT,
                 attach_to="syscalls/sys_exit_getpgid",
-                insns=runtime.blob("eNpVx0EJAAAIQ9FpBE8Wt4lgGMsouItj8PglwB6ueGs7kx10AEz3Awo="),
+                insns=runtime.blob("eNrbzsjAAEQMEkwMKOC2EITeAuVPhdIATPcDCg=="),
                 map_relocations=(spec.MapRelocation(insn=1, map=".bss", offset=8),),
                 func_info=b"\x00\x00\x00\x00\x1f\x00\x00\x00",
-                line_info=runtime.blob(
-                    "eNotx7ENACAMxEAnYihmRpQU7MMSlPlI78qHWgEvNRvC/nIeGPZsXyic4wY8"
-                ),
+                line_info=runtime.blob("eNpjYGBgWMXIwPCYCchYw8DACOX/APKZtjAwsED5FiD+DgYGAJzjBjw="),
             ),
             "on_raw_tp": spec.ProgramSpec(
                 name="on_raw_tp",
                 section="raw_tp/sys_enter",
                 prog_type=uapi.ProgType.RAW_TRACEPOINT,
                 attach_to="sys_enter",
-                insns=runtime.blob(
-                    "eNpVybEJACAMRNFvbGy1Su+U4hxuIjiMywgmTa55HP8IJEAzYbebo5avSuyzmdv/ch+1xwRW"
-                ),
+                insns=runtime.blob("eNrbzsTAwMjAwCDBzIACbitD6EpBDjAtwYQqXy0EobdA+VOhNAC1xwRW"),
                 map_relocations=(
                     spec.MapRelocation(insn=1, map=".bss", offset=16),
                     spec.MapRelocation(insn=5, map=".bss", offset=24),
                 ),
                 func_info=b"\x00\x00\x00\x00$\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpNyrERABEYROHHnRmRUY5C9KQXiTaEAoFybPAHNtpv5qF1B/XTmeDMTfYLfvOQ84bwOMnR"
-                    "XLz6AxeLKAoj"
+                    "eNpjYGBgWMXIwBDCDGScYGBghPLbgXymCwwMLFD+eiBf4AoDAysSnw/I54DyLZiA6m8wMAAA"
+                    "iygKIw=="
                 ),
             ),
             "on_raw_tracepoint": spec.ProgramSpec(
@@ -258,12 +252,10 @@ def _object_spec() -> spec.ObjectSpec:
                 section="raw_tracepoint/sys_exit",
                 prog_type=uapi.ProgType.RAW_TRACEPOINT,
                 attach_to="sys_exit",
-                insns=runtime.blob("eNpVx0EJAAAIQ9FpBE8Wt4lgGMsouItj8PglwB6ueGs7kx10AEz3Awo="),
+                insns=runtime.blob("eNrbzsjAAEQMEkwMKOC2EITeAuVPhdIATPcDCg=="),
                 map_relocations=(spec.MapRelocation(insn=1, map=".bss", offset=32),),
                 func_info=b"\x00\x00\x00\x00&\x00\x00\x00",
-                line_info=runtime.blob(
-                    "eNotx6EVACAMxNC0dCEcMzMZEsFD98RF5aN2wB+aA2HPgrxQ9kr5QQOa5AY/"
-                ),
+                line_info=runtime.blob("eNotx7ERABAQALB4FtKZ2WRKhVNTfJfALNz6sSj53ohNy4/4Pzya5AY/"),
             ),
             "on_tp_btf": spec.ProgramSpec(
                 name="on_tp_btf",
@@ -271,16 +263,14 @@ def _object_spec() -> spec.ObjectSpec:
                 prog_type=uapi.ProgType.TRACING,
                 attach_type=uapi.AttachType.TRACE_RAW_TP,
                 attach_to="sys_enter",
-                insns=runtime.blob(
-                    "eNpVyKENACAMRNGjGCyoeqYkzMEmJAzDMtC05r55uRu1wDoCpK9mULe7KvzP5u7YK3y5bwRW"
-                ),
+                insns=runtime.blob("eNqrFORgAIHtTAwMjEBagpkBBdxWhtASTKji1UIQeguUPxVKAwC5bwRW"),
                 map_relocations=(
                     spec.MapRelocation(insn=2, map=".bss", offset=40),
                     spec.MapRelocation(insn=5, map=".bss", offset=48),
                 ),
                 func_info=b"\x00\x00\x00\x00)\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpdyqENACAMBdH7TZsgELAvC8E2bERFFedecmRHsBzChZV32rqI8k3PIdr3P7ekBYM="
+                    "eNpjYGBgWMXIwFDDwsDAysLIwATlrwTymXgYGVih/ItAvqAAIwMHmnoAt6QFgw=="
                 ),
             ),
             "on_syscall": spec.ProgramSpec(
@@ -295,29 +285,29 @@ def _object_spec() -> spec.ObjectSpec:
             ),
         },
         btf=runtime.blob(
-            "eNqlVD1sHEUUfuvYYDtOHBR+jDDRAQIuxj7bibFDLKKYxEFBCCwbpCQIhr3dubvV3e0uO3O2"
-            "DySwQpESgYQQBSIVoqOnSkGJhESXjgIEEg0dEjS8N/Pmdu9iR5EYaWa+fb/fvHmzX//pwRTY"
-            "8euInd+MgBtDQ7h4OJ8EGL6F+2Gch1g5ybiEc4rxeZyPM34X53OM93AuMb6Jc40xxXyF8S84"
-            "33TxMek7Lj7i2MVHvO3iI/4Id6K7h/i6s0fSN5w94s+cPeIvHJ8hy8PwQfyt44P4O8cH8feO"
-            "Dy4/4HY/xUf8E+ObiG+7vMMAv7m8iP9yeYfBjFHKi/gf3McpF2LP4/h4iHHGJa7/BMVBfJzl"
-            "e4inER+lvIjLHsdBvOjZFJRqxWKPcAl6wx0D7rPp4OI92DF1uo4R4n8FwRj0jaGzuFQ5P/VH"
-            "g+OS/fkB/w8QHBnwX8XlQ/annvqY/Wkbzf2PPID7p57tx8/7uXtfWvnEsULcB3H52TPnGKb+"
-            "dH1Aw/UBndvdE3F1PUe9e9vLe/cPL+/dIp+/ERzH/V/O/9AB+qkhq39kQO/OM8/6R3v0YQj2"
-            "ifUY7hfYdvoA/S3WnyjEegKX6UNGbq506ZB508VhSkP9dF9BWIxNtXrBxph46gD9j6x/upD7"
-            "8D62z+LuD1vb8j56OsfvrJ8hTvZNHB23dvDwwPeJge8Z+z26gMuCxa4fvbNsO8+2lwZ8r7E9"
-            "95/H9Ex9TkP+LgT7LbFffSCOGshzfcT8MybPIJ7loMRpjneaFZzHGC+C/a8SPgW2voSXcZYZ"
-            "r+BcYHxjxOSZJG7Pc3zCn1ge9LuCrwoYhFBNUe3UatCSMaRNLXQ3ldD2sya815EdKdp+mkZx"
-            "HdIs0UmQtGC75ccizaSSsbYfOoicFG3QMkqySHcB3dBMiagWxaHcBbfrQFgQVKHhqwYJgpav"
-            "VBRC6GvfLELGIcR+GgmU1vx21OpCJtuJliJKl6CVBH7LoJ5wuSdcdsI0yTRLDTSB2xJTaKX9"
-            "dgo7USYFHb2uEqFkXVkQvS/ZwtajscP2QnROn4JOrKJ6LMNShCUQYm1zc+2q2Lp8bV28cXVj"
-            "XQiotZId0ZRdRQ7LS7lDK4nrZgHVJN2ZXBU0/AylVaCgSSxUEjSlBt4q80oGOkJ5E2unKtW0"
-            "VglgLJO6k8UldJs7h8dYhd0wFe0Qsl1hr88WWvZfRKB3KQPakn0vypWLG2JjbWtrlZWilvlY"
-            "EUQVixK6a7ytnseCMdWZH8g0Id45nFddhXVvKQJ4mVpmoi51WsfrRHWpz6+8nURhaQZ5nYQx"
-            "7MluHIia1EFD+HEo/DAsP5Mbi0ak1Wxp8aRNnoJOB5LtRvqOXOm95EgLsbHCIvN3CiyFn2ER"
-            "zIIRjS4Fu+WHdAmtvKx01gl06YBgd6djQxQojeEj0SYOnuTFEvrOnaMwby2+vdqjlF9G/2ev"
-            "NH0M8yv430wPvCBR1TWw20CdXtq4JDY2X3+53LObLdlryvAtztrnEoV3uzD0uaNCLDZFikLD"
-            "ghsE3O46eHFlFQaYA9ccCvWnH+Uy/XXc8y3cBOxzejCv+dXLF9Zf21qHAk3oJwiVqkJZFMhY"
-            "SdNy+a+Dvuj1w39VUlVU"
+            "eNqlVE1sG0UUfpvYkKTpDyo/QYTKgAA3JE7ShqQ0oiK0KSpCECUgtUV0WO+O7ZHt3WVnnMQg"
+            "QVQOPSIqoYoDoifErXdOPXBEQuLWGwcQSFx6Q4ILb2beeNduXFVipZn37fuf997Mt395MAX2"
+            "+61o13dFcN/ICG4ermcBCreRHsA1SsLDhEu4pgi/hutpwh/ieonwHq4lwjdxrRHWPt8k/Cuu"
+            "95x/DHrF+UccOf+It51/xJ8h1enuIb7q9DHpa04f8XWnj/iGy2fE5mHyQfy9ywfxLZcP4h9c"
+            "Prj9iORh7R/xz4RvIr7j4hYAfndxEd91cQu2XmM6LuJ/kE7oWIg9j/zjISYIl6j+k9oP4qPE"
+            "30M8jfiQjou47JEfxIueDaFDrVjsFag39LljwENUs3MPoEep63YUdf4XEYxD3zdyGrcqxdfz"
+            "0SC/YzQPeftPEBwcsF/F7VOy1zP1Odl7VDOyP/gI0i89O49f9efufW35k0dyfh/F7RfPnKOg"
+            "5/N6bnZv5Gb3bm52r+Rm946Xze6fXja7+Xz+RnAU6b8U/7Eh8qkRK39iyHnmSf5kLn/Yx9dT"
+            "SM+S7vQQ+W2SH8v5ega36VHDNy1dGjV3Ov+Z0kxQ3/eLrWv1ivUx+dwQ+U8kfz4X+8A+ui8i"
+            "9QtWtzzkHH+QfEbnZO/EoQl6jx4f+D828D9j/8cWcFso9s2jd5p050n3/IDt5WLf/Hn5+pzM"
+            "3QtGdktkVx/wIwfiXC2aN+PwKcSzkL0Jc0T1quA6QniR3lWNT9CsaryMq0x4RZ+P8LWiiXNY"
+            "5/Yy+df4C5uHfq7gmxwGxmSTVTu1GrR4BElTMdVNOLT9tAkfdXiHs7afJCKqQ5LGKg7iFmy3"
+            "/IglKZc8UvZHBcJxUQc1RZwK1QU0QzXJRE1EId8FR1XALAiq0PBlQzOCli+lCCH0lW82xqMQ"
+            "Ij8RDLk1vy1aXUh5O1aciWQJWnHgtwzqMZd7zGXHTOJUEddA47jNMYSSym8nsCNSzvTR6zJm"
+            "ktelBeJjThq2Ho0d0mesc/IEdCIp6hEPSwJLwNja5ubaJbZ14fI6e/fSxjpjUGvFO6zJu1Ib"
+            "LC9lBq04qpsNZFPLTmWioOGnyK2CdhpHTMZBkysgUpmXPFAC+U2snaxUk1olgPGUq04aldBs"
+            "7gweYxV2w4S1Q0h3mW2fLTTvb0SgdnUE1NX6PS8Xz22wjbWtrVUSslrqY0UQVSyKda+xWz2L"
+            "BaOqUj/gSazzzuC87Eqse0tqgM1UPGV1rpI6thPFpT678nYswtIM5nUcxnEmu1HAalwFDeZH"
+            "IfPDsPxCpswaQsnZ0uJxGzwBlQwE2xXqnljJg8RIcr6xwiz1d3JZMj/FIpgNPRpZApZkh3QB"
+            "Lb8sVdoJVGmIs/unY13kUhrHS6KMHzzJqyW0nTuj3by/+MFqL6WsGf2/vdL0ZZi14H9nOrRB"
+            "rKpqYMlAnV7fOM82Nt95o9zTmy3ZNqV4F2ftdRHh/RqGNvdUiNimSCI0WdCAgKNughdXVmEg"
+            "c6CaQ67++qFc1q+Ou765TsA+pwdzm9+6cHb97a11yKUJ/QlCpSqRJwIeSW5GLns69J++/fAf"
+            "VVJVVA=="
         ),
         digest="4df2fd640f25115a545bc039d52ab0bc21993f1d09a539f9c0e0a963fec5cfcd",
     )

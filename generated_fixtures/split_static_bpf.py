@@ -95,30 +95,28 @@ def _object_spec() -> spec.ObjectSpec:
                 name="keeps_one_member",
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
-                insns=runtime.blob("eNpVyTENADAIRFFSA203Rqwhg6ADvyTcLfzlD8+/THpkFYbfhye96A1AQwJX"),
+                insns=runtime.blob("eNpLFGQAAwkmBhRQqQCh+QUgdDVUfipUHgBAQwJX"),
                 map_relocations=(spec.MapRelocation(insn=1, map=".bss", offset=0),),
                 func_info=b"\x00\x00\x00\x00\x12\x00\x00\x00",
-                line_info=runtime.blob(
-                    "eNpNx6ERACAMwMAUgUIyDpKFWYIxmIWIiuYu4rETcH0uiOKhe/p52/ABhQYFaQ=="
-                ),
+                line_info=runtime.blob("eNpjYGBg2MjIwHAMiEVsGBgYkfg8QD4blH8PiJlcGBgAhQYFaQ=="),
                 autoattach=False,
             )
         },
         btf=runtime.blob(
-            "eNqNkz1sE0sQx+dM8iA8Pt4T7yMSQVg0IAXMlxWQIlACuAgghBKQCAXL+by2Vz7fHbfrBIME"
-            "ERTQgoQQFSnp6Kko6KnpaKhooKGAhv/c7to4FSvNzu9mZ+Y/ez6//BzQJNn1eJO1CyXyq8QY"
-            "wPYRjb2F/xO2yR3udFyGTTqeg+1xfBM27XgNVnW8Dpt3zD3PO/4Iu+r7Q/SG7w9OfH/wiu8P"
-            "vg8/zv3BD3w+hn7k88FPfT74uZ+nZOco5gG/8vOAX/t5wG/8PNjewW3m/uD3jtfBH7zuGNEn"
-            "rwv+4nXHqFhbWBf8HX4ra4GDwPXHJbY6Lo/b/G3cB7zLxdfAU+AdrAs+ELg+4KOBlWCpE5YD"
-            "5jINlr8G/WHl6Nxv5LnR+ecY5/mvASZoZJV2Y6s7ff4+2q4v589tqL8L2L6hfgrbPVfP39RD"
-            "V89uy7B++9/wTwL7PT4bnT14YePb/sLzVwB+ujHmb+4d8foB/tfNVCqNaAQupbj7P2Tvztqb"
-            "bd6OXTSyRvL4Pntd3v9km+0vFX4n9/jPFTEfdHGu8f875qqt50+KzvzCJITuiHqv2aRYJpR1"
-            "jDD9TFI3zDt0qyd7UnTDLFNJi7I8NWmUxrQSh4nIcqllYuyDiZSPIgeZKs2V6RPKkKaFaqqk"
-            "IW+T9yYSFqI6tUPd5kAUh1qrBjVCExabkEmDkjBTAtFm2FVxn3LZTY0UKqtSnEZhXNAgODMI"
-            "zvhglubGRQssGnclJIw2YTejVZVLwVdv6VRo2dIW1B3pMuz7aK+6fCF6x49RL9GqlchGWeEV"
-            "CDG/uDi/LJYWrtfEleXLNSGoGaeroiP7mgtmqsOCOE1axUa6w2cnh0dRO8wRrRM37UiZaZEm"
-            "eP+yW5c4SKOONFQ5rLNYGYFpjIoq9axZiWgiC1Ve6Wk0mT5VRotDp3GlWZrIpenlSXlwPEuM"
-            "xAjdwhWqG9UqRcURurhwtnZpqUaVutYUq0gmWhI0xfB+/MSz0U+Djf1h"
+            "eNqNkztsE0EQhucchzxICCg8IhGERQNSwLyigBSBCJAigBBKQCIULOfz2l75fHfcrhMMEkRQ"
+            "QAsSQlSkpKOnoqCnpqOhooGGAhr+vZuN41SsNDvfzc5rH/fuh0cTlI8XfblcLZAbBYse5BBR"
+            "8RP0dkgfL44xlyATzBcgB5jvQaaY1yDTzOuQOWab8wrzN8gtlx9F77r84MjlB6+4/OAn0P02"
+            "P/ip80fTz50/+JXzB79x/RTyPrJ+wO9dP+APrh/wR9cPps9QAzY/+AvzOvirq1sk+u7qgn+6"
+            "usX8vAZtXfAf6GFbC+x5nB+bGGYu9ef+IzYPeJzta+BJ8A5bF3zE4zzgk15ewpY6k7NX5Lvh"
+            "4bZB2/jMLv+HH7dur6Pf9n8bMEQ9o7AfU4Xr2/fR4LyD/B42xz8CjG6Jn8T0mOPtm3rG8R6f"
+            "GceP7oJ+6eXv8XVv797b3D6yE9+/ALi6ouXffEZ2/AXv4Z4KhZ4a3ua97+a929oDud+O8d6e"
+            "e/zsfg6y3z7+Xw4XMj1mc+yl7v0fZfso/zPE8dN5vH1SdHETkxC6KSrtWo1CGVHSNMJ0Ekkt"
+            "P23S/bZsS9Hyk0RFdUrS2MRBHNJK6EciSaWWkck/TKCcFT7wVHGqTIcQBjctVE1FVfmAnDaB"
+            "yCGoUMPXDWsIQl9rVaWqb/xsEjKqUuQnSsBa81sq7FAqW7GRQiXTFMaBH2a0YZzZMM44YxKn"
+            "hq0ZZolbEiWMNn4roVWVSmG3Xtex0LKuc1APJXvk59FYZX8h2qdPUTvSqh7JaknhCISYW1yc"
+            "WxZLC3fmxc3lG/NCUC2MV0VTdrQNmJnuBoRxVM8m0k27dra7FDT8FNYK2aRNKRMt4gjnL1sV"
+            "iYU4aEpD5eM6CZUR6MaooFxJauWAhhJfpeW2RpKpcyWkOHYeW5qloVSadhqVNpZnySJZRN1M"
+            "ZVW3VitnESfo2sKl+etL81SuaE2hCmSkJaGm6O7Pftne6B+Djf1h"
         ),
         digest="350ccca55b40054f6432da174d8b6295183b01263c4a5b6bcc93006aa2d2b144",
     )

@@ -115,18 +115,18 @@ def _object_spec() -> spec.ObjectSpec:
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=runtime.blob(
-                    "eNpVTsENgCAQq0rw4wN9GP66GIkDuIQjOAsfNmEX8bBRpMmlaa69qxvx4DBAI3xSwrfAJmw7"
-                    "VIhL8YsFSuZKKb25MJe9zrqnVpr3g6vzw0795Q3ZN/TbFhXiRF5lcrX8/9/7BhFsEUw="
+                    "eNpLFGQAg1YBBgZGID0VwmXYzsTAkAKkJZgZUMBtZYR6oBIGFiD+9///f5i+PWIIeTYQnx3C"
+                    "Z2GDmL8nEVU/TwGED9cvALWfEaJeggnNfiEIrQLEzFD7kd0NABFsEUw="
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=4, map=".bss", offset=0),
                     spec.MapRelocation(insn=20, map=".bss", offset=0),
                 ),
-                func_info=runtime.blob("eNotwyEKAEAIALCDw2I0Gf3/K11wsEf7bxqW4wIFMABg"),
+                func_info=runtime.blob("eNpjYGBgkABiZijmAmJWIBYCYgUgBgAFMABg"),
                 line_info=runtime.blob(
-                    "eNpNzzsKAlEMheHfjKDXwcc4io9aOwsXYCUuwNLC2pW4mFmRvTvxBDOQCwfuVyScoLdSPgbr"
-                    "DgbJRbZkk6vw0QfvMAxfFXvAKPxSyhPGya1ckk2ehN++7wJ1uPP5G0yT9/IsuZUXyY3cJJu8"
-                    "DH+9+OH/91QqbifY9PfI9Rm2yXN5l2zyD0yrEnw="
+                    "eNpNz7sNwkAQRdHL2BIsFh/bID6xnRFQABGiAEICYiqhGFfknE54KwZpgivNCXY1A7BRo8F2"
+                    "gElwki3Y5MLdK+5Quq/KHjB1v1R6wiy4lVOwyXP3O/93gco95Pc3WAQf5WVwK6+Da7kONrlx"
+                    "f/Li3W/OFVrcTrD73yNXZ9gHr+RDsMlfTKsSfA=="
                 ),
                 autoattach=False,
             ),
@@ -135,21 +135,21 @@ def _object_spec() -> spec.ObjectSpec:
                 section="tc",
                 prog_type=uapi.ProgType.SCHED_CLS,
                 insns=runtime.blob(
-                    "eNp1j8EJhDAQRUdddvewsNGD5K6FiJ0ELMAmLMFacplOrMSLccaJJBENhMdn/s/8mBKOMymA"
-                    "gohZ0F/iLBJQCS3Nu/4POofkLJXwRXd1zp05S76BqIuLvxHyntzntiiHdZi/WX/8+yS4Ipo0"
-                    "/xtF3/Vl/1PfFuTfvD+L8jsSABpT"
+                    "eNpLFGQAg1YBBgZmIL2HEcHnANJTIVyGPQIQejtQ3sGJn0GCiQEF3BaC0CxA/PP///8wfduB"
+                    "6lKAtAQzmnplhD1MUH3/kPTtEUPIs4H47FDzgRyQE/ckournKYDwsbkXpB6Xe1UYIP4G2c+I"
+                    "pB8AEgAaUw=="
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=7, map=".bss", offset=0),
                     spec.MapRelocation(insn=13, map=".bss", offset=0),
                     spec.MapRelocation(insn=29, map=".bss", offset=0),
                 ),
-                func_info=runtime.blob("eNotyKENACAMAEESgsPhaEX3n7In+smZX/ocksvmzQuKBgugAJ4="),
+                func_info=runtime.blob("eNpjYGBgkAJiViCWAWIeIGYGYmGomDQQKwAxAAugAJ4="),
                 line_info=runtime.blob(
-                    "eNpN0EHOAUEUBOD63/wiYwhjhBgkCLGxcAArcYBZWlg7gSPM0sIBHMAxXMVN1IsnqU4q6S+d"
-                    "7rxqcA2YTQJMX8CfuEebOKX/xUY3whWNGmiGr35+A1rhB53dGbHR7fDaB6mATvjA2IkzhC9M"
-                    "egZycUH3xUYX4drf23/3nqffPwJDcUmPxAU9Fud0KTZ6En573xUwCyf8GNsC818fOtsBC3GX"
-                    "XoqN/gBHkxcb"
+                    "eNpN0MENAWEQBeBnlshawlohFglCXBwU4CQKcHRwVoES9uigAAUoQys68SZG8g4vmS+Tmfzz"
+                    "A8CA2STA9A3UxD3axCldFxvdCJ9oVEAzfPP+HWiFn3T2YMRGt8Nr+BKgEz4wduYbwlcmvQC5"
+                    "uKD7YqOLcOX79r/a8/L5IzAUl/RIXNBjcU6XYqMn4Y/fuwJm4YQfY1tg/r+HznbAQtyll2Kj"
+                    "v0eTFxs="
                 ),
                 autoattach=False,
             ),
@@ -158,8 +158,8 @@ def _object_spec() -> spec.ObjectSpec:
                 section="tc",
                 prog_type=uapi.ProgType.SCHED_CLS,
                 insns=runtime.blob(
-                    "eNp1jb0JgFAQg+MvCBanlQMITmSvwziCGziCYPM2cRmjQR6vuED4yJFwa4dPmwEVGWrlM4v3"
-                    "hmwX5V1AMPFizyZgyJHo7sWDnp3d+8LbjXRBl1Dv3z+U1wvA"
+                    "eNpLFGQAg1YBBgZWIL2HDcLfwogQ5wTSPAkQ/lQIxbBHAEJvB6oTUGdgkGBiQAG3hSD0EiAO"
+                    "xaEPZAUufSpAzAzELAwQdTD9AJTXC8A="
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=9, map=".bss", offset=0),
@@ -167,9 +167,9 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x00\x1e\x00\x00\x00\x07\x00\x00\x00\x07\x00\x00\x00\x0e\x00\x00\x00 \x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpNzT0KhTAQBOB5yVOR+AcqNsFKOwuPZWnh2TyHpa2XsHaCK2xgIB8LM+BrmN0C3Qn8lFPa"
-                    "Kvd0pOzpWNnQifgIxQs7xDdjViATew65DciVDV2IrzA8AJXY/nmfgFo80m5+/59LulU29AOf"
-                    "aBAP"
+                    "eNpNzTEOglAQhOGf9xRjngiJGpoXK+goOJalhWfjHJS0XILaMS7JFpPsl0l2AO7KFKFdoHA+"
+                    "y9H5KR+ds1w6B/lknhVe+mHelPCGizlrKH2gcg7y1bz+hjtozPGgfoCbuZfT+L931/LDOchf"
+                    "n2gQDw=="
                 ),
                 autoattach=False,
             ),
@@ -185,26 +185,26 @@ def _object_spec() -> spec.ObjectSpec:
             ),
         },
         btf=runtime.blob(
-            "eNqNlE2IHEUUx9/OzsZd3SQm8RMJtorJTjY7u5tNNgvjxwadw4qEkETYCKbS010z00xPdaer"
-            "xukRBFE8SEBPesnBQC5CAip48mBEAp48esvBmwdP3j34r66qmdmBgW2oql+/eu/V63rv9bf/"
-            "zNBzZJ77ZTN+xpgxohkgefYV00ENc4bpMbMulqz95P7HRrxYnrL/u7U/QMOntICpCuHLROVf"
-            "wVvgx+3ma5YRD9Utb2O8Y/kGxq7lTzB8y3cwhGXts2/5L4xPnX+st5x/rLedf6x3nX+s93XA"
-            "2j/W750+LuAnpw9+4PTBD1084D9cPOA/XTzgRy4e8N8unlmif8GHtH/wf5bvgA+U7Lm42KOW"
-            "t8HHLd+wF35Ynws+CfkRfRa4anV0Es47P3NG/5j2M2e+oYgZvAN+Wp8Lfs/5AV83SZ9/AlNo"
-            "2NWKe2b1pP0cNMfRzX3ojdXK3DzWz2HzJO15SsuYvrLnH8X0tfWr9bcn7L/D3lMT9qcx3bP2"
-            "z2D6wdrrmpwf2Re1+kvJyH4rmVp9dsr+sVmz//zEvqv1neIrafGFKfb3rP3xKfaPrP2LNHxK"
-            "6BHawoWhf8q6hx+M9crDsV5xdaHv5tZYr7xZHvXKxfKoV8bP/wDyl7D65p+w+Ar4M5OkQ0ds"
-            "bF+Yd3d/M9ZFEfEJGuX1S2t30tp9Y3we1t//qjXSfNvKtfqSlWu+a+z1b4d+HGOKhKKcZNvP"
-            "eEhVxXNF1VXZa6RZ0pLVRtqsBsSYSCIRR4J7UPeM8pLGvEILjMmBCFiTq6DNfBEyPwyXTgR+"
-            "HMvT3vraWqVGCxlXvUx43SgMY76UV7wV70yNzCtJ5aso8CZOsbruFOsh5n5T2y9bAqzjgD73"
-            "OywRHKFqnPTltvcd856oc++6t5afO1eDd9lhjV6zSTEXlHYUU4OUU9fPOnSzx3ucdf00jUSL"
-            "cH0qCZKYPox9wdKMS46LLl5UEDkpdKAZJVmkBshEC2qSRc1IhDwnt6qAGQga1PZlWwuC2Jcy"
-            "Cin0lV9MjIuQhJ9GDNKm343iAWW8myjOovQsxQm+raChcHMo3HTCNMmUlRZYOO5yHKGQo25K"
-            "/SjjTH96SyZM8pY0EH3ErYa5j3bf6jPW2zhDPSGjluChTgVEFy5fvnCNXdl5v86uXrtUZ4ya"
-            "cdJnHT6Q2mDz7MggTkSrmEh29N7WaCtAEULaoCJpTHCpUMAyCTpcDTNnKxVqK28g7ErNWz3l"
-            "bYjldZTNxhLWChCl6L3ubQot806tWofGlKkkwX1POkRIPB6M/KJYjGhKLVv9/VffRP2teOdr"
-            "Ni5dysOdYV0PI3GNoe01TAtI6+wvnD2B4PZ0x9UoD1PWDSnLmal7U6F8bwUHKnfpSVRbtwXM"
-            "ht52377Eru7a76Iin+/uvFW/eKVO1YaUFEcBF5IT/kFsVCH6TWeZ/gcbZdjz"
+            "eNqNlE2IHEUUgN/OzsZd3SQm8RcJthGTmWx2djebbALjT4LOYUVCSCJsBFPp6a6ZaaanutNV"
+            "4/QIgigeJKAnveRgIBchARU8eUhEAp5yzC0Hbx48effge1Ov5g8GtqGqvn713qvX9d7rH/6Z"
+            "g5fAPveKdvyGY86K5hDB41ec9hIsWIan7LpcYPvp/c+seLk4Y/9Ptt8Dw6ewhFMFhUcAir8j"
+            "n0V+mjffZMZ4oMZ8Dsf7zNdx7DB/jsNnvo1DMZPPHvNfOL5w/nG96fzjesv5x/WO84/rPQqY"
+            "/OP6k9PHC/jV6SM/cPrID108yI9cPMiPXTzIT1w8yH+7eOYB/kXeR/6R/2O+jbynwOfixR5k"
+            "Pod8mPk6X/h+Ohf5GMoP0FnIFdahJJxxfhas/iHys2C/YRAz8jby83Qu8ofOD/I1m/TFZ3AK"
+            "CxO14p55msjPXs75jV3ojdXKwiKuX6HNszDxFFZw+pbPP4jTd+x3keth3P5H3Htuyv4ETnfZ"
+            "/gWcfmZ7qsnFqVq9X7CyPwq2Vl+csX9o3u6/PKPWt+dtL7wyw/4u2x+eYf+E7V8d+44j1B94"
+            "Ydg/RerhB2O98nCsV1xd0N3cHOuVd4qjXrlQHPXK+Pkfo/w16iX7T1h+HflLm6R9Bzi2r4sT"
+            "9zc3ntejY3n9hu2Osd331ud++v432Ij4FstJvcRy4jvWnn478MsYQ6QM5KBbfiZDqBiZG6is"
+            "6W49zZKmrtTTRiUAIVQSqThS0kN1zyqXCPMyLAmh+yoQDWmClvBVKPwwLB0N/DjWJ7yN9fVy"
+            "FZYyabqZ8jpRGMaylJe9Ve9kFewraOObKPCmTmFddwp7iKXfIPsVJoQNPKAn/bZIlMRQCad9"
+            "ue1dxzwRde5d89bz06er6F23Rb3baEAsFaRtI0w/ldDxszbc6MquFB0/TSPVBLw+kwRJDJ/E"
+            "vhJpJrXEix68mCByUtRBzSjJItPHTDRRTYuoEalQ5uBWEwgLQR1avm6RIIh9raMQQt/4g0lI"
+            "FYLy00igtOF3orgPmewkRoooPQVxgt82oKFwayjccsI0yQxLBzhw3JF4hMEcdVLoRZkU9OlN"
+            "nQgtm9pC9KlkDXsfrR7rC9HdPAldpaOmkiGlAkXnL106f1Vc3v6oJq5cvVgTAhpx0hNt2ddk"
+            "sHVqZBAnqjmYQLdp7+xoK8AiRGkdBkkTSmqDBayToC3NMHNcqai2+jaGXa56a8e9TbWygWWz"
+            "WcK1jIil6L3lbSmSecfX2KE1FSZJ8L6nHWJIMu6P/GKxWNGMWmb93VffVP2temeqHBeV8nBn"
+            "WNfDSFxjkD3BrIBIZ3fhTASCt0cdV4U8TEUnhCwXtu5thcrJCg5M7tKTmBa1BZoNve28d1Fc"
+            "2eHvgkE+P9h+t3bhcg0qda0hjgKptAT8B4lRhdAbZRn+Bxtl2PM="
         ),
         digest="61fef64cdd10f6606cf7646dc46b17933234ea1a68a63fb9dab44453721744be",
     )

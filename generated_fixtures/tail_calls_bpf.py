@@ -128,8 +128,7 @@ def _object_spec() -> spec.ObjectSpec:
                 section="tc",
                 prog_type=uapi.ProgType.SCHED_CLS,
                 insns=runtime.blob(
-                    "eNptirEJACAMBF9tLKzFpRwiOIsjuEn6rOYTbAIeHF/cW4cjq/qOjMCmjZrg27XEn9KZgPP6"
-                    "BT1lBmY="
+                    "eNrbL8YABonJHGBagokBBbQCMQ8Q709kwCq/hRlV3RYg9mVkYJgKlQcAPWUGZg=="
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=2, map="steps"),
@@ -137,30 +136,30 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x00!\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpNxzENACEQBdFhk2vOBUhBDkoIFQUF+lDC32QLppqHOgmyaTqkcJXLBHts8hdu7gV/eLg3"
-                    "XF84CSE="
+                    "eNpjYGBgeMTIwKDIBGR0MDAwQvlOQL7SBAYGJiQ+E5DPCuVngfhTGBi4oPwuEH8GAwMAXzgJ"
+                    "IQ=="
                 ),
                 autoattach=False,
             ),
         },
         btf=runtime.blob(
-            "eNp1k0+IHEUUxt90JnFXN7P+i/8ioVHRzbKu7k5chIU4QfcQFZFElOih0ttTM1tMT3enqyab"
-            "8SBB74KniAhGEAKexKMiBPHizUOOHnIRBPHuRfB7Xa9mdkxmoKp+/eqr772ufvPVXw16jPzv"
-            "86Yfv0YUftEhTA3PDWxRPHmkQ7UAoykPh2d1E48jU54505Qg1ibrH5/mohPCHYxV8b6K0Ra+"
-            "iXHaS1v3HDjH9vfOyRcd0Cxhes3zwlFMr3ueqX1eXYvk63oP4z7ydX0gzHUlXtpq0WxdD2Dq"
-            "YzwFX9ZdwliSzZEw5/tImHN8InwR4zNhzveF8HWMG8Ls+Z3wbYwfgz+K+CX4g28Ff/DvwR/8"
-            "B9YH2R/8Z9Dj0v4OevA/QQ/+N9QDPtKQesAt4ZvgY8K3I5+7rgdfZRX8EPuDXxK+Dn5FNDEu"
-            "/w3hDvhd4YvSNA9z3qav+xHOBe4HfzRIGXykKbnHO+CxxK+CPwY/wXnBnwYf0ZP0DmubNOnt"
-            "O+Khh3H88ALWa4BjNPOLnsP0tW+EhUcx3fDcYH3nf+d/aPh+O3h+BdNPcv44pp/lPC8L0/NH"
-            "ub9/A9yP9Vajji09OWc/ivz+iTn7x2Wf+/FaNJNv5v+PXp7cw5de13ra+9E3Uf2fW+4cqJP9"
-            "lmXl8a3Ps8znnxEN8/fei//adR8FJpM7UurMuXNnLqjzZ9/fUe9ceHtHKXLjUtMwuaJ07iqj"
-            "LQ30WFnzoabLSTbSHq3TpcXxUXuTRrk1/Vx3Y3aE2OsoS5yuILEDtTvq9SjTOZUDp8S/GtCl"
-            "kYbfMClLk/eprApXpEVGl7MkV2WlLQrwDy41IQoNlKaojBvjFfqQWWV6Ju/qKxRWlyoP6S7t"
-            "JXaPA2mWWGu61E1cUk94vy7lSWkUor1kaLIxVXpYOK1MeYqyIk2ymibBrUlwKwTLonISrbE2"
-            "HmqkcNYlw5L2TaUVv3rfFsrqvvXAd+gV/j729kXfy4p9hUusL3fr1PRysyLv1xPZAe+9PN1K"
-            "95IK0V3qVcVQ9UxlHd6Y1l9wickUasvs+m7ZW09psdJuVOXxxsbGtldbnRa4h7Cxubm5Tfzh"
-            "+XJdXNOKddUodfHkU8arSHaSFuGpJilWEFuLn60bYy3Gw/On+SOf3L67ru6OtfhF3pfc7XZ7"
-            "m+p3efPsqztvnd+hdfSGpcykOrea2GZ6Pfxki3RA/wFjizXv"
+            "eNp1k02IFEcUx9+0szqbjLvmwyTGII2Krstm4+7oEljQlWQPRglBRVEPZW9PzWwxPd1tV43r"
+            "5BAkuQdyUkTQgCDkFHJMEERy8ebBowcvQiDknksg/+p6NR+y2/Cqfv3q1f+9rnp9/+8KfUTu"
+            "uVN19iwg/wTbMFQcV7BE4eCVtpUBsCq/TIzHDTS2D3lsT5WdmKs2fs8wF+1jXoHNsvYtWIP5"
+            "CeyEC53aMbLPyr+1Rb5gJKaO4UvHtZ0Yvtqk9q3qmuS6LsHe5rquMtu6Iq5r6o263sHQhu2H"
+            "ro27DqvzYo/Z5vuO2eb4gfka7Cdmm+8u8wPYI2ar+SvzK9gfXh9F/On1wS+8Pvil1we/xvyu"
+            "1Qf/5eNxaP/4ePC/Ph78n68HvL3C9YCnmJ+AdzO/ClzuOt/KLPg9qw8+zvwAfJJjQhz+GeYV"
+            "8EXma9w079u8VVf3BzYXuO310SC51+GmtD2+Au6z/xb4e/DHNi/4R68zMd47de6dCdrc73sY"
+            "2ydqmG8DdtPYExzG8LNrhNqH9r4cV2p8x6P7f6+4fhvdP4PhMe/fi+Ep77dTbbh/p+3v54Bd"
+            "mF9USl/9ky3Wg8Ct79tifS+v2368HYzlG/v/94+cwz0XN3WA+/5hUP5z0ysjdVq9aZ6t/eLy"
+            "TNv9B4f/Hf3mtOyvXfaRZ1KpISFOnTt36rI4f/rKqrhw+ZtVIcj0c0nd6KaQqSmU1NSRfaHV"
+            "t5JuRElPOtRG5hrbe41F6qVatVPZDK0igl0cJZGRBUJ0R6z1Wi1KZEp5xwjWLzp0vSeh143y"
+            "XKVtyovMZHGW0I0kSkVeSI0C3IuJlfciBpEqK5Tp4xPaCNNCtVTalDfJzyYWDuI1Wo/0unXE"
+            "SaS1alIzMlE54PualEa5EvC2oq5K+lTIbmakUPkxSrI4SkoaOJcGziXvzLPCsLfEUrgrkcJo"
+            "E3Vz2lCFFPbT2zoTWra1A3uGLsKdx/oGx7eSbEPgEMvDXTo2PNwkS9vlQLpj1z4fLsXrUQHv"
+            "GrWKrCtaqtAGX0zzn5lIJQK1JXp+LW/NxzRZSNMr0nBhYWHZRWsZZzgHv7C4uLhM9uLt4Zqw"
+            "pBltil5swsFVhrNIdoQmoSkGKWbgmwsPlY0xF+Ll0xP2ko8sbx5XdsdceNSuc+5Go7FM5bec"
+            "Pf3F6tfnV2kevaEpUbFMtSQrMzwe+6azuEP/A2OLNe8="
         ),
         digest="e9d3b2c0e7a50da682087a1982f7e1cf9f910fdd5aa41028533f3f4dc2530198",
     )

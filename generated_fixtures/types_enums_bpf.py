@@ -289,9 +289,9 @@ def _object_spec() -> spec.ObjectSpec:
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=runtime.blob(
-                    "eNpljzEOwjAMRd0ComyMEROWGBAz1+AUPQJjFhaOwAXgCkiMXTlQh0gd0i/bsprWUvTzX75t"
-                    "JVRU1LcmukFbvooP8I29bXAinz23k9zJ/R9656P3TUY/IocFz6jIjfPa+CCcnFMxZy+XeElZ"
-                    "9laabw+9+O6twS36Enj3Mb8i6uHn//2tVZ+k+1/GR/OKKL4="
+                    "eNqTYGRAAVuYGBh8gXSyogmYLwHkc0DlWIG4WlEDro4TrE4Fzj8BpIsVFeD6kIxuqFaUwBD/"
+                    "DwTVihxwcSao+G+wOANcnAHFHAEwo1rrx3+wvYwQ9clSX8D8/YsgCtmB+n4AxfcvhvKZGRi+"
+                    "APkSaP7dzgKhWxkg9k+FigMA84oovg=="
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=0, map=".bss", offset=0),
@@ -299,41 +299,41 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x00\x1c\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpdzjEOglAQBNAZTAwaicafaGwsrCw8hKfxFBbaUVIRCgoKCkoKwkk4BneA3WQKwnYvs5sd"
-                    "2EwEQgQkKbGRX+ZjS2zlt+cNEcsfz2tiL//Nh4pI5NwcSuIk976fEWH17yIPfl8QV3l0f4mb"
-                    "HFux84+4y0/zriMeC0fmGQARG1U="
+                    "eNpjYGBg+M/IwCDMxMDA28HIwAzl6wD5/BsYGdigfAeQ/ApGBg4oPw0kv4SRgQvKbwTyeRYw"
+                    "MvBC+dOAfOE5jAwCUP42kPoJjAzCaPaJQflXQPpnMDKIQ/lvQPwaRgZJKJ8D6DChBkYGOShf"
+                    "A8jn3MLIoITEZwLyAQARG1U="
                 ),
                 autoattach=False,
             )
         },
         btf=runtime.blob(
-            "eNptVEuIHEUY/jfbGzdrstHER2KIdqLmnYl5kARDMDNubzI4mVlnJ9lsRMqemZrZZnu62+6e"
-            "JBNQVw9BUFAQ9CDqCkLEiyCCF5V4MngJCl4MQnwcEryoRMEH6P9X/TUzWW2oqq/+d9X/Vb/1"
-            "0wCsAv2dWazHuiEw36JBnAY0HrBwsrtbGFQGOCy2GbrRrhtjcQ/f4GP12QzjtFobrCR8N/QS"
-            "bezZze3E6R/+jO8ITg/quOcopoPjL9Q/At2aKJdFNT3aF/c46w/hqOK4iRLgaOBYguMCDl+b"
-            "jt7c50epRnFKcazHuGT3NI7lrHyOMeV7gTHleJnxEzjeZEz5zjOex/EhY4r5CeMrOC6a+FjE"
-            "lyY+4u9MfMTXTHzEv+J6K8VH/Juxxwv609gjHhpge8QjjOcQr2Q8j3gN4wuI1zO+gng7Y2rY"
-            "PsQrKD7iHON5xAW2sfHyTzA+hLhm8jIBVlJexC2U3065EKcmPjboKROHm3knxUF8ztSM+KUB"
-            "zZ95xK+bOIjf0U0bvgWn9zReyE/FSYpjQY8vC+WGqxhiiPj5EYLb4IZv0W6cPuN8d+D0Oecj"
-            "+0ML/L9BsGqB/x6cvmX/u3D6nv1pGe75L6P38zMBXK8PKNnSNYjPqophdFjbwfO8H+H9a4Pq"
-            "UIvpLG8Matn5Qf0eP9A6+Jh97mGfL3CP3Lf2I740qPiuvq8RU1y6x8uI7wV9xh8Q3wea46u5"
-            "buL4VZTfD5rX1xFv4MP8MajfN3GZ6qO8xGVq0mbQXF6GeAtoLl/qO8MKbspaS9e60dJnoXos"
-            "ttnJuod4LbDNSV6belW2kaX/LR0dd+6qvptX6AzPWt33P/ei1f0HPfMq+5Puba7nXUu/1/f1"
-            "fniTFnfzfMp2Fy39n+nXfWVprl22/stFuntL26q+4De6DnRdP+qYhisD/X7b2I/4ck3bjW5n"
-            "v1/0uZZTf7eyE+HfLeW8nN7NWpab//Iwx6PeL2X8N8cxMmD9oiEtp9wZlhMe0YejXy6s6sPg"
-            "BSkIkS2Xs9NiMn/SEZXpCUcIOO3VJUzlxxxRKE1pcCR/+IhG2UIBqtIPT4uzMg4h55BNNlc6"
-            "7kDaiSS03DNCBmnsyQRmZQdOuX5bQrUjVFQhkllRbTca4MsAotlUsFM8C0+2ZVuKlhtFXtCE"
-            "KA7TsBb6cMp3AxHFMsGoepPWPCNFG7T0wthLO3ieJpolwmt4QV2eAbOmNaFBrQozbjJDgprv"
-            "JolXh7qbumrCousQuJEnUNpwW57fgVi2wlQKL9oDflhzfYW6wr1d4V4jjMI4ZamCKnBLYoo0"
-            "Sd1WhFcbS0FHbyahSGQz0cA7K9lC38fMabYXor17F7SDxGsGsm5Txxp093izCSn37ukp/TBo"
-            "qgmSWdLt76lqM26M0iokMoUkrM3iktlBqRI8d7uVZKpRI1ODJe1EJpnId73APmhPFLL5oqhM"
-            "lQ6wwveS9LGdj6Nq3z4ja/huM0HJ/gP2ji12ENqB25J2I4xtL7W37GAr1/fcBAs5aBPHxpxx"
-            "MW0CVDupRHluuuKInBESWQQXf9BWxDuaLx6bNPp62K76SjdWOpYrOGNiMnvU6fc2bsRclNMp"
-            "bSXHq/s/XY/TtqIslUTcRn0s03Yc2HhFxE7RjrCtUkhftjZtYGJvszdgXJyV7zY7NzEussXp"
-            "zfZWe1MhfzRfUbns7fauBzYfUA9MnHJjz8VD8GvqbtWFwnghe1iUneyYRlPlfMXRMFeqHFFG"
-            "PRc6NKiu6WDA1wNhgIq+uwS6bOBm4HvxvUAqAgC1FnTDTzrlEsNS0YEuC8Bc9Xi+PFmB/ovv"
-            "brA2p9zdFbJo5/q+UHXgn4MCTkKlNCFy+Qr02qrhRAERVageRB0UJbJ6yam/S102VLkiBcOj"
-            "E100DfliIV8kFwY5UMQv5B92ipMOZKpJAhn14jPYyAQPXZNBgh3AzvaeFe3ojcC/HMYkwA=="
+            "eNp1VFuIG1UY/rOZrenadrX10lpqp1V7b2ovtMVSbOLOtsE0WbNpt1uR4yQ5yQ47mRlnJm1T"
+            "UFcfiqCgIOiDqCsIFV8EEXxRqU8WX4qCLxahXh5afFGpghfQ/z/nnySrdeCc853/fs7/nXnz"
+            "xxSsBP2dWaTHumFIvqE0TimNUwZOZm8LaWWAw2Cb4YV2vRiL+niBjzFgk8FplTZYQfjufl7Y"
+            "2Leb24nT3/wlviM4PaDjnqOYFo4/Uf9wvybKZVBNjwzEPc76QzhqOG6iBDiaOBbjuIDD1abL"
+            "bh7wo1TLcIpxrMe4ZPcUjlFWPsuY8j3PmHK8xPhxHG8wpnznGc/j+IAxxfyY8RUcF5P4WMQX"
+            "SXzE3ybxEV9L4iP+BddbKT7iXxN7vKA/EnvEwym2RzzCeA7xCsbziFczvoB4PeMriLczpobt"
+            "Q7yc4iPOM55HXGQbEy//BONDiOtJXibACsqLuI3y2ykX4jiJjw16MonDzbyT4iA+l9SM+MWU"
+            "5s884teSOIjf1k3L3ILTu6kb8lNxcpT5OPw/8oSrGGKY+PkhgttgwTe0G6dPOd8dOH3G+TLc"
+            "/0H/rxGs/Jf/Hpy+Yf+7cPqO/WnJ9P2X0vv5iQCu11NKtmQ14rNpzdUMc/U53o/w/tW0OtQi"
+            "OsvraS07n9bv8X2tg4/YZy37fI575L6xH/GltOK7+r5CPML3eBnxPXzG7xHfyxxfxXUTx6+i"
+            "/D7m9XXEG/gwv6f1+yYuU31rmcvUpM3M5aWItzCXLw2cYTk3ZY2ha91o6LNQPQbb7GTdg7wW"
+            "2eYkry29KtvA0P+Wro47d1Xfzct0hmeM3vufe8Ho/YOefoX9SfcW1/OOod/re3qf2ZQ0mPN8"
+            "wnYXDf2fGdR9aWiuXTb+y8X1zMMh7gv1aR336QdjAVcW/KO3sR/x5Zq2W7ad/X7W5xql/m5l"
+            "J8K/Gcp5lN7NGpYn/+UMx6PeL2H8F8dJZMD6oWEtp9xZlhMe0YejXy6sHMDgeDEIkatUctNi"
+            "snDSEtXpCUsIOO00JEwVxixRLE9pcKRw+IhGuWIRatL1T4uzMvQhb5FNLl8+bkHcDSS07TNC"
+            "enHoyAhmZRdO2W5HQq0rVFQhollR6zSb4EoPgtlYsFM4C090ZEeKth0EjteCIPRjv+67cMq1"
+            "PRGEMsKoehPXnUSKNmjp+KETd/E8LTSLhNN0vIY8A8ka14UG9RrM2NEMCequHUVOAxp2bKsJ"
+            "i26AZweOQGnTbjtuF0LZ9mMpnGAPuH7ddhXqCff2hHsTYeCHMUsVVIHbElPEUWy3A7zaUAo6"
+            "eivyRSRbkQbOWckW+j5mTrO9EJ3du6DjRU7Lkw2TOtaku8ebjUi5d09f6fpeS00QzZJuf19V"
+            "n7FDlNYgkjFEfn0Wl+wOShXhuTvtKFsLmtk6LO5EMsoGru145kFzopgrlER1qnyAFa4TxY/u"
+            "fAxV+/YlsqZrtyKU7D9g7thier7p2W1pNv3QdGJzyw62sl3HjrCQgyZxbMwaF9NJgFo3lijP"
+            "T1ctkU+ERBbBxR80FfGOFkrHJhN9w+/UXKUbKx/LF60xMZk7ag16J27EXJTTKU0lx6u7ka7P"
+            "aVNRlkoibqM+lHEn9Ey8ImKn6ATYVimkK9ubNjCxt5kbMC7OynebmZ8YF7nS9GZzq7mpWDha"
+            "qKpc5nZz1/2bD6gHJk7ZoWPjIfg19bbqQmG8mDssKlZuTKOpSqFqaZgvV48oo74LHRpU13Qw"
+            "4OsB30PFwF0CXTZwM/C9uI4nFQGAWgu64SetSplhuWRBjwWQXPV4oTJZhcGL722wNqvS2xVz"
+            "aGe7rlB14J+DAk5CtTwh8oUq9Nuq4UQREVWoHkQDFCVyesmrv0tDNlW5IoaERyd6aBoKpWKh"
+            "RC4M8qCIXyw8ZJUmLcjWogiy6sVnsZERHrouvQg7gJ3tPyva0RuBfwAcxiTA"
         ),
         digest="557873462ff633ede7f7aca6459f15b6f8c24564b8c209a694193582fd5f6cc0",
     )

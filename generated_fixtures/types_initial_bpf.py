@@ -694,13 +694,13 @@ def _object_spec() -> spec.ObjectSpec:
                 section=".rodata",
                 data=bytearray(
                     runtime.blob(
-                        "eNqlUT1I+0AUf9e0/78fWK2Ti9DGVS2o4GBBkDi6tbo52F4d1ARM7YciTafiIriIujh1UHFS"
-                        "QVRKF6fqZtFBOzoItRXUpZD4Lr3QCDr5g3fvyP0+8u507VEHDWDnAjuA1jUUjLN97fZoY36y"
-                        "L0PCYEI3GnDh/gF7rXy1l5we6QYojLPzngEpWPe1FpiG8YDD8qs2/Ejd+I6x51Luzdjcv3af"
-                        "mfyt3VRiJlTSotmDYgVFaQi5ipXOTDV/XCZ4vq7MTklruARO+3O92+7sfTXPdE6eh5w0/ACn"
-                        "4GBy+Gf7dt5BvGwCOzweUeQ+JvzLK7JfVZbooKqEF5o8QxfM/sFnfeETJ1OrZvdx3h3vo1gT"
-                        "WCe2u7Hn/AaRQ5AQIY5o9H9T7wDLkXk5sD4xg/3XO8sibe0RKiuxBF2MU+9cKkZVRabIUmlY"
-                        "kSMGPj4x0rgAYfoANN6XMCOBhzjBxe7NCm3Berq5PJSGRc8r/A1fN7uhwA=="
+                        "eNr713DnH0MDA8OMXUCagaFBwCikDMT+cHZ1Z7qrciNjMgMY/PsPAaxA9g0g/eHenlkVYSZC"
+                        "DAwH7EHyErouIb8VOQ+A9IDUMUABzLz3EPMYf/9HBdbPri79+L9v/lG+rWD1E2dWloeHXm1I"
+                        "a195+i1QUz1DKOvpt/yN7/etvccIlK/Nj/N1qQYSNlt0lspO42u//n4fSB8L1D6gmnoGLICF"
+                        "mQmknYENSWwHL6MCyAfIQFBQSQlqDhjoF5Xm6Rfn56bqFecnZyPU/f/HDKa/Qv36Curjisoq"
+                        "MK0IVXcFSpsDsRMQb0YKG2R7cAElKGB2AYJQKEhLY0foZ2KAmQgyiwmIvwHtALnrC8guRi7u"
+                        "lNS8/JLy1JyyVIWkypLU4vy8VKCq4tTk/LyU/8DIZ/xfDyQYGEH6baDxywgyiBkWeAysoHCD"
+                        "WcoBxHfP7F7lYqwk+I6BMgAAN7uhwA=="
                     )
                 ),
                 variables={
@@ -718,14 +718,13 @@ def _object_spec() -> spec.ObjectSpec:
                 section=".data",
                 data=bytearray(
                     runtime.blob(
-                        "eNqlkTFII0EUht9kN3fnHeddrK45MGurBjRgYUCQtbRLFCwsTCYW0V1wY5JVJJsq2Ag2ojZW"
-                        "KVSsVBANIY1VtDNooSkthJgIahPY9c1mQlbQyg/evGHnvf/fN2MatyYYAJunmAGMvwPBBNvX"
-                        "L/dXZ8d6MiQMNqbVxI37G8z1Sn47NeHvAiiOsPN/fXKw4e0osh5WB5yWXq2pRxrWe4bvy7kn"
-                        "a23nvPPYrl/f0pOTobIRze6WqtiUhpC7VP2TqRUOKgTPV9TpcXkZl8BRb+7/Rmf2ulZgfSL3"
-                        "w5o0fIAouFg7fHN8O/lNutkETjweSeI6Nr6FRcWnqfO0X1PDsXadZQp2fuGzPvCJU/qSnb28"
-                        "7ornIYxRjEPH3Th9PkPiCDIS4kSj39v9LmgpMi0Xxit6sP96Zl7k568IVdR4ks4laPeMHqea"
-                        "qlCs0mhYVSIWPj6x0rgAYf0BaL4vYUICNxHBze6tZfoD4+7ibE8elDyP8DU6YlRnmbgQgSOK"
-                        "kJ/yd70BEoGklw=="
+                        "eNr713DnH0MDA8OMXUCagaFBwCikDMT+cHZ1Z7qrciNjMgMY/PsPAaxA9g0g/eHenlkVYSZC"
+                        "DAwH7EHyErouIb8VOQ+A9IDUMUABzLz3EPMYf/9HBdbPri79+L9v/lG+rWD1E2dWloeHXm1I"
+                        "a195+i1QUz1DKOvpt/yN7/etvccIlK/Nj/N1qQYSNlt0lspO42u//n4fSB8L1D6gmnoGLICF"
+                        "mQmknYENSWwHL6MCyAfIQFBQSQlqDhjoF5Xm6Rfn56bqFecnZyPU/f/HDKa/Qv36Curjisoq"
+                        "MK0IVXcFSpsDsRMQb0YKG2R7cAElKGB2AYJQKEhLY0foZ2KAmQgyiwmIvwHtALnrC8guRi7u"
+                        "lNS8/JLy1JyyVIWkypLU4vy8VKCq4tTk/LyU/8DIZ/xfDyQYGEH6baDxywgyiBkWeAysoHCD"
+                        "WcoBxHfP7F7lYqwk+I6BMsCZnVoJdjsTEDBDAQsLw54oEyEAEoGklw=="
                     )
                 ),
                 variables={
@@ -739,9 +738,7 @@ def _object_spec() -> spec.ObjectSpec:
                 name="uses",
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
-                insns=runtime.blob(
-                    "eNp1iyEOADAIA7fpic0h+SKP4b+IFgEJNZfcpbJXmX1QTvMK3sc+/LI7fQB0wgKv"
-                ),
+                insns=runtime.blob("eNqTYGRAAYWCEFqCCU1cAULzCEDlceiDyU+FigMAdMICrw=="),
                 map_relocations=(
                     spec.MapRelocation(insn=0, map=".rodata", offset=0),
                     spec.MapRelocation(insn=3, map=".data", offset=0),
@@ -749,52 +746,52 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x00\x12\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpNx7ENABAABdGPhIQNNHbQ0BjXFJZz5b/kiie6QXrcd1AyT5zNAxfzwdW8cDNH/AEGYgqp"
+                    "eNpjYGBgWMrIwLAbiKUsGBmYkfhGQD4bEl8eyGdH4tsC+VxIfHMgnxuJzwTkAwAGYgqp"
                 ),
                 autoattach=False,
             )
         },
         btf=runtime.blob(
-            "eNqNVm+MHVUVP/Nmtmy32y61hVItsNiixerDlmWp1j/dbh/bwrYL2y5SGh3mvTdv32TnzYwz"
-            "8/aPRNwoQdREUYP/QrTRL8QPGBMTrLWKkURijBrDB4gNsR/gCySSyAc1mvo795775r0nz3iT"
-            "e+9vzpx7/p87873XLLqO9Hhss57bhsiMUgmLhflOIudZ7JswbXk5Jngc8zrBhzGvF/wg5j7B"
-            "65gTgs9hTglmmXcJ/gvmgpEPpZ8w8oEjIx942cgH/gx2Nncd+LOGH0Z/3vADf83wA3/T2FPS"
-            "dih7gJ8y9gD/yNgD/DNjD5bnsF3F8oH/IPgc8EtGr0P0itEL/IbR65Aaw6wX+J/YR1gXsGWJ"
-            "fDgxInhc4j/KcoC3CX0deBfwFtYLvNcSOcD7La2CVd2hscV4nDrDuEEbtDo6+n/wiemcjiG2"
-            "/36AjdQzSh/HUhX9XB9Nkcv8h/vOPwSwue885/lhOc819Tk5z9twcX7zVuxftXQ9PtFru/Vt"
-            "TR+9upA7sr3AG6/B8m+t2+HcW5jXmpclXafs7A7g95LO5W7g95HOZRm4TDp/B4FvZX4EcRr4"
-            "/aRzMwe8n/kRuHnB6yiSBcHPwpmzwB9Q1ul6VPFBoheBjzDeom3bxnbiMSrpfPPIgHeQjskq"
-            "8E7s7O/DwO8gncNHSkUffrGke5H78PGSrhWW+Q3gG0j33pMlyT1i8wPgm1g+8A9LqudVv/0Y"
-            "eDfpHjsPvAf4HPCvgW9mOcC/BX4Xy8H+J8x3k+69P2PuJd1vr2Dewjww8HXg9zAd+G8l5d4w"
-            "3yF/19jk3nL0ZTP8diwjGnN4lN875d0uLDf2vrNulndcM/sE34hlv/BJbVqH7B59zlTvs3Vn"
-            "H//dtjJ/A9fdvbauxQVbuU1nbd1XD2qeR5mnCfDilStXWloOpdg/hH1Zn9mmesIu7tRHAd54"
-            "+effWb1v4m1f0cSrWc4Tgk0/kFZJT4p9HA/O7dO9zxbXNmx6hGU8U+ixzgvmq+WCYPBcdVEw"
-            "+njzLwUjL8PcF06XnK1dcrZqOc4FwdA3elEw5hj30QY5y/Hbrc/aHCeuJWzDv7J1HUKv9Zxg"
-            "tIX1vK3rH/4M/d7W9Y9etsviF/v5gq1rm1W/KBjvDlwSfAdanM9yzSOHey8LvQnXDnbJedUu"
-            "eu01u9Nfm/5qd75z298UnoOY/xA5kHnTtPi4vVeOzUGztY/jXDRsA/zfu8nRZ+/G8cvC/yWY"
-            "wslmvY9jXqvPOtw//H0ytvE4oPXSDeC5nQmWUUhD3EdzpaKm+C66TfAeR3+HzeC0su+Xihh2"
-            "4nm4YFOi+G7gbwL7eIuj6mGIc1p2Cl0TwJOCDzkq9mpMOTpm1Cdzp8gs9dHHqPf7w3FgPOPo"
-            "GuBxwinuw8tFvtQdy+axvtNOp1bV+CBpv86C/lHS99vzUqvrEkM+zvXngWdX19lDVMSEeTjO"
-            "vqP72YwP0+C42V1n2c7AKWLO4yO98lVs467Y5l2+Gzns+1oXz0NOp1bV94XjwDKf6art8ybX"
-            "8Jd7lv/FOA4XheenwJ/W+XXG3uIsy2e9F0QO1+dFiT96Sn3L+Dv7GOmmn5azXwCukPbxy8DH"
-            "xIavAx8XG77lqJ5Q35fvAs+Ko98HPsG6gJ8CPgl8rKTv2jnS3xe2+R7S/3BPA9/LGO9/AjzP"
-            "crCfd8QXU1h9dWhTL/36AfSj9NZ1u2UA/c4B9JkBdFMzowPoG/rod9H/7qOhPvoO6u0vQx8f"
-            "QN8zQP7UAPrtA+gjVNj+C61kC/511PX1G3m+Rp7/6Oi7mXvwBaeoQa6X+0jX4EuO1C/pe4uV"
-            "4L9m9JLg3+nrqqPfxO8qkc/6Fqhzff4XH/+rvix89wvfq47ya4z/nU7LIa6/j8nO9r7uKN4x"
-            "fj7VxfOm0FnuGaEz/pfWwWbRyFCByXWzJbfabjQo9CNKlnI3X0t8annpEn2y7bd9t+UlSRAt"
-            "UpLGeVyLQ1oOvchNUj/zo1w/5LXAUMEDziBOg3yNcAxsmRs0gqjur5LZ85qrQa1KTS9rMqEW"
-            "elkW1Knu5Z5aXD+qU+QlgQtqw2sF4RqlfivOfTdIJiiMa16oUIc42SFOGmISp7lQFVSCWz5U"
-            "5FnutRJaCVLfZdcXs9jN/MVMg+BTvnDoeDRXhN9127cdoHaUBYuRXx8PEALXnZqfnzrjnjr+"
-            "QMU9feaeiutSI4xX3CV/LeMDkxPFgTCOFtVC2RK/O1i8qjW9FNQqsdB25meUxbUlP6fyrWwD"
-            "whgFeeCF5WrSKNdoY+rn7TQar8URTIvycgYvvTQre5A6vm982UsDrxr6/XRYVV5C+A+RF4Yk"
-            "L6ka5JlrTNFP3ZgPCNNKUPc1agWr5n3iwdI6LU/QsmSB6r6fUOLV66B7aeohFmwBloyX9v5J"
-            "hmrlkAKrlaMFrNZqjHLzXBUYz1VRw1McxvxY91FcPgttthd9bIi5l/OLuA23AZIYkfRTpeyA"
-            "Usyby/q7Q+4qWzppyJpcKK4yrYNhmquMKvLnHmHrlAT1rO2arxylmflK5SQdmV2okDFyem72"
-            "KD1QmZ+jY3OnSRl8bGGm4p46MTU7q+GR4zOkXRAHOha5yHyuTRfgUZVqVCef4ohiNK/XYEdb"
-            "QdTOYM0KUJ2awWITfZChAXyvTrV2Tq04RV17Qcgm+2ioWhpnGcXLONxooxyS0AsiQtK4b9F9"
-            "LSQv8fImrcRpnVaaMexqeuEyXKqu5VgTL80zagQp1GQ+ahEF4TdYTRBFkAo1lK/ElDcRB2rE"
-            "bSgKln1apTWSommE8HkxDdjEqq+UqiWj1FuhrMVlCh60JhsBq1gmboucTOmTqXVCcRPXqrKL"
-            "Zo9PV06eqlBZXSrlNFZ7GNT8KEMNJw236FN+4n6j/wDvb363"
+            "eNqNV2+MHGUZf2Znrr22117rFUq1lKstWqwuthxHtf7p9bpcC9ceXHtIaXQ6uzu7O7nZmXFm"
+            "9vZOIl6EIGAioEGFECX6hfgBY2KitVYxkkiMUWP4ALEh9gN8gUQS+aBGU3/P+z6zs7uw6iTv"
+            "+/7meZ/3+f+8s/vdNwy6hvTz0EY9xoYoewoFTAbG+4ms57FuwDBlc1TwOMY1gg9jXCv4HMY+"
+            "wasYE4KfwZgSzDJvE/wXjIVMPpR+LpMPHGTygZcy+cBfwsrmrgJ/OeOH0V/J+IG/nvEDfyuz"
+            "p6DtUPYAP5vZA/zDzB7gn2X2YHoBy1qWD/wHwc8Av5LptYhey/QCv5XptXS8hlkv8D+xrmdd"
+            "wIYh8uHEesHjEv8RlgM8JvRV4B3Am1gv8F5D5ADvN7QKVnWLxoYluZEnc4PWSMyO/h98Yjqn"
+            "Y4jtvxtgHfU8hc9iKot+ro+GyB2Weug+fy/Axr7znOf75DzX1P1y3pCYyfmNW7A+buh6fKLX"
+            "duNJTR/ZnMtdvzXH667C9G+t2+LcGxhXZ5sFXafs7DbgD0sudwN/RHJZBC5K/g4C3yg5mwb+"
+            "qORmDng/8yNw84JXUSQLgp+HM2eBP0a6ALgeD0ui68BHGG/Sto2xnXgNCjrf/CTA2yQmy8Db"
+            "sbK/9wG/T3L4QCHvw0cKuhe5Dx8r6Fphmd8E3im993RBco/YfB94F8sH/kFB9bzqtx8B75Ye"
+            "Ow+8h+sP+NfA17Mc4N8Cf0Blk+hPGB+U3vszxl7pt9cwbpDiehP4Q0wH/ltB557vkL8XenJv"
+            "WPqyGX4vh0xjDo/ye7vs7cB0Xe+ecb3scc3sE3wdpv1mT20ah8wefdZU77txax//7aYyfw3X"
+            "3Z2mrsUFU7lNZ03dV+c0z4PM0wB4+cqVK025NGOsn8C6pM+MqZ4w8zv1QYC3Xv35U8t3Tbzn"
+            "UU3czHKeEDzc1Tc8PS32bZbcPtf7bnBtw6YHWMZPcj3GecF8tVwQDJ61FwWjjzf+UjDyMsx9"
+            "YXXJ2dIlZ4uWY10QDH0jFwVjjHIfrZGzHL/dcs9wnPbochj+lanrEHqNFwSjLYwXTV3/8Gfo"
+            "96auf/SyWRS/2M+XTF3brPplwdg7cEnwLWhxPrtT53DvZaE34NrBLjmvm3mvvWF2+mvDX83O"
+            "d27r28JzEOMfIgcyd02Lj1t75ZgcNFP7OM5FwzbA/70bLH32dhy/LPxfhSmcbNb7GMbV+qzF"
+            "/fMs5bbxc0B6fCd4bpb+ldYa4j6aK+Q1xXfRTYL3WPo73FVEFvt+KY9hJ56H+74Ju+SbwD7e"
+            "YKl6GOKcFq1c1wTwpOBDloq9eqYsHTPqk7ldZBb66KN93x+OA+MZS9cAPyes/D68nOdL3bFs"
+            "Hus7bXVqVT0fF7/Ogv5pud9elFpdNfKYcP054NnRdfZQV0yYh+PsWrqfs+eT/yVuZl/MPSuP"
+            "OT+f6pWvYht2xTbt8j2Tw76vdPHca+W/yc5JHA5Lz2b1cz7LNfzlnp2SOFwUnp8Cf1Hn1xp9"
+            "l7OmxPyCyOH6vCjxR0+pbxl/Zx8i3fTTcvZh4JL4+DXgY2LDN4CPiw3ftlRPqO/Ld4BnxdHv"
+            "AZ9gXfxbDfgk8LGCvmvn5PvCNt8hv+GeA76TMfZ/DDwv3/fzlvhivXsdmn25u3YA/eiAut00"
+            "gH7rAPrMAHpWMyMD6Gv66Lf9jz4a6qNv6+uvjD4+gL5ngPypAfSbB9DXd9n+C61k05hcX7+R"
+            "96vk/Y+Wvpu5B1+y8hrkerlLavAVS+pX7i35TzFySfDv9HX1jvitFfmsbyG/Pt/Bx79VXxW+"
+            "u4XvdUv5Ncq/nU7LIa6/z8jK9r5pKd5Rfj/VxfO20FnuGaEz/pfWsVbFaCjHZNvJol1u1Wrk"
+            "uwFFi6mdrkQuNZ14kT7fcluu3XSiyAvqFMVhGlZCn5Z8J7Cj2E3cINUvacXLqOABpxfGXrpC"
+            "OAa2xPZqXlB1lylb04qtQaVMDSdpMKHiO0niVanqpI6abDeoUuBEng1qzWl6/grFbjNMXduL"
+            "JsgPK46vUIc42SFOZsQojFOhKqgEN12oSJPUaUbU9mLXZtfrSWgnbj3RwPuCKxw6Ho228Nt2"
+            "66YD1AoSrx641XEPIbDtqfn5qTP2qeP3lOzTZ+4o2TbV/LBtL7orCR+YnMgP+GFQVxMli7x3"
+            "MN+qNJwY1DKx0FbiJpSElUU3peKNbAPCGHip5/jFclQrVmhd7KatOBivhAFMC9JiAi+dOCk6"
+            "kDq+b3zJiT2n7Lv9dFhVXET4D5Hj+ySbVPbSxM5M0W/dmA8IU9uruho1veVsP3JgaZWWJmhJ"
+            "skBV140ocqpV0J04dhALtgBTwlNr/yRDNXNIgdXM0QJWczlEuTm2Coxjq6jhLfRDfq26KC6X"
+            "hTZadRcLYu6kvBG24DZAFCKSbqyUHVCKebFZf3fIbWVLJw1JgwvFVqZ1MEyzlVF5/uwjbJ2S"
+            "oN61XfOlozQzXyqdpCOzCyXKjJyemz1K95Tm5+jY3GlSBh9bmCnZp05Mzc5qeOT4DGkXxIGO"
+            "RTYyn2rTBThUpgpVyaUwoBDN69TY0aYXtBJY0waqUsOrN9AHCRrAdapUaaXUDGPUteP5bLKL"
+            "hqrEYZJQuITDtRbKIfIdLyAkjfsW3ddE8iInbVA7jKvUboSwq+H4S3CpvJJijpw4TajmxVCT"
+            "uKhFFIRbYzVeEEAq1FDaDiltIA5UC1tQ5C25tEwrJEVT8+FzPfbYxLKrlKopodhpU9LkMgUP"
+            "WpONgFUsE7dFSlnpU1brhOImrlVlF80eny6dPFWiorpUinGoVt+ruEGCGo5qdt6n/Mb9Rv8B"
+            "729+tw=="
         ),
         digest="f0891aefc22987e276466fab8f810654cb9d28cd9e2e42a4af6ed32e443b2ca9",
     )

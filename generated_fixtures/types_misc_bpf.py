@@ -369,8 +369,8 @@ def _object_spec() -> spec.ObjectSpec:
                 section=".data",
                 data=bytearray(
                     runtime.blob(
-                        "eNqFirEJwCAURA/SZIxskSZklxBSBORbqL2lQziehVOo3/Yr+OCKu3sQVAHg775Hh3Cls2DB"
-                        "JvqrydiJt3Myy8+hfvrGvwG+gBnj"
+                        "eNpjYEAF/9EAA0ODHUh8TilDh80T838MBAAzGj85P6+4BIs6DiB+AVScqJCTmZeKKQ8AvoAZ"
+                        "4w=="
                     )
                 ),
                 variables={
@@ -422,10 +422,10 @@ def _object_spec() -> spec.ObjectSpec:
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=runtime.blob(
-                    "eNptkD0KwkAQhcck6papJO10YiVeQEsLC68QthEsLbfQxiN4Ac8gpBFysUicnzBmcQfC8GXe"
-                    "eztMuwCpagJRNRmAox5wbdxTBUzrqyzCW0Bnvonk6ODFuiPAGffGH+oX3CRz2e/F70xPkqvH"
-                    "Iqnn+UzyTuYvxL+0eU7dYznOI/75D+LfGU+Ft8J+1fXc26fq5zTv6C5/98hjbnRduNPHJ6jr"
-                    "gUt9/zHo3rqW7Dz+/wUoByhW"
+                    "eNrbL8YABhKMDChgOxMDAweQrlY0gPP/A0G1Inb1Ekwo3IZqRQ64PkawORCJLSB1AQwM2Yoe"
+                    "cP5fIF2saITTHclg/Rxw9UAl9cmKLFjVg+TZwOZlwPWzgPVrwOWZgXSyogCyeUA+Qr8PWL8D"
+                    "nM8K5tuD+claf/6D6P2LIOrZgfJ/gOGCER7MaP6AOJehFYhBQZCYCOULQOyfClW3B+IssJuR"
+                    "xQEoByhW"
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=1, map=".bss", offset=0),
@@ -437,54 +437,54 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x002\x00\x00\x002\x00\x00\x004\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpd0D9qAmEQBfA3E/OPmGzWRCKEEMKShFRJ1N4z2HoJz6Bn0HOo2HiELe20ELGwsLCwWMTC"
-                    "wrfwhGU/eMWPxzcwA76OAz0GscHkMfM8NxTkGRMuDFe5/lpOmGBlCOTvC3pjCOUGfb82lOQm"
-                    "HRYcZblNP9w4XnJ9Re6m87aGV7lPV46GN3lEPyWGdzmmSzvDR+5/JC/THo5PeU+XD4YvOeDi"
-                    "xanhR45oLzp+5RYdPTr+Mr6l/zN2uioP0kMODbXz/EvgbmKoZ+z0CY7oLHc="
+                    "eNpd0DFOAgEQBdA/wwoaV9dd2bgJMcZslFApSs8ZaLmEZ9AzyDmQ0HCELe2kMIaCgoLCghAL"
+                    "C/8m32SzxS9efmaSGQB4duCVQWEwec60l4ZA/mDiT0Oz1rfkHROtDJHcbdAbQywP6ZO1IZFH"
+                    "dBw4UvmJPj10XNT6TH4p920NHXlCZ7+GS3lGn+8MV3JBJ9+G69p8Ln+VPRw38p5Ofwy3csTD"
+                    "w3dDT85pDx138pjOzxz3FR/R/YqdfpCn5SPfDI//+w+A44VhULHTf47oLHc="
                 ),
                 autoattach=False,
             )
         },
         btf=runtime.blob(
-            "eNptVl1sHFcVPrtZO7ZJ7KShNECaLklJvPnZeG3HcZqkjdM6xdQNVtIGHBMms7N3dwfPzmzn"
-            "x/aWCqWFhz4A4gGpFUJKHqoKIZD6gkAgJKuINxT1hfKEhISEkHgAId4Qgu/ce2Zn1snI997v"
-            "nnv+7rnnHO+9vxfoIJmv+wkz/jhM6VfchalgcKGEqdzf0i7NgFESnqFBvr6OTN2gTCnHM4Lp"
-            "0waPjGI6KngMU0UwXKMzBj9kYy+mi8wEtVtYXzBYf0sY48K/grEf4zLGTYwDGHcx1jCe0JqJ"
-            "bCwck7vAbayHtAWiDpanMLaBE/FpIvNhbF+GR9n2m8LzGKbvGtUl9vt9o05/PxaeT8oe9BLr"
-            "+QVl/v8K43EyPv9G+D+F6bcGF0bk7GM54zv9VfBnMf1D8Gcw/VtkCjn9JO/C8Wf/2H7RvPLI"
-            "YUyjhQGZgfd/UmQO7tB1UOjpPYFLHP/xQqbgQMHkDPv+FPBuMm9xFHgP1m2MimEeZ9lCZqN4"
-            "dIe94g57DPP4CQF5P44IbacfT1Pmx+fJ+LFmWMeP0aAfnJtnjK4S850HPiGHlwSzvauC2cZL"
-            "gu9grApme3XB9zECwaxzS/CfMb6V6sf6nVQ/1h+l+rG+l+rH+jOMk2Ry+YOUH4H5ecoPvJ3y"
-            "A/8u9Qf4QeoP8MepP8B/Sv0B/lvqD17hX8CnWD/wfwXfB95dFLsI/gHBl4EPC74jjeA02wWe"
-            "LJp83wY+Izz8QPOpHmk03AsuAy8I/S7wF4smj+8D30z1AFsmGXQPkU/nDcuVqN+7HqKnPYpT"
-            "hOtFQU+VBr5ibwdPAJ6pHTyvZzx72ZUQ0yTWjaKm7antOE97xFvGgT0zmN4xeP+s8N7P7f+H"
-            "7zAugT5Y4h53jOMlfCeBz5PJsSngZ8TQNPAFMjkzO2T6J+fJ/JCp67eBnwO+BPx94CvA3EPe"
-            "BV4EfpZ9AH4R+DkyebQEzL2JnX95yOQ759h14OfJ5NgtE+zCPvHJG9wXErPfx9f7hmCO61vC"
-            "x/XHff7twX3hB7LnuEFX4Yeyl/5YuGf2IwuY3hd8BdNPB+Xo13LGOXDY4PFzZOr+wyGdKyV+"
-            "u98DXCXzPQB+0dihjzgPydztD8Avkalj1rVMlG8gY7keNfp4hseWcvQnM6xz8wtk8jLXv8ee"
-            "zuGXM1y8lqPzHT6U+yySceMvubv+0+D9nD+cT/8R3hXhfcHoGd9HAz1w7NUMj3Lft4XvFeFr"
-            "y/6Q7MfwgwD/40t8jwPAqyJ8CPgWmRh+DvirZGJYAf4amRhyzltkFM2A7pDJX+7PTTL5e2HY"
-            "1LPOx2GxnwU6F3IqrmV4LBfn4m1MK+aHy+48/1dy+E4KpGYF68/O8dUzPMbyt43ekUaORz1C"
-            "VxqXWzk+psk7PHYiR2+RiSu+cbbBcb5ozsb3yp5jsUt+X7SGs/9TXJvp/6nOcPZbIzT69q+T"
-            "yYc3cnvW92Zuzz5/e8d+SfxJ+b8n513RJ+YHfkewr++IXChy94zfEx8BuyLEufN1Wfn3Huvk"
-            "/OC7vWfef+Jd6sdK/+77kqxcu9dFjm3ewHhD8JfJ5Bzn8U+G9T0mdD6KHo7RcVl5fDCsfZxg"
-            "uzeFh/Evhc73iYTOeDuXUw/y+eX6MVnWwvXrC6vWjaVbi9YrqyuLlkVJpELLbVgx8YT9zDRw"
-            "4kduy1eNMovZnmtHKtKsFLXtUDXItzuYA9/rUbzpOooabktFMXmun+JIeI12LWDFQQBs+4Hf"
-            "6wRJZNVV2/VB7nVVQzURMdaYbrVPZLPfydxs5pMX+C09GdM5dmPY0hLzmYADP7RnONGYJahj"
-            "b1nKj0MXV1tXPdqwvUTpS0aQj9atetJskqd86q7HloiE6/RaohJldexu14UL3TCIAyfwaMOz"
-            "fasbqgg6zSZ23JQKHnC6QejGPTxFC2yR5TZxd7VF6Ro7lgFOndp21GaC49lRhCg07NjWE1zm"
-            "6HddhJWadsfFC4SqE8TKcruz5AWO7WnUJ871iXMpsRuEsVA11Io7CibiKLY7Xdp0Q2Xx1VtR"
-            "YEWqFRngvq6Ew8SjvSn8iPfMNDW9YNNCKPHy6/irU6RiigJnHUv1DEtEVseNnGq926w6nJJl"
-            "cExGcZg4cbkf8/IJyFZotBuAA69Rtf1ejDxplS+VJzcCt1E+Ufnm1KvLyxdyPDoVcgzzOPST"
-            "Tp3Pktr0PB9N9jPCQqRjUCu18sWL5dr0uUr5ZLmWE+GwQGRq6+zU1FSOHjmgnp4BJbZbLdWo"
-            "2o0GP6bmPdec4q+WnW62lY+j8+dBkjKqcoaBVsuRpGDWarfXpm7jbC53pi9Wtdmb2RyZC6WK"
-            "m14qz+SonORGxfHl4w8ZWKud5aOzOOiXfRnvJTS8Cqe1lXSRD8pSnupMHtP1cKp8DGyYRd+p"
-            "8pWVq9bCtdUKxEIVJ6Ff3nTjtmWubdlhK+mgDibxkKefRR6B71Hn1AfNxHdiN/CpGqstJE1s"
-            "x66DZ/LxvnwpwIZyPFYweSRlPlLh/vRoy3ywNSCVHh2pVPpOb5lnl9clThSKeGpSg3poDJ6K"
-            "Y+56DiUOGq1HieeRrhl5eHoop6gPUA/oXo0gqXuKrCsBukS+I0VtU4boIhY6YW2OywhzX6Nh"
-            "4DMU12sJgt900XUd2tDtFNWM0nGd2PLcdRSmRICfCH20nDZVTbA27NC12Y+0YiitKtIRbwbh"
-            "ph02ULJeU4rb9hse7m6Hod2zREyspOyW/g8gnOiuXc92feKsJ8/uBUn8zEaN3O7GLPkRdQIf"
-            "fdB34X/qzPLS84vXbixStY5IVnWTqyIFgcNA7zwkvx8p4tzM2gvvuK/Q/wFfYf+m"
+            "eNp1Vl1sXEcVnt2sHcckttPQNoU0vSQl8TrJZtd2HKdJ2jitU0zdYCVtqWPC5O7d2d2L7957"
+            "e39sb6lQ2vLQB0B9qNQKISUPFUIIpL4gEAgpAvGGor5QnpCQkBASDyDEG0LwnTvn7s66zsoz"
+            "882ZM2fOnPnO8b3z94I4KPQv/IxufxwW+a+4C11B40IJndWbil2ZAlqJdYYG9Xo2+uYG95QM"
+            "nRF0j2k8sgfdUcaj6MqM4Zo4/YAz9qG7QEowu4XxOY2z3xLaGOuvoO1Hu4T2CtoBtNtoa2iP"
+            "Cn0RGwPF5DZwG+MhdrqD4Qm0e8Ap+zTe92F0oo/30Nlvss5D6L6rTZfI7x9yDOj3I9b5bH4R"
+            "6JCdnxv+/xLtYfb516z/CLrfcixGeO0TXqM7/ZXx59H9g/Hn0P2b9xQM+/m7PMZvQucX9SuP"
+            "HKbLFAb2DLz/47zn4DZbB1me3xO4RPEfK/QNHChozpDvTwDv5rc4CryX4kxvr5XHrD4PszAd"
+            "fQCnioaOiR/dwY8jD/DjScOPL7Ifa1p17Ng2P4ibp7WtEumdA57ixYuM6bwrjOmMFxjfQltl"
+            "TOfVGd9FCxiTzS3Gf0Z7O7eP8Tu5fYw/yO1j/DC3j/GnaCeYyx/l+gjMz3J94Hu5PvDvcn+A"
+            "7+f+AH+S+wP8p9wf4L/l/uAV/gV8kuwD/5fxXeDdRT4XwT/A+BLwYca3uBCconOBJ4ua7/eA"
+            "T7MOPdB8bocLDdWCS8ALLL8N/OWi5vFd4FdyO8Cy2K8hJm+mmDdDD5DnNYooQvmiYKciBn7F"
+            "7jadADrVbTqv93X2kSsRukmMG8VMtre2bT2vEW9pB/bOoHtf4/2zrHvXmP8Pv8O4BOpgiWrc"
+            "MYoX650APsccqwI/xQdNA59nzswO6fpJPJkf0nn9DvAzwBeB3wW+DEw15APgReCnyQfg54Gf"
+            "EZpHS8CPcEK+OKT5Thy7Bvwsc+yGDnZhgn3yBueFVM8n6HrfZExxfWtooA6V3hmcF97jeVHX"
+            "sML3hwbqY+GOno8sUHwZX0b3k8F94le8Rhw4rPHYWc773wxlXCnR2/0e4ArH+D7w85zfHxMP"
+            "+W5/AH6B85hsLYuBAjJq1Kg9Dxv/S5YM+ePbuPkl5qVRv0efNPCLBu+uGvKz7D/dZ5Hd+Itx"
+            "139qvH+F+fQf1l1h3ee4Bk4M1sDRlw1fqe7brPcS67V5fojno/ggwP/4Et3jAPAqbz4EfINj"
+            "+AXgr3EMy8Bf5xgS5yXHcAZyh/lL9bnJ/D0/rPM54+Mwn98PdNHMyzXjHkacizfpW0F/uOw2"
+            "9V818K2+wX3FbcZtQ69unEH7b2q7Iw1DR+1gK4/LDUNvtf8OD00Z8hbHleL8Ksf5Asd9H88p"
+            "Frv4+6I13P8/RbmZ/5/qDPe/NSJtb/868+ENY0723jTm5PO3t82X2J9c/3u8HrK9nb4jyNf3"
+            "eV/E++5ov8c/BnZ5E3HnGzzS917I/KC7fajff/yDfqyy776v8Ei5e4330ZnX0d5g/FXmHPH4"
+            "x8PZPcYzPrIditFxHql9NJz5OD7B35OCffgFy+k+McsJ3zM4dd/kl+snQsqFa9cWVuX1pRuL"
+            "8qXVlUUpRRqrSLoNmQjqMJ+ZBk792G35qmHRNttz7VjFmaqI23akGsK3O+gD3+uKZNN1lGi4"
+            "LRUnwnP9HMesq61nG2QSBMC2H/jdTpDGsq7arg9xN1QN1UTEyGI+zXwSNvmdzs32ffICv5V1"
+            "+mhDXR8ssx3z/Q0O/Mg8w0qGaYfo2FtS+Unk4mrrqis2bC9V2SVj7I/XZT1tNoWnfBGuJ5K3"
+            "ROvitVSlSnbsMHThQhgFSeAEntjwbF+GkYphU08Sx82l0IGmG0Ru0sVTtKAWS7eJu6stkY+J"
+            "IzVw6qJtx20SOJ4dx4hCw07srIPLFP3QRVhF0+64eIFIdYJESTecFV7g2F6GesK5nnAuF4ZB"
+            "lLA0g5nhjsIRSZzYnVBsupGSdPVWHMhYtWIN3NcVa+h4tDdZH/GemRZNL9iUCCVefh1/dRGr"
+            "RMSBs46hcpp2xLLjxk6lHjYrDlHSgsZknESpk1i9mFtT2FsWe8IAGniNiu13E/CkZV20JjcC"
+            "t2FNlb9VfXl5+byhk1HBUJjHop926rSW1qbnaWmyxwiJSCeQlmvWhQtWbfps2Tph1YwtFBZs"
+            "qW6dqVarhjx2ID01A0lit1qqUbEbDXrMTPdss0q/Wn91s618LJ07BxGnUYUYBlnNEHHCrNVu"
+            "rlVvYm3OWMsuVrHJm1lDTIlSwU0vWjOGlEiuTRxfPv6pA9ZqZ2jpDBZ6aW/hvViGVyFayzQE"
+            "H5RUnupMHsvy4aR1DGro2d5J6/LKFblwdbWMbZFK0si3Nt2kLfW1pR210g7yYBIPeepp8Ah6"
+            "O62LHmimvpO4gS8qidoCaRI7cR08k4/3pUsBNpTjkYHJI7nykTLVp51PpoWtgV350pFyuef0"
+            "ln52fl1BRBExdU3REF0UBk8lCVU9R6QOCq0nUs8TWc7ww4tPcUr0APIB1asRpHVPCXk5QJUw"
+            "K1Lc1mmIKiJRCWtzlEboexa1Aq0huV5LEfymi6rriI2snCKbkTquk0jPXUdicgToiVBHrbyo"
+            "ZgK5YUeuTX7kGSPyrBJZxJtBtGlHDaSs1+Tktv2Gh7vbUWR3JW/jU3J1mf0HYE1U19CzXV8Q"
+            "64Vnd4M0eWqjJtxwY1b4segEPuqg78L/3JnlpWcXr15fFJU6IlnJilwFFASOgmzmgfx+rARx"
+            "s19eaEZ1RfwfX2H/pg=="
         ),
         digest="c9c29e7bfb99995abcc64f33ffe7e3ea500c3b93ddcc646248e1c96ad8c9c216",
     )

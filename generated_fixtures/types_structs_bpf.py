@@ -447,10 +447,10 @@ def _object_spec() -> spec.ObjectSpec:
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=runtime.blob(
-                    "eNqNkTELglAQx08zi4gIKpDXUNAWfZ32wAQJIcg2t6CP0BfoMwQuQatjo0NDQ0OjY9vr7p26"
-                    "6AMPHuf9ud/vge9mACSwMlzxk4Dl4DwArjZsIRKZymnPwu6Kb7m3nx99+vYOHu49y3yW874X"
-                    "BJFIVB4bnEXizT4ToIU9XH4k52l5j6nu4b2wyG0AUoS7l5ofV/Z1cDmTUjq5v6gY5TZ1i+cz"
-                    "nhOeNSygKd+t5aeN+X4tP6rwqYYf1/D0H0zl6VU8icYz1HioJsAAzfQe9w3nl5z/AwmkUqs="
+                    "eNrbwsjAcIJBhzFZ6sd/BiCQAPL5GCCAlSGFoVrqA1h8C1CcBUgnS72Aq8tXKMkAsVOLUoHq"
+                    "LsDF5aH6M1JzcqqlToDFtzNCxKqlHkDMY2JgYAbSxVpP/kPEb8DtYQLbA1FXDBNnY2AAGVGc"
+                    "dQfM378IYh47UPGH////S0DNh4HtQMPZQDQLhN8KxE1AHMqgzECsfg6s+qWJ1s+DVb8whv4b"
+                    "OPSLYNEPCgcmsDlcGOacwGGOAA5zQECUAaIBxAfFx54EiPhUqH4ACaRSqw=="
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=25, map="messages"),
@@ -461,10 +461,9 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x00A\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpdzEEKAWEYxvHne0xTU8g0kyhESZQ0akrJShbWtm7hFnID5RByEAvuYOMEVt6vnsX0vfUs"
-                    "fv3rhd2NwMOGt4OTX7bo6xDLP1s2JRI5rVmvE025MDMnWvLRnI2JNOiZfPJ9SOTy2dzoEG35"
-                    "6nuP6Mp3czwnBhWX5pH88b0gJhWX5pncj6yXxCL4t5QPvm+IVeC1fDEnO2IrP81uT/wBtdcf"
-                    "jg=="
+                    "eNpdzEEKAXEcxfH3f6apKWT6T6IQJVHSqCklK1lY27qFW8gNlEPIQSy4g40TWPn96y2mWbzF"
+                    "p289ALgReNjwdnDyyxZ9HWL5Z/NTIpHTmvU60ZRzMzOiJR/Nfkykle7lU+hDIpPP5kaHaMvX"
+                    "0HtEV76b4zkxKLkwj+RP6DkxKbkwz+R+ZL0gFpW/pXwIfUOsKl7LF3OyI7by0+z2xB+11x+O"
                 ),
                 autoattach=False,
             ),
@@ -473,10 +472,10 @@ def _object_spec() -> spec.ObjectSpec:
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=runtime.blob(
-                    "eNptkL8KwkAMh2NbqODiJMXJ0/q/g94iOPoqHZ2k480+guDs7Fjo6GsVHM5cEgItHpSvX34k"
-                    "7SUbQOfUEcDXe1+ajPxfHk5lcuFCONc8JjfcH/X6MbyE3NbqN/K3ukOW9ql+Ql7tmbxBL5DO"
-                    "HjQ3lOfqI5hg/0w9ovl8n+o41jnshXAv3Am3wo1wLVxpf0K+1O8MyHluaRNi2F/KJRji46at"
-                    "D++fF9dS/LkW993fcxZ3veFxcAe+z0PqPz3bLdE="
+                    "eNqTYGRAAVuYGBh+////P1lRAsyXwCIPAsWKKlBaGUorweWZwXxFiH4mNP1ASSeQvNEWOL8Q"
+                    "zF8D51cD6WSjGXC+OZDONrIC87cD+TpAutrIAC6vCJZXgfO5GcSA+hXgfCaw+RD/FBsKwM2B"
+                    "8HWgtDaU1oLSmlBaA0qrQ2k1uH4WMF8Vbg8jmA8xN9mIBR5+7FC/c4DcLfXjP4i9fxFEjB3o"
+                    "uB/A8EYPZwlmVP52iHEMrQwQ/0yFigMAPdst0Q=="
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=0, map=".bss", offset=256),
@@ -487,50 +486,49 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x00C\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpdzz0OAVEUxfGTE0wmGSZiEMRXSyJU9mAdolYolAoShUKhUJAoFBLWYAsqa7ABC3Bfcl4i"
-                    "86r3a07+F/bOBN4ZIH8jMvLHPuGRCOSvObkQkRxlgXhOxHLbHB2Iojw0J3uiJE/MlR1Rlmfm"
-                    "+paoyhtzd03U5Lu5sCIa8tPtL4mm/HL7C6Lle83hiej4Xtd3JXqpe/qp/oEc5ABOiZHvN4cP"
-                    "Yvxnmn9VLyOA"
+                    "eNpdz70KgQEUxvF/Tz5660XyFfK1UmJyD65DZoPBaKAMBoPBQBkMimtwCybX4AZcgPPWeUu2"
+                    "81ue/gfgJHglIHMVCffbjuAg0u6PuXgWoTtMQm4mcu6WOdyLvHtgLu5EwT02l7ei5J6aaxtR"
+                    "ca/NnZWoum/m7FLU3Y9ofyEa7me0PxfNuNccHEU77o36LqL790/vr7/vTqdAEzGM+83BXYx+"
+                    "LPMXVS8jgA=="
                 ),
                 autoattach=False,
             ),
         },
         btf=runtime.blob(
-            "eNqdVk2MHMUVfjMeb3YTvObP+SNxGgfsXWcYZvYvDg6xDVnCJsRsTKTEWKTp6amZaU1Pd9Nd"
-            "s+u1vYolEBIIJH4OwMl7QEgIGQ4ICQ6IlZAlhATCQkJwwly4gOBocbH4XlX1dM+sV8K0tqq+"
-            "evX+6tV7b/bMVwX6Jemv9FM9Lo5Q+hW3YCpoXChhsvpb2qIYWA7jBoytg3x9HZm6QRm6OuMZ"
-            "xfQrzVBifCPGmDmcwPiZ0XkLxjaMKsa0Ph6Fy/Qnjfu27zJnV2G6x5wVB0xqX1hviQaIJY7H"
-            "Mcou+iDpux3E8DF+gnEaI9bH4+M5XnzFazCdJHXPEut+FONac/gExg7SPj6rSaPXYXpe4wLr"
-            "4fu/ZOQZv5KTP0s6Lrn4qntcT1d+D44F3+M1fTz+cxq8B7/HG5Td4x3K3uRd0m/OfrynSanv"
-            "A/nxa7pyv/ic/fpAH4//hgb9+t2Auiyf8jw3bsJTzPFcn8M3YfoYg0vgTdLxT8/5zW4m7d9n"
-            "GLuZaIztMfhzLHuZB/hrrLdirAN/h3UK4wLwJawzjOFICftZ4DVcfKyg33dta9+fgTfdYuxS"
-            "LpT8JlxX2wo6h9OPa+XqHA8LXDPEM5njwVGJY7JjiIdlmeeGQpZ7O4H/QDoOqSzn580AZUPb"
-            "q+MyynVa1bgwOiTD9u4cskfmzhXa8E6KPmbopSF6lbIY5em1TfSk+Tg6RJ/eRM+1NJi//HSc"
-            "85y/Ow2N85dpfMd53GsX6fzlXP49xjrGgo7F+BwN5in3rUUtU2K++wtZjf2vkNV6y2BVIwaz"
-            "3RMGs72HDV7DeMpg1vmCwRcwXkz1Yz2b6sf6dqof67lUP9YPMW5j/VjPp/wI6icpP/AXKT/w"
-            "l6k/wN+m/gBfTP0BvpT6AzxWNP4g2tcB72f9wDsNXgOeMDwWgj9j8EHgAwY/aB7oz2wXeKGo"
-            "83EdeDHVj9o6muoxdfYX1gNcN/TTwJ1iVovLqZ6hukxzMSNfPkdxza2cZxyL22ngK/5niOdx"
-            "8BwY4vlvxrON8/hJTPuwPl1UtKsObnJ+vqTP7yDd0/CN36T5qDuiezDLDv+uMOY8Wh7Rv5/r"
-            "BnPO76DL/w6lv1Xcq7j3rI7omLUx/q9/+Mfnje1HjG3O58eA/250PQP8D8pqpmhsm694d4ZV"
-            "nBdoYy+/1+hne3fTQI0N1D3/7/Cc4fun4TszktX1y8YX/l41mGP1OvAiaR/ZDvuQ9/FfmN7S"
-            "evnfA1o3Nu41Ns5pG9u5vv5qhPh35m9GD9tQ/6cUdL0fIV2XjN83shzT7UaWfyN/YVYevyXd"
-            "Cxn/EYNjwLIfaT+28/9Bn44o9ds5BoeNHsYXcn5/k8PkBZJs+9CRI4eO2vct3D9v//vo4rxt"
-            "U1ckidMS5IugJdvU8YIGeVJ0E3D3pqeoFyReKxANSyvo1eYyUtIOY0lyJRLUdY7bIpCxJxJa"
-            "cvyeSBUnFDhd0bCl4/nkhj1o8YWzJJT+fZkut+3EfNIkh+rE3AlJcVxqwchrqB0pNkYJhT0p"
-            "YhLdSK5AjbHCvqQb30sktWKI+l7AjoSBIIH78SqXQ5LtWAhEhhpCRNDFC7s1N5P55YdBS00U"
-            "UEesaKvsfNKx671mkwNHUUfaJgxxhx7qiZ6wu04UeRCL4lCGbujTku8EdhSLBHHSG+l6KRU8"
-            "4PTC2MNtIAa2xPaaeA1xnNJVurYGbp3aTtJmgus7SYIrNhzpqMnmGwZO5NmgNp2u569QLLqh"
-            "FLYXzZAfuo6vUJ841yfOpcSIH1ZTFVSKuwImZCKdbkTLXixsvnorCe1EtBINvBPCcOh4tJcN"
-            "f9MPl23EL6Gkg7863s2TlIRuR0iq3MrMiZ3IuOfKpFKPmhWXM9ZirglNtvoht/ZCwSSNrVom"
-            "x6zbrZO1mbI1W8ZarZatKZ6mq9XV1f00xglU0Tl3rPZApQ7umf0szWnEotO1srWrLXw/tGRb"
-            "xGIXS9kw5fnSC3DtbiLkxG7WU7agmG8ZNid4Pzm50YADndND5Kq2O5WSVSHkCRkfi9dA9prW"
-            "BAJhx8gG3NpG4kU9uJHWVdlKYdmag1+T1qlTNGbh+6FS+36UVG2KxSY3d1DVLiR0vPLBMoKx"
-            "kL04uKxBVdksizWTxUbJWgesaes2q7qfVglPgtChfiuq3SBot8wialzp/RCqjfRabcnxbaon"
-            "4JdRNZyRan0SSgf7ubmMhxvHsakH8DA42PPQnv4J9xW8Np9N81ltKtOcb0CcEQHOZ2c3HHPS"
-            "V3TrUQsn5kyfSzUndjjTi77Flmr5Kywp/9SVp9Ir1/MbfX/XZP3GtEZR5rMaW5XUuUdCJ7N7"
-            "EVqAsIUvuhO7dQ/EMylZvS1bdyzeZR86fBTCruOinDzusmycXNIb7rZu2/MbMRqH6s73LNw5"
-            "f/i+ebWxg7AhKOAujy65ROFygJ4cRg76KamzSj1JqAJ3MMeh6ni+54ogEcR+Zj2Gd9xb6Hth"
-            "M8vz"
+            "eNqdVltsFFUYPrtsayv3m6IoDsilxWXZ7U0ElQIWqSJUMFEgOMxOz+5OOjszzMy23BpJNCYa"
+            "Tbw8qE/wYEyMQR+MiT4YSQyJMdFITIw+iS++aPSR+EL8/jn/7EyHNhqannO+c85/P///z174"
+            "IydWCfVXuF2N650i/svPw5RTOFfApLW3Yl5EQHwYqzE6ZtK1ZSTiZvKIJQlNF6a7FEGB8FqM"
+            "br7swZjPMrdgLMQoY/Sr6y6YLB7K6N7Ldwsw7ee7/AyVypb5sS3JYYHicSzxW5xg34YxbIzb"
+            "MM5j+Op60aIULfmyFNNZ5WeBZL+MsYwvX8NYyTa+zTYux/Qu20hyyP8PmJ/wRyn+SxwXLePH"
+            "ilvwYwn78Qn7cUfGD3qPz1J+fJV6k6/5zcmOb2baPiM/7r4Fu1axXd+xXfdk7LpvjnxK06yd"
+            "gyafolmRwusx/YhBJfA5x39F6s02sH2/YGwUibJNjH/FsplogP/EuhXjMvA/WPswrgHfwDpA"
+            "GIYUsB8EvgjHu3PqfS92zP6m81hvOpT0JlRXC3Mqh0WqVpakaIhhaYamN0WDqwLFZGWGhniJ"
+            "ZnUuyb01wA9wHGJeys8NAEU+26zi0kV1WlY415XhIX17Mvpin0s3v1N03s3nhcx5ORWj9Hll"
+            "DjlxPnZlzvvnkLMsk7/0dBrn75pU/mrs4wj8Wsf5S7l8P+UBxqiKxaKhTJ5S3xpTPAWiO5pL"
+            "auz5XFLrdcZRjTAmvWcYk74XGV/EeIMxyXyP8TWM92P5WC/F8rF+GcvHeiWWj/V7jO0kH+vV"
+            "mB5B/SmmB/4tpgf+PbYH+O/YHuDrsT3AN2J7gLvzbA+ivRx4B8kHXsP4InAP02gI/gDjYeCd"
+            "jE/wAz1MeoFH8yofLwOPxfJRW0diOVxnj5Ic4CqfnweeyCe1OBXL6Zg9Fzv+I0fhZkcXx+KR"
+            "mbmefzZD8ypodmZonktoFlIev45pG9Y389HZguE57q8W1P1u7mmUd+s575qdqgcPz/JdWcZ5"
+            "NNWpvp+XGVPOr5zjO9SV6pXUe6Y7VcwaGC+oD/+iEdb9EuumfH4F+AmW9Rbwk6maybPuOA77"
+            "MnEenaWXH2T5pG/fzBqbUff02+EdpnuK6S50JnX9IdtCfx8zplh9CjzGNpKe0YyNT2P6Qsml"
+            "nwfiMus4yDquKB2Lqb4eYyb6zjzOcobj3yk5Ve+HuC4Jf8u8FNPFzEvfyDt5pXEv90LCD2Ls"
+            "477xg7JjMf0O+rkzEr+YYnCA5RC+lrL7rxQWlhMKXd916NCuI/rh0aMj+jNHxkZ0XTRlEBh1"
+            "KWzp1MOGmLCccWGFshmAutXfJ1pOYNUdOa4pAa3KUHIUNFw/FOFpT4qmcUqXTuhbMhCTht2S"
+            "seBAOEZTjuuhYdnCdFuQYktjUkbytyWyzIbh001NGKIqiDoQoTwVKkbPGo92IiIjFAi3FUpf"
+            "yKYXnoYY1kK2xBvbCkJR98FqWw4Z4jpSSPhHazjlirDhS4nIiHEpPciihcwaGkjssl2nHk3C"
+            "ERPytNJKxgcTerVVq1HghDcR6hwGf0KcbMmW1JuG51lg83w3dE3XFpO24eieLwPESW1C04pP"
+            "QQNKy/UteAM2kAW6VcNryFMiXkNTV8CsioYRNOjAtI0ggIvjRmhEk04eOoZn6TitGU3LPi18"
+            "2XRDqVvegLBd07Aj1D4cah8OxYcePaw6jWAkuCmhIgxCo+mJKcuXOrleD1w9kPVAAeuMZAoV"
+            "j8YU09dsd0pH/AIRTOC/inezQhG45oQMRWkrEQd6EPotMwxKVa9WMiljNaLqUcdaO+TaZgjo"
+            "Fd3TGueY9oh2tjJQ1AaLWMvlotZHU3+5PD29Q3RTApVUzh2rHC9VQT2wg7gpjYi1v1LU1jWk"
+            "bbta2JC+XEdcOlRZdmg5cLsZyLBnI8kpahBMXrq1Htr39t6swIDM/sxxWenti4+jQkgfJHTE"
+            "XsGxVdN6EAjdRzbAax2J57VgRlxXRS2GRW0IdvVq586Jbg1//5dr2y1xVfqIrXduA6PaBYeK"
+            "VzpYzOjLsOU7syqMKpt4sSa82ES82k6tX9uulXeIaYEnQehQv6Wo3SBoWwYRNar0dgijTWjV"
+            "GyHFtxY9Ab1MVMPJUaV9hNLBfmgooaHGcazvOB4GF5tObmrfUF/Ba9NdP91V+hLJ6QZEGeHg"
+            "fnDwpmtK+pJqPdFCiTnQpoqaExmcyEXfIk2VtAuTkX2Ry32xy9X0RvlvctbfnNYoynRWYxsl"
+            "deqR0Mn0locWIHVpy2bPRtUD8UwRr9oWtd1je/VdB46A2TRMlJNFXZaUC1OoDXVbs2HZ4z4a"
+            "R9Sd94/uGTlweCTa6I47LoVDXR5dclK4Uw56susZ6KciuitVg0CUYA5m3406nm2Z0gmkIDuT"
+            "HkM76i3iX2Ezy/M="
         ),
         digest="97d1a4773a2c36e1ab09064431dc121cfcb47b08d03ae5f37f4ba8aad9444aaa",
     )

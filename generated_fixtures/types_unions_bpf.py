@@ -392,10 +392,10 @@ def _object_spec() -> spec.ObjectSpec:
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
                 insns=runtime.blob(
-                    "eNp9ULsKAjEQzD3AB1ZiEa7b9sBasLK40vJ+QFJa2nmNjZ/gD1imFlLqJ11hISick90QvCtc"
-                    "EiazO7sTVieqFy5VqkM0JHxYv6GOo/a0jvwEPNBK9OB6WdX+/abJpiEddVvWzSJfAA2NY18W"
-                    "PKa4//yPP3N285yxThkeFdBaWxrKoz5hn9AP4ium+HSem7JldMHHFC/JF0/G+1XyI8xpsZfh"
-                    "f3TW505s1VnJni4h/wVjwyog"
+                    "eNqTYGRAAduZGBj+A0G1IoQvgSa/BSgPRAzZilZwfgOQLlY0h6gH8iV0XUJA7N+KnA7VihJw"
+                    "dT5gdTxwvgiQTlbkgOtjhtrBBcT47K9CMidRiAVMhzCBqQMuQHrVqlVayYoscPWMYHug+oEc"
+                    "kEyy1J//IH6y1gcwvR1qT7LUD4i41BcwvX8RRJwdaM4HYLigu0eCGS38INYytDJAwmkqVBwA"
+                    "Y8MqIA=="
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=0, map=".bss", offset=0),
@@ -406,41 +406,41 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x000\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpdzC0KAgEQxfH3VJDFdVl08QMRRcTkCTyCyWjYYDAaDAZBg4LBYDaaTXaL5xC8icm38ILs"
-                    "wD/8mGGgORaAq6ouiJJ9z7wkyvZTdfZEYL8zb4nQ/qrahojsYRGI10RsT+TKiqjn/if2VPvo"
-                    "QDTtVG6fiZa9kxsnopu779k3OUyJvv3IPCcG9ktOZsTI/sjBhRj/uSD/AAEcHPA="
+                    "eNpdzC0KAgEYhOEZFWRxXRZd/EFEETF5Ao9gMho2GIwGg0HQoGAwmI1mk93iOQRvYnIWJsiG"
+                    "Nzx8wwcAxwJwVdUFUbLvmZdE2X6qzp4I7HfmLRHaX1XbEJE9LALxmojtiVxZEfXc/8Se6h4d"
+                    "iKadyu0z0bJ3cuNEdHP7nn2Tw5To24/Mc2Jgv+RkRozsjxxciPGfC/IPARwc8A=="
                 ),
                 autoattach=False,
             )
         },
         btf=runtime.blob(
-            "eNpdVU2IHNUTr5nt/f83H5tdY/yIMXHUuJvEpLMfk83GkI81rhpYQ0wiGtfQ6Zl5M9NsT/fY"
-            "H7s7CUpQBAVR8KAXwRAEQRAPihcvQSQIHkRUPOhB8Sh48iCe/NV71dMz00z1+3XV71XVq1fv"
-            "zQd/FuhuMs+b/zfyiUXZUxzCq2BwgdWl7icNaQLEEs5wP6/r43857psz0sNhvN0QhscxPgTZ"
-            "IMY9kE2CH4ZsFjxthpGNeB02eDC2jsd+LBEdDJB9PAYZFd1pyLjIGfG7Ba8L4rcotqp883pH"
-            "BmoxJjE2UvcpbsWrSbo21kmMIeXr4ud2MvnGkB2Qm5ArkAd1FKJXMOxmvUSypD5vQ7aJj/cg"
-            "d/T4vLMHb5fxfTOMFHNTX87jooR9mDk3KK/NR5C7BH8qfrhnPjc4q0XmVNf2K8rX+bXgbF/u"
-            "gZzsicfxb/XwvyGTFz9cF9RumP1/B7lX9N9Ddgn+ocf3T5D7Bf8MeUDwL2YY2YnX7wYX2Cfn"
-            "8bfY7sPr335bwTJ1H+/t1RyaGnItBvpZ63eIfiifqNe6qZCvdbRgen3Q56jMzYIBW7zGsULe"
-            "dNsK5szxGkrAOLp0DbIb+DYyvbTPkLdMUD6P3e7F61BB18di3omenE4V8v1aEswxnhZ8GeII"
-            "5nhNwdchqWD2+bLg3yBvZP4xvpP5x3gj84/x48w/xs8g+9g/xi8yPorxZcYHvpXxgb/N8gH+"
-            "McsH+NcsH+A/snyA/8ryQbX/KZj7pQQ8VDT4OvBoUeKi+NsFnwTeLfiyXCh8J10DtoumP28C"
-            "HxIOb9DxzI9ckAfYD/ATor8GfLZozth14BcyP8KngXssUxfkXCjw91PfUzw+wAnBsQc4J3IO"
-            "L5WiorlrV4tat/kg8E6zxi07DE/fZfy9Vb4nLNObfH/09vUUlGUyPTTP9RB8DHiOTD8tGN96"
-            "OU9ZepGvsepZq+vHWs7xLq633HnDvmXOE/+3pFb3/u+7t+Tpu+c42ISsaZb6zkQfj31cFd4R"
-            "4b1qchx7jrr/PfrMz8jIa5qHPEnmPn3d0vPGeN2Twmf8lug5xiOiZ/yuicfHmD7sweQFCTnO"
-            "wrlzCxed86efX3QuXDy76DjQO26tFjlu0KHVMq3OkR9WXR/cdHaG0iD2GoGqlXh6O4wSCtyW"
-            "YuP0XG6Mm2ypNt2IErfRUDUeKEhbFRXJECOQ7wXK4fk1zkY1YEzUOqcVI1TT9ev0YupGCfQI"
-            "MJ/7157XqYN/NV8lbE9xqdeoTZG7xty5ck72w6ChX+wXhvy7FqYVX5FLFUo6bUUtd91RQRJ5"
-            "KqYVheW7fqqo0tEFUXHMDlacSlqvI2xA7ZXEkXnRCjJVqXJabrvtwXU7CpOwGvq06ruB08Zs"
-            "ODYfSdXLtOCA6YWRl3RQggYHcby6F9TUOmVjUnUMqFZQk7jJiqrvxrFXo5qbuPqFvGvYirbn"
-            "QFt3W57foUi1wkQ5XrtstlCjrnKuq5zLlHo/jVZD7bilECKJE7fVpjUvUg4vvRGHTqwasQHe"
-            "FSUMU4/mmvDrfrjmoJIxxSv4VShWCcVhdQWDfZC5sZMGXhjEdqVdt6u0YdWNPBebYselY6UD"
-            "00dpg2kgGwM0s7mit33syvL0JZhncrN02fLMJRs9sXyYzVPr81ODDDvVhvLU1JGZ6XrlULlc"
-            "nqlNzz+ztJQzTY+BN7k0mWs7HJD9YVMc1WonHduFarpPE9aQXCdR8XKZM5i8MtlnrnhJbK95"
-            "NaWTmHHNAwqKZq/OLc/ypHL+PXVJIuiqlXrOagkM2K6+BGOkkjQKSigp96OTtrGRylG+au2Z"
-            "yLt5f2kCc/A269lfevTs487CmYt7j1K2C9TNlIIwaXJjc8aEVZFWm92jMPA7jrZgw4nXQ+bw"
-            "ORndNImuBC2dPrV45vwi2RUcKRsZYppXVUEMAlLOm4a/uFvoP53I6Us="
+            "eNptVU2IHEUUrpnt0WyS/TFGTYyJo8bdJCadndnJZGPIzxpXDawhJhGNa6j0zNTMNNvTPfbP"
+            "7k6CEhRBQQx40ItgCIIgiAfFi5cgEgQPIioe9KB4FDx5EE9+r+v1dM+YYV/V16++en/1qvaD"
+            "P3Nii9C/t27X8okhkl9+BENO4xypi/1PMRITIAZzCoO8vo3bUjywZ12GQ3irJhQmMT8MGeXF"
+            "XZANjB+BbGRc0tO69RgO3tp37G+U/SVpwb9BNh6HjLHuJGSS5RTbHcdwju3mea3O3zkd/0At"
+            "JtjH+kxemzC0dW2M45i9TF70u5PjDSDbIDcglyAPCV3UVzHtJD17Mrg+VyGb2cZ7kLsyNu/O"
+            "4K08v8855Ydqk8Q8mdamQJzrmdp8BLmH8adsh3rm88FaJEbj2n6VyfNrxsm53As5nvFH/m9m"
+            "+N9wXILrgtoVyP53kPtY/z1kB+MfMrZ/gjzA+GfIg4x/4bi3Y/id417HcfzNa/dj+HdwLWfo"
+            "uk9me1UM1XDL//s51m9j/chQrhtyaa5jOd3rwzbHeG/iDNigHCdyadNtzuk7RzkUgXF1xRXq"
+            "F+A7uJf2aPL4VHqP41B2YziQi+tjEO9YJqYTufS8FhmTj2cYX4RIxuSvzfgaJGJMNl9h/Bvk"
+            "zcQ+5ncS+5ivJ/Yxf5zYx/wZZA/Zx/xFwkcxvkz4wDcTPvC3STzAPybxAP+axAP8RxIP8F9J"
+            "PKj2Pzn9vhSBR/IaXwMey7NfFH8r4+PAOxlfNNI36Qqwmdf9eQP4AHPogI4mdviB3Ed2gJ9k"
+            "/RXg03l9x64Bv5jYKdz6HUvUOb4XCvy9gz2UPzrE8cAxhzjHUg6lKvy8fmtX8rFu437g7TrH"
+            "8W3cP229ZXwTf08Zujcnh/p6BsoK99Ac1YPxEeAq99O8th2n87QRJ/k6qZ4z+naMpRTvoHrz"
+            "m1dwDH2f6H9LZPTf/4F361bvXIFjphxmB+/EAI9sXGbeIea9pmOceD793xPf+TLPlNMc5Cl+"
+            "T98w4n0TlPc08wm/zXry8WjyDkDe1f7oGosPM1jYbiiknD9zZv68PHvyhQV57vzpBSmhl1aj"
+            "4UvL7YmVilipCserWw640WxZRG5gt1zVKNL2rueHwrU6ihZL1XQxaNNKvW35IrRaLdWgSbhR"
+            "p6Z8ngI4cmxXSdrfoGhUC4uhWqOwArhqW05TvBRZfgg9HMyl9mPLa6KH/2qOCmk9wqPeEF3h"
+            "W6vErVZSsuO5rXggu1hIvxteVHOUsERNhL2uEh1rTSo39G0ViGWF9C0nUqLWiwuigoAMLMta"
+            "1GzCrSu6y6Hkff4yIlWRkh2r27Vhuut7oVf3HLHiWK7sYjcM64+wbidacMC0Pd8OeyhBi5xI"
+            "u2m7DbUmkjmsSw3qNdQkaJOi7lhBYDdEwwqteEDcDRxF15bQNq2O7fSErzpeqKTdregjjFFf"
+            "We0rq4kyPk+tjWFsuKPgIgxCq9MVq7avJKXeCjwZqFaggX1JMUPXo73K/KbjrUpUMhDBMv5q"
+            "IlChCLz6MiZzP3EDGbm25wZmrds062J0xfJtC4diBsUjxX2lw2JUN5CJCZrZVJFtH7O2VLqA"
+            "5XK6zF22VL5goieWDtLyzNrczDDDjOKFyszMoXKpWTtQqVTKjdLcs4uLKVP3GHjTi9OptkcO"
+            "yR4ORapON+yZFlSlAY3XQHC9UAVLFYpg+tL0wHLNDgNz1W6oOIiypX+goGjmSnVpljZV0u+Z"
+            "C+whrloxc1eLYGDt8stY9FUY+W4RJaV+lFEXB6mkclRn11TazXuLU9iDUeezt/jY6Sfk/Knz"
+            "uw+L5BREP1LhemGbGpsiFshKxGp9esJznZ6MV3DggvIR+vLJhK6bJK6EWDx5YuHU2QVh1nCl"
+            "TESIbXZduQEICDltGvqibhH/AZ3I6Us="
         ),
         digest="0ba89ca71cad6778ec206f0aee4bd06f943ac49825689c61bc5e9896a383008a",
     )

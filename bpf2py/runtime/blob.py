@@ -1,7 +1,7 @@
 """Bytes in generated modules: zlib, then base64, in ordinary string literals.
 
-In: text.  Out: bytes.  ``blob`` is what generated modules call, ``encode_blob`` what writes them.
-The same bytes give the same text only with the same zlib; nothing depends on that text.
+In: text.  Out: bytes.  The same bytes give the same text only with the same zlib; nothing depends
+on that text.
 """
 
 from __future__ import annotations
@@ -18,11 +18,6 @@ def blob(text: str) -> bytes:
         return zlib.decompress(binascii.a2b_base64(text, strict_mode=True)) if text else b""
     except (binascii.Error, zlib.error) as exc:
         raise ValueError(f"a blob of {len(text)} characters is damaged: {exc}") from None
-
-
-def encode_blob(data: bytes) -> str:
-    """*data* as text for :func:`blob`, one line of ASCII; empty for no data."""
-    return binascii.b2a_base64(zlib.compress(data, 9), newline=False).decode() if data else ""
 
 
 def require_format(number: int) -> None:

@@ -247,9 +247,9 @@ def _object_spec() -> spec.ObjectSpec:
                 prog_type=uapi.ProgType.TRACEPOINT,
                 attach_to="syscalls/sys_enter_open",
                 insns=runtime.blob(
-                    "eNqFjj0KwkAQhceoGIL4CzFYeTGFYOcFJG7tEbyAXkFImatsmTLldpu3M5ME0mTg8fhmefum"
-                    "SImnOMXsb2gDmcT5wOVM3s25Yc6Uu8kP4mk0Z39Cl7Dfy/66O9JUzmPyTDj0b6FbvO55Cd1f"
-                    "0m8etXhi2auv5FYRkcM/1U8Z51jwuLdcDD2I0F/3H/UWBMsllw=="
+                    "eNqrFGMAg0pxDjDdCsR8QFzN9eM/iL+dESJfLfUBzJeA8mEgUQhCizExg+lyIFYAiQtCxGMF"
+                    "hBkI6fsPBIkSDHD7+YE4joMHzmcF4uQqiP3VWS8gNNcDML1/EUQfOxMDww+gOfsXQ/lA5zwA"
+                    "8tHt3c6CsAeohWELVHwqlAYABMsllw=="
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=6, map=".rodata", offset=0),
@@ -258,11 +258,11 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x00#\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpd0D0KwkAUBOCZFYMaV42uP+APsRAELYRYWHgET+ERrDyL5/A+Nh4kE3jFIwtTfPCm2IHe"
-                    "nkClbP8EnU9yML+UmIiOc0/umj/KeEVk5q+SlUTfuZAHzgc5d07ysNWP5l/jIzFxXsuF806e"
-                    "OlfyrNVP5rM+Fi/E3PyQRzdiYX42vhJLd5/rfmN+y+FOlG6voL1q19EWXA=="
+                    "eNpd0D0KwlAQBOCZJwY1PjX6/AF/iIUgxEKIhYVH8BQewcqzeA7vY+NBnMAWS4opPpgpdgFg"
+                    "T6BWtj+CzpUczE8lJqLj3JO75rcyXhGZ+aNkJdF3LuSB80HOnZM8bO2j+dv4SEyc13LhvJOn"
+                    "zrU8a+2T+aTD4pmYm+/y6EoszI/GF2Lp+rn6G/NLDjeidP8K+tcf19EWXA=="
                 ),
-                core_relocations=runtime.blob("eNotx7ENAAAIAkGYw8IF3b+WkP/ki1PaPFYzPvwLDgDJ"),
+                core_relocations=runtime.blob("eNpjYGBgkAdiaUYGMGCE8nOgfAALDgDJ"),
                 autoload=False,
             ),
             "enter_openat": spec.ProgramSpec(
@@ -271,9 +271,9 @@ def _object_spec() -> spec.ObjectSpec:
                 prog_type=uapi.ProgType.TRACEPOINT,
                 attach_to="syscalls/sys_enter_openat",
                 insns=runtime.blob(
-                    "eNqFjj0KwkAUhJ9RMQTRqBCDlRdTCHZeQOLWHsEL6BWElLlKSkvL7dZ5P0kgTR4MwzcwO1tm"
-                    "MfGV+1T8Aa0gl/jAXE0kJnf4CefG7RVb9Syait+gI+cbzU/pjsZ6AVfkyry/hs7xsuM5dLnr"
-                    "vrt+1ZNGvH5pbxERebxTv43xnQY83K1m/Q4q9LH8af4HFWslpw=="
+                    "eNqrFONgAIFKcQEw3QrEfEBczfXjP4i/nREszFAt9QHMl4DyYSBRCEKLMTGD6XIgVgCJC0LE"
+                    "YwWEGQjp+w8EiRIMcPv5gTiOgwfOZwXi5CqI/dVZLyA01wMwvX8RRB87EwPDD6A5+xdD+UDn"
+                    "PADy0e3dzoKwB6iFYQtUfCqUBgAVayWn"
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=6, map=".rodata", offset=0),
@@ -282,11 +282,11 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x00%\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpd0L0JAkEUBOCZFQ/1XPV0/QF/OANB0EDQwMASrMISjKzFOqxHGzG4OXjB4xYm+OBNsAO9"
-                    "LYFvANZ/gs4HOZifSkxEy7kjt81vZbggMvNHyUqi61zIPeednDsnud/oR/Ov9p4YOS/lwnkj"
-                    "j53P8qTRT+ajPhZPxNR8lwdXYmZ+1L4Qc3ef635lfsnhRpRur6C9KsakGKg="
+                    "eNpd0L0JAlEQBOCZJx7q+dTT5w/4wxkIwhkIGhhYglVYgpG1WIf1aCMGzsEGywUTfDAT7ALA"
+                    "lsAnAOsfQedKDuaHEhPRcu7IbfNLGS6IzPxWspLoOhdyz3kn585J7jf20fytvSdGzku5cN7I"
+                    "Y+eTPGnsk/mgw+KRmJpv8uBCzMz32mdi7vq5+ivzUw5XonT/CvrXH8akGKg="
                 ),
-                core_relocations=runtime.blob("eNotx7ENAAAIAkGIQ1i6oPvXEuGTLw5q9BIf4y77ABAMAMc="),
+                core_relocations=runtime.blob("eNpjYGBgkAfiHEYGMGCE8sWZIXwAEAwAxw=="),
             ),
             "enter_openat2": spec.ProgramSpec(
                 name="enter_openat2",
@@ -294,10 +294,10 @@ def _object_spec() -> spec.ObjectSpec:
                 prog_type=uapi.ProgType.TRACEPOINT,
                 attach_to="syscalls/sys_enter_openat2",
                 insns=runtime.blob(
-                    "eNqFj7EKwkAQRDdRSQiiUSGk9McUQsDCyk5iaht7P0At/IFAyvuNlCktLdOtuzeHYpocLI8Z"
-                    "bnbuTEL21CFYXhpWFnlstbnBDzyihpkrn0ivnmUOem+HYPFETv2Z7ok6xr63ZerR38mWYOKP"
-                    "LI8ya/UX8DfxioZy8hzOUmjtnctsw+lXT2TyE/rL/QuMWktzRy6Q/3Syxzyclue0ovu99fjX"
-                    "IxGqnH91/ACLJTRS"
+                    "eNrbL8YABts5IHR1143/ILoyWQDM378QIs7OyMBw4////1uYGBhASluBuACkLg2isXI5RB9I"
+                    "nA9kDteP/xDzPoBpCUYGFJAoBKHFmJjBdDkQK4DEBSHisQLCDIT0AZ3zP1ECwgfZyw/EcRw8"
+                    "cD4rECdXQeyvznoBobkegOn9i6D+AvrnB9Cc/YuhfKBzHgD56PZuZ0HYA9TCsAUqPhVKAwCL"
+                    "JTRS"
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=13, map=".rodata", offset=0),
@@ -306,12 +306,12 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x00'\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpd0M0JwlAQBODZp4RoEjX6wGh+iIgo6EHQg6AleLEFS/BkDZZgHdZgG7biBPawZGFhP9i5"
-                    "DDgLAW4dHrGDU7/o0Dt01F8e58IhMHZ0qB52gbJ26Blv6b76wU28IDIO6Vj9bjKZIFF/uEEt"
-                    "GBmndGq8osfGnp608l79a7wRTI1zOjOu6JnxgZ638rl6x6KSvaBQX+nBSVCq742Pgsr8R/xf"
-                    "qp+0uwjWpi/Hvv5Awhfy"
+                    "eNpd0M0JwlAQBODZFwnRJGr0gdH8EBFR0IOgB0FL8GILluDJGizBOqzBNmzFCexh8bCwH8xc"
+                    "BgDmAlwDPomDUz/pyDsE6g+fU+kQGjs6Ug86QNU4dI03dE9956VeEBtHdKJ+tZ1ckKrfvLAR"
+                    "DI0zOjNe0iNjT4//+l79bb0WTIwLOjeu6anxnp799Qv1lkOlO0GpvtD9o6BS31ofBLXJx8wv"
+                    "1A/anQUrs5fjXj9Awhfy"
                 ),
-                core_relocations=runtime.blob("eNotx7EJAAAIA8EXGzewdEH3r41oIPDnQOm5ocW77TwLrADR"),
+                core_relocations=runtime.blob("eNpjZmBgkAdicWYGMOCA8nMYIXwAC6wA0Q=="),
             ),
             "exit_open": spec.ProgramSpec(
                 name="exit_open",
@@ -319,12 +319,12 @@ def _object_spec() -> spec.ObjectSpec:
                 prog_type=uapi.ProgType.TRACEPOINT,
                 attach_to="syscalls/sys_exit_open",
                 insns=runtime.blob(
-                    "eNqVUjtOw0AQHRtiB4Tw8nNcIIFEyw2goKRH0FtWRG1SICtlyAEixAEMV7Dkcg/CBXKAFOmW"
-                    "mZ2JN44pkpVGTzM7783zeqYKwAeACvh8CeoB4xTjGGN8uDS2/s31EElLY0ziQetQP5Uu4Mnm"
-                    "m/f5CeOL59u+Iud86D0Cyhl9AP/yapz3gLV6z82ZYOiA8+egx30ez0/8Nv/3lLEHdw3/hvh9"
-                    "p0cKxYzzK8U4Fv2i5O9/R/FrxCzuN/PoRAmjLhlDrM/xeyr0QZ164ubkwqN68TO3utFZl78Q"
-                    "/v4aLy0Xtj+Ljxq9iPKADa/eM4vPLaYzJTkb1KnTv0QkfSU6CnbzTw46/tf0bzf0R3T/Kvch"
-                    "wD3xP/kdtfimfvqB1P+GMcTtpL2o5J1Hg/ac2ne+PmC7/aQVWu35H20WY00="
+                    "eNprFWBgYGJgYNjCAAFTofR+cQjdCsR8QFzN9eM/WHwRRJwdqOnH////JRgZUABIPUhIlCEY"
+                    "zEeXLxSE0GGMTGB1lYUQfiqjBwPQuP/7ORmw6tsOtM8BKLadGWFPM8g9bBB+KBsrRB0jxH4J"
+                    "JlT9t4UgNCuDNVy/Mkg/B8I8kAmVEyF8eQEIXQ01v3IhxP/lQMMVgHSyGAfcPhDgl4CG20Jo"
+                    "+ADFXwD9swXoDpDK/c0Iewqh+kDilYtfgM3lF8bU/wWqnwVJX+LCL2D1yWI8cPP4QXw2iINh"
+                    "4ZksJgKmEycKQPkQB+5PRJgvA4p3oPkCUHMESHQ/Dzb3I5mvg2Z+MUg+HSrPzsBgA9I/GRKO"
+                    "+6HuBqkHRSBIfREoXQBTJyhdbIGGc7E4qj3bmRDuaiEyfTIjpXMAbRZjTQ=="
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=8, map="start"),
@@ -335,16 +335,15 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x00,\x00\x00\x00\x03\x00\x00\x00.\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpd0j0vg2EUxvHraqvq5dFqvZRKm6KE2CRab41BJBKRShoMEqvBICaDwWCSDiQGEoNBwtDR"
-                    "YBCTjd0HELMvYHA9yRlOeif38Mv550wHekUCjRjQUYmAzhE5am7K2CBi5mP9oE60OSfkhPlb"
-                    "YXaX6DKPKIwfEN3mqdBHRNI5Laech+Xelj5jrsmdJ8SQ+SKcnxI5860cPSPy5rfQ50TB/CEX"
-                    "GkTRzDgweEmMOs/KY87T8rhzv1wyl+XkNTHhnJYnnQN5xnwop26IuRaXnXvkivlRHrgj5p0D"
-                    "ecH8JffdE4vOgbxk/pWzD8Syc1KumoN2IP9ErDhH5FXzWugmsWm+kkvPRM15Xd5yjsv1Fm+b"
-                    "f+TMC7Fj/gv3vxJ75pwOKfJO7JurMj+Jf5GnO28="
+                    "eNpd0jsvgwEUxvHnaavq8mq1LqXSpighNonWrTGIRCJSSYNBYjUYxGQwGEzSgcRAYjBIGDoa"
+                    "DGKysfsAYvYFDJ43OcNJhzP8cv450wGAIoFGDOioREDniBw1N2VsEDHzsSaoE23OCTlh/laY"
+                    "3SW6zCMK4wdEt3kq9BGRdE7LKedhubelz5hrcucJMWS+CPenRM58K0fPiLz5LfQ5UTB/yIUG"
+                    "UTQzDgxeEqPOs/KY87Q87twvl8xlOXlNTDin5UnnQJ4xH8qpG2KuxWXnHrlifpQH7oh550Be"
+                    "MH/JfffEonMgL5l/5ewDseyclKvmoB3IPxErzhF51bwWuklsmq/k0jNRc16Xt5zjcr3F2+Yf"
+                    "OfNC7Jj/wvuvxJ45p0eKvBP75qrMT+Ifkac7bw=="
                 ),
                 core_relocations=runtime.blob(
-                    "eNpdyqENACAMRNEzgGUMUPUsgGE1pmBRGu4EaZMvXnoVQPdWwrvm2WdTJ9Mj7Kf+u9AXmMgD"
-                    "+A=="
+                    "eNoTYGBg0ARiH1YGMNAAYn0kvj4UL2aD8K3Q1LtD5XvZIXwAmMgD+A=="
                 ),
                 autoload=False,
             ),
@@ -354,12 +353,12 @@ def _object_spec() -> spec.ObjectSpec:
                 prog_type=uapi.ProgType.TRACEPOINT,
                 attach_to="syscalls/sys_exit_openat",
                 insns=runtime.blob(
-                    "eNqVUjtOw0AQHRtiB4Tw8nNcIIFEyw2goKRH0FtWRG1SICtlyAEixAEMV7Dkcg/CBXKAFOmW"
-                    "mZ2JN44pkpVGTzM7783zeqYKwAeACvh8CeoB4xTjGGN8uDS2/s31EElLY0ziQetQP5Uu4Mnm"
-                    "m/f5CeOL59u+Iud86D0Cyhl9AP/yapz3gLV6z82ZYOiA8+egx30ez0/8Nv/3lLEHdw3/hvh9"
-                    "p0cKxYzzK8U4Fv2i5O9/R/FrxCzuN/PoRAmjLhlDrM/xeyr0QZ164ubkwqN68TO3utFZl78Q"
-                    "/v4aLy0Xtj+Ljxq9iPKADa/eM4vPLaYzJTkb1KnTv0QkfSU6CnbzTw46/tf0bzf0R3T/Kvch"
-                    "wD3xP/kdtfimfvqB1P+GMcTtpL2o5J1Hg/ac2ne+PmC7/aQVWu35H20WY00="
+                    "eNprFWBgYGJgYNjCAAFTofR+cQjdCsR8QFzN9eM/WHwRRJwdqOnH////JRgZUABIPUhIlCEY"
+                    "zEeXLxSE0GGMTGB1lYUQfiqjBwPQuP/7ORmw6tsOtM8BKLadGWFPM8g9bBB+KBsrRB0jxH4J"
+                    "JlT9t4UgNCuDNVy/Mkg/B8I8kAmVEyF8eQEIXQ01v3IhxP/lQMMVgHSyGAfcPhDgl4CG20Jo"
+                    "+ADFXwD9swXoDpDK/c0Iewqh+kDilYtfgM3lF8bU/wWqnwVJX+LCL2D1yWI8cPP4QXw2iINh"
+                    "4ZksJgKmEycKQPkQB+5PRJgvA4p3oPkCUHMESHQ/Dzb3I5mvg2Z+MUg+HSrPzsBgA9I/GRKO"
+                    "+6HuBqkHRSBIfREoXQBTJyhdbIGGc7E4qj3bmRDuaiEyfTIjpXMAbRZjTQ=="
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=8, map="start"),
@@ -370,16 +369,15 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x002\x00\x00\x00\x03\x00\x00\x00.\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpd0j0vg2EUxvHrelTVy6PVeimVNkUJsUnUa2MQiUSkkgaDxGowiMlgMJikA4mBxGCQMHQ0"
-                    "GMRkY/cBxOwLGFxPcoaT3sk9/HL+OdOBXpFAPQa0VwPQOZBbzA0ZG0TMfKwf1ohW54ScMH8r"
-                    "zO4SneZhhfEDoss8GfmISDqn5ZTzkNzT1GfMVbnjhBg0X0TzUyJnvpVbzoi8+S3yOVEwf8iF"
-                    "OlE0Mw4MXBIjzjPyqPOUPObcJ5fMZTl5TYw7p+UJ51CeNh/KqRtitsll5255zvwo998R886h"
-                    "vGD+knvviUXnUF4y/8rZB2LZOSlXzGEbkH8iVpwDedW8FrlBbJqv5NIzUXVel7ec43Ktydvm"
-                    "HznzQuyY/6L9r8SeOadDCt6JfXNF5ifxDw7GO58="
+                    "eNpd0jsvgwEUxvHneVtVl1erdSmVSlFCbBJ1bQwikYhU0mCQWA0GMRkMBpN0IDGQGAwSho4G"
+                    "g5hs7D6AmH0Bg+dNznDS4Qy/nH/OdACgSKAeB9qqAegcyDFzQ8YGETcfa8Ia0eKclJPmb4W5"
+                    "XaLDPKQwcUB0micjHxEp54ycdh6Uu5v6rLkqt58QA+aLaH9K5M23cuyMKJjfIp8Tw+YPebhO"
+                    "FM1MAP2XxIjzjDzqPCWPOffKJXNZTl0T484ZecI5lKfNh3L6hphtctm5S54zP8p9d8S8cygv"
+                    "mL/knnti0TmUl8y/cu6BWHZOyRVz2AoUnogV50BeNa9FbhCb5iu59ExUndflLeeEXGvytvlH"
+                    "zr4QO+a/6P4rsWfO65GCd2LfXJH5SfwDDsY7nw=="
                 ),
                 core_relocations=runtime.blob(
-                    "eNpdyqENACAMRNEzgGUMUPUsgGE1pmBRGu4EaZMvXnoVQPdWwrvm2WdTJ9Mj7Kf+u9AXmMgD"
-                    "+A=="
+                    "eNoTYGBg0ARiH1YGMNAAYn0kvj4UL2aD8K3Q1LtD5XvZIXwAmMgD+A=="
                 ),
             ),
             "exit_openat2": spec.ProgramSpec(
@@ -388,12 +386,12 @@ def _object_spec() -> spec.ObjectSpec:
                 prog_type=uapi.ProgType.TRACEPOINT,
                 attach_to="syscalls/sys_exit_openat2",
                 insns=runtime.blob(
-                    "eNqVUjtOw0AQHRtiB4Tw8nNcIIFEyw2goKRH0FtWRG1SICtlyAEixAEMV7Dkcg/CBXKAFOmW"
-                    "mZ2JN44pkpVGTzM7783zeqYKwAeACvh8CeoB4xTjGGN8uDS2/s31EElLY0ziQetQP5Uu4Mnm"
-                    "m/f5CeOL59u+Iud86D0Cyhl9AP/yapz3gLV6z82ZYOiA8+egx30ez0/8Nv/3lLEHdw3/hvh9"
-                    "p0cKxYzzK8U4Fv2i5O9/R/FrxCzuN/PoRAmjLhlDrM/xeyr0QZ164ubkwqN68TO3utFZl78Q"
-                    "/v4aLy0Xtj+Ljxq9iPKADa/eM4vPLaYzJTkb1KnTv0QkfSU6CnbzTw46/tf0bzf0R3T/Kvch"
-                    "wD3xP/kdtfimfvqB1P+GMcTtpL2o5J1Hg/ac2ne+PmC7/aQVWu35H20WY00="
+                    "eNprFWBgYGJgYNjCAAFTofR+cQjdCsR8QFzN9eM/WHwRRJwdqOnH////JRgZUABIPUhIlCEY"
+                    "zEeXLxSE0GGMTGB1lYUQfiqjBwPQuP/7ORmw6tsOtM8BKLadGWFPM8g9bBB+KBsrRB0jxH4J"
+                    "JlT9t4UgNCuDNVy/Mkg/B8I8kAmVEyF8eQEIXQ01v3IhxP/lQMMVgHSyGAfcPhDgl4CG20Jo"
+                    "+ADFXwD9swXoDpDK/c0Iewqh+kDilYtfgM3lF8bU/wWqnwVJX+LCL2D1yWI8cPP4QXw2iINh"
+                    "4ZksJgKmEycKQPkQB+5PRJgvA4p3oPkCUHMESHQ/Dzb3I5mvg2Z+MUg+HSrPzsBgA9I/GRKO"
+                    "+6HuBqkHRSBIfREoXQBTJyhdbIGGc7E4qj3bmRDuaiEyfTIjpXMAbRZjTQ=="
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=8, map="start"),
@@ -404,48 +402,47 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x004\x00\x00\x00\x03\x00\x00\x00.\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpd0j0vg2EUxvHraqvq5dFqvZRKm6KE2CTqtTGIRCJSSYNBYu1gEJPBYDBJBxIDicEgYeho"
-                    "MIjJxu4DiNkXMLie5AwnvZN7+OX8c6YDvSKBRgzoqEdA54gcNTdlbBIx87F+UCPanBNywvyt"
-                    "MLtHdJlHFMbrRLd5KvQRkXROyynnYbm3pc+Yq3LnCTFkvgjnp0TOfCtHz4i8+S30OVEwf8iF"
-                    "BlE0Mw4MXhKjzrPymPO0PO7cL5fMZTl5TUw4p+VJ50CeMR/KqRtirsVl5x553vwoD9wRC86B"
-                    "vGj+kvvuiSXnQF42/8rZB2LFOSlXzEE7kH8iVp0j8pp5PXST2DJfyaVnouq8IW87x+Vai3fM"
-                    "P3Lmhdg1/4X7X4l9c06HFHknDswVmZ/EP4vWO88="
+                    "eNpd0jsvgwEUxvHnaavq8mq1LqXSpighNom6NgaRSEQqaTBIrB0MYjIYDCbpQGIgMRgkDB0N"
+                    "BjHZ2H0AMfsCBs+bnOGkwxl+Of+c6QBAkUAjBnTUI6BzRI6amzI2iZj5WBPUiDbnhJwwfyvM"
+                    "7hFd5hGF8TrRbZ4KfUQkndNyynlY7m3pM+aq3HlCDJkvwv0pkTPfytEzIm9+C31OFMwfcqFB"
+                    "FM2MA4OXxKjzrDzmPC2PO/fLJXNZTl4TE85pedI5kGfMh3Lqhphrcdm5R543P8oDd8SCcyAv"
+                    "mr/kvntiyTmQl82/cvaBWHFOyhVz0A7kn4hV54i8Zl4P3SS2zFdy6ZmoOm/I285xudbiHfOP"
+                    "nHkhds1/4f1XYt+c0yNF3okDc0XmJ/EPi9Y7zw=="
                 ),
                 core_relocations=runtime.blob(
-                    "eNpdyqENACAMRNEzgGUMUPUsgGE1pmBRGu4EaZMvXnoVQPdWwrvm2WdTJ9Mj7Kf+u9AXmMgD"
-                    "+A=="
+                    "eNoTYGBg0ARiH1YGMNAAYn0kvj4UL2aD8K3Q1LtD5XvZIXwAmMgD+A=="
                 ),
             ),
         },
         btf=runtime.blob(
-            "eNqNFUtsG0X0JTXFLmlS/vwKU4Qs2zhO4kIpTeM2bQOKVCVVWoTaqpquvWNnlfXuanc2Tagq"
-            "kLhw4MCFM4ULF7hxQEJCnDkicemFXpCQgCN33puZ/blxG1sz++bN+7/PfPX3BLwA+uc+ptd/"
-            "ZUh+kwdwm9DwRAk3lh7hgCLAVTI0jxXpUhkHM7jAA7WMhlS+qOFyBbfXjCzCn83JegK3thZU"
-            "IrtPEoO5XMQ1ZeiXcc3g+iTHeziDD03j9r7RMaFlTFzU5/KkIUIbS+THBmROfwjaT9LRw/W4"
-            "0TEgobh+AW0f/qaP5PjwN/l0Bhfi8HKO5tkxNMlOqOdxG+LCOJXOooIIshh8jIviQvZ9auCb"
-            "uD4zMNn6OejY3IUsTmT3F7hewnUf15cGvjmh40o23kf4a62mTLn6VsOj+VZ2U3wJf2QMPglM"
-            "kkeK8VOGkGL8DGgfKK7Pgbb7B309/QoU40q18pPGlebx+zuuY+bynv6M1pGyhWwmW5L6RP7D"
-            "FO+/cL2K6x+Nm3p9zP13k/r+jTH3Rw/o+2qmd7KO23JJ20o2US4a5vKaTnFi68SoTGoXrnmn"
-            "3txDJ93f1TKmZnFbP6jjS35eR3je8AwO6rqieCQ5v5mzcW6M7LNlrXthzH1g7o9nsg6dyOAK"
-            "5fkbXajTb2t++H7knPCdyvFR/f2o6ZJeLf1s+N4t8hVqjPr9V0O3ZOh+M+eyOd/TNs/Q+YwR"
-            "QvAfZRWjGZovTxo8xfGo+ZIvf5aVwhmaV+8YGtJ70nxpnTbySNe/RhfZ1TH0aiY5ngTOlzc2"
-            "lq/yy6vXVviVq5dWOEdcfOItiL3IGXjCZq7vDdQGkbRCCTKCvmcNBfRdaxBBb9MKkSU63ga5"
-            "GwgYWjtceDJ0RARbYhe2LTcWILYRB3YcWtLxPe5FEDg2BLTFuEIhoecPhxBYIRJyBaMdKDS1"
-            "g8xVYiKQodUTXB14aN3i0W5EOkUIVogmFUyHntwBdcn9QHhwRjEHPoqbQ76e5brRXCpA08yf"
-            "wj+05ugQeb4ftLpBv9WDCtoZhx5TpLVaz/ciySgArFFHNbMdUn99/kaTZaeFG/VFJXABKiqy"
-            "zLHZEkOBfCDQ0zhUHmMkuBw4dg2pK5EM455kKt6sKwaxhxy37+CN02c1xBIncrBqleVOx5ZI"
-            "dqfDjrfrBdJYX66t8w9WL+SYDL6mIl0fNQlvubIIhSkjWjIylm9JZygUsRcpi/W9qggkUd8M"
-            "S9VCWPoSFgUMrYDHgW1JTKMrhrWq8rXJqo6Nm+JrsnOX3uPLa1dRfpYbS8KjE4hE+0vVQiFV"
-            "7SRV7YLC9r40tqmfWAFTM3kcW66sgcrrSV0k0ZtfZHMNJjcF6zshWj0Uwy7S+n1m5JF4vunf"
-            "Yo05Hc0g9LuCh8KyeRyhu1Ulqski5yPh92vqVG8yE4VtH9Oej4Lye/8B0+IW9+7CHUeCajuC"
-            "HtVxKUmi3BXWtqhRUBZBwdCSYkfS5JFOj0aAIXlYZFFqEthCIzWSTkoK0PX9rTh4oADrps+O"
-            "KXrTSX3LcYXNfc/dpQZSEUGjWQfzVaeigYoyw4gPHW/QjfErMB9ob1VPrjQlDXXGnMyn2jSG"
-            "3YYK1kO06/V4X8jeJrc8m1u2XavaoR8EAvtjgXgqA1/6zPY9ailpRVuoOQ0LHrmBGw/0Nd2q"
-            "plUaZzu5qbxne7NZPYNmOzLKuAI1xpJ5g9WQ6cRxbrlcj3KgoZYxaS5q7PPrGyt8Y2X5Qo04"
-            "myzH02TEpHpxIWWNFeejRlVmHyVnKc1Thk+6zLiUjqoRifQC1QwLwWnmcrg6qSv4wi9f2eCr"
-            "a1fWTcLR4+xBa7I9PFVyyNO2LoM92pmimqhVM3TUFoXEWkpcUkd2mgqzUsnT4NOk5ot2N6nR"
-            "KO4OHamFmYJMOsTG3thjRCPJnazBHzaSczQ5uL0fBiRKnzbIHizg53zfhVw/wsXV8ytrl1fA"
-            "NAi0ulEELbQf99DHR8YC1+nhUy7gfw8DTGc="
+            "eNqNVU1sG0UUHjdusSFNyn/5KUwRsmzjOIkLBZrGTdoGFKlKqjQItVU1XXvHzirr3dXubJpQ"
+            "VSBx4cCBC2cKFy5w44CEhDhzROLSC70gIQFH7rw38/bHqd0m0RvPvHk/37y//ervAjvOzJ97"
+            "2NB/JZb8HZqApWD2hSIsPD2yCS0AVCSZw8NyqY0j2X5Ih1UzGXT5gtmXyrC8SraQv5Sz9QQs"
+            "LWOoiLjfQQW6XACaJPlloGmgT3K6R7P941OwvE8+CsZG4RL5P0RCgLGI79jIYsA+pHeijy7Q"
+            "Y+Sjj0aBfiF88Dd1LKeH/p8eE4eXcjLPjosVrch6HpYBEMSpuAQOolwMPgY6Tvg+pf1NoM9o"
+            "j1g/p9jczcUJcX8B9CLQfaAvaX+zYOKKGO/D/muKEebq29H51rinCPGxMfwkMEkeMcZP5WL8"
+            "DL0B4/oc4f6B4vryvrhirfxkeMU5+P0d6CRd3htdRxoLJyxJfYL+UYz3X0CvAP1jeJOvjbn/"
+            "7pC5f33M/YkJc1/JYa1hzIsGa4lyUafLa8UhrIX9NrFdhNGdfGOET7y/a2xMzsCyfsTEF995"
+            "HfZzpNM/YupqKZfzmzmMs2NsL5WM7/kx9wHdn8r12elsX8Y8f2MKdeotyuH3+86J3pmcHtbf"
+            "j6WhXi3+THrvDusN1Rj2+68kt0hyv9G5ROd7BvM0ns+REdz/UdIxmsb58iTxMY4n6Bff8mdJ"
+            "O5zGefV2NjP0TCoSnSV76Otf8oW42iSvZ5LjKSbE8sbG8lVxZfXaiti8enlFCODFp99ksRc5"
+            "fU/a3PW9vl5YpKxQMRWxnmcNJOu5Vj9i3S0rBJXoVIupvUCygbUrpKdCR0ZsW+6xHcuNJZM7"
+            "wGN2HFrK8T3hRSxwbBbgEgOFUrGuPxiwwApBUOg94ACjKQ6Eq81ETIVWVwp9EKF1S0R7EfqU"
+            "IbNCgDQEnXXVLtOXwg+kx85p5cAHc7Og17VcN5pNDRiZuTPwz5qzeIg83w+anaDX7LIy4IxD"
+            "j2vRarXre5HiGABer4GbmTa6vz53o8Gz0/yN2oI2OM/KOrLcsfkiB4OiL+GlcahfDJEQqu/Y"
+            "VZAuRyqMu4rrePOO7MceaNy+AzdOj1eBi5qgwSsVnjudXETb7TY/1aoNicbmcm1dfLB6MadE"
+            "/KqOdG0/JLgVGhEY0yCaKiLk28oZSC3sRRqxudcVASL6N+NitSAXf5ELBgZWIOLAthSk0ZWD"
+            "akW/tcErjg2L1mvw85ffE8trV8F+lhtLsUcnEIQOlqr5oVS1klS1hhy2DuSxhf3EhzhVyuPY"
+            "cuV1cF5L6iKJ3twCn61ztSV5zwkB9UAOOiDr9zjZQ/Niy7/F67MmmkHod6QIpWWLOILnVrSp"
+            "Bo+cj6Tfq+pTrcEpCjs+pD0fBf3ugwfMmFsY3YW7jmK67XD3qI5LRRLnrrR2ZBWDssD0njWV"
+            "3FU4eZTTxRFAIg+LLFhNAjvUSPWkk5ICdH1/Ow4eKMAa9dlJLU+d1LMcV9rC99w9bCAdEQDN"
+            "25CvGhYNK2sYZD50vH4nhl8J+QC8FTO50pTU9RlyMpd6Mxx+m5WhHqI9ryt6UnW3hOXZwrLt"
+            "asUO/SCQ0B/zqFPu+8rntu9hSykr2gbPaVjgKGhff6Cv8VY3rfY4085N5ZHtzWfMDJppqyjT"
+            "CvQYS+YNVEPmE8a55QozyhkOtUzJaGFjX1jfWBEbK8sXq6jZ4DmdBkcl3YvzqWqsNR81qjJ8"
+            "mJzFNE8ZP+kyelI6qvZZxC9QlVRwn2Yux6uhu6G3iCubG2J1bXOdEg4vzj5oDT7ipdoOvrRl"
+            "ymBEO2NUE7d6hu7HoplQS8mT9JGfxcIsl/My8GnS88U8N6nRKO4MHGWMUUEmHWJDb4wY0SBy"
+            "J2vwh43knExu3zqIAgilnzaWfbCYOO/7Lsv1I7u0emFl7coKowZhzU4UsSbghzX04SNjMdfp"
+            "wqdcsv8BDwNMZw=="
         ),
         digest="e56cd6271d7d9a471a4e68ac08ae2527a0f51185960b3ab17f0ecc7f28496ff1",
     )

@@ -206,9 +206,9 @@ def _object_spec() -> spec.ObjectSpec:
                 attach_type=uapi.AttachType.TRACE_RAW_TP,
                 attach_to="sched_wakeup",
                 insns=runtime.blob(
-                    "eNpdjkEKgzAQRce0paXQRUsbpDsvJkRPIa49ghfQKwhZ5iBeI4vsxsnMbOLA8HmfP8kfLPBM"
-                    "tDfa8Zkws3NX9vt/ZLbVl7muoBj3EbXmIvxWv3uwts2LNSzi3w1ARMSwKtNZIj6/6+V77kUn"
-                    "8AMxPOVytDZlftcem/KsegDLfhig"
+                    "eNqrFGMAg1YgZgXiaq4f/0H8xEQWsHiy1BcwX4xRBMyXYGRAAYlCEFqMiRnCF4SKJ3GA6ThF"
+                    "XjC9fxFEnJ2JgeHL////9y+G8oHafgD56OZuZ0G4C6iFQZQBIrAdqA6kVIIJVf1tqDu2QPlT"
+                    "oTQAy34YoA=="
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=6, map=".rodata", offset=0),
@@ -217,11 +217,11 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x00\x18\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpdz7EJhUAMxvHP57vj9EQRFEFwB0tHcACnchNHsHQLC0tLEUfwE1KEC/yLHwRCwFnYyswU"
-                    "IRLfLN+Bn7KjY3HPxeoA/sqONuKR9idglQs6UW7pVLmjvfJAZ8qWLsXz5wuoAzfijY4f3gj+"
-                    "ewE9Jx7I"
+                    "eNpdz0EKQFAUheHzPPR4IkVK2YOhJViAVdmJJRjahYGhoWQJjrqDm8E/+OrW6QLAwlYWTQZG"
+                    "fLN8BwJlR1txz8PqAEJlR0fikfYnECsXdKLc0qlyR3vlgc6UY7oUz58voP65EW+0fbjx++8F"
+                    "PSceyA=="
                 ),
-                core_relocations=runtime.blob("eNotx7EJAAAIxMCIpRO4g3M6t/J8IMUl0P8Equy1Dw2GAPU="),
+                core_relocations=runtime.blob("eNpjZmBgkARiHUYGMOCG8tugfAANhgD1"),
             ),
             "sched_wakeup_new": spec.ProgramSpec(
                 name="sched_wakeup_new",
@@ -230,9 +230,9 @@ def _object_spec() -> spec.ObjectSpec:
                 attach_type=uapi.AttachType.TRACE_RAW_TP,
                 attach_to="sched_wakeup_new",
                 insns=runtime.blob(
-                    "eNpdjkEKgzAQRce0paXQRUsbpDsvJkRPIa49ghfQKwhZ5iBeI4vsxsnMbOLA8HmfP8kfLPBM"
-                    "tDfa8Zkws3NX9vt/ZLbVl7muoBj3EbXmIvxWv3uwts2LNSzi3w1ARMSwKtNZIj6/6+V77kUn"
-                    "8AMxPOVytDZlftcem/KsegDLfhig"
+                    "eNqrFGMAg1YgZgXiaq4f/0H8xEQWsHiy1BcwX4xRBMyXYGRAAYlCEFqMiRnCF4SKJ3GA6ThF"
+                    "XjC9fxFEnJ2JgeHL////9y+G8oHafgD56OZuZ0G4C6iFQZQBIrAdqA6kVIIJVf1tqDu2QPlT"
+                    "oTQAy34YoA=="
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=6, map=".rodata", offset=0),
@@ -241,11 +241,11 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x00\x1b\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpdz7EJhUAQBNBR/x33PVEERRDswdASLMZK7MQy7MLA0FDEEpyDDZZb2OAtC8OAs3HLFDBL"
-                    "gkT8hNsBpMqOzsQjH5sT+Ck72ohn2l+AVa7ov3JP58oD7ZUnulC2dC1eg2+gjdyJdzp7mRH1"
-                    "+wC0NB2m"
+                    "eNpdz7sJgEAQBNDxTo/zgyIogmAPhpZgMVZiJ5ZhFwaGhiKW4AgbLBds8IaBYQFg45UGSJYI"
+                    "kfj5swMwyp624pHF5gRiZU8n4pnOL8ApV3Sq3NOZ8kDnyhNdKDu6Fq+/b6AN3Il32r7cCP77"
+                    "ALQ0HaY="
                 ),
-                core_relocations=runtime.blob("eNotx7EJAAAIxMCIpRO4g3M6t/J8IMUl0P8Equy1Dw2GAPU="),
+                core_relocations=runtime.blob("eNpjZmBgkARiHUYGMOCG8tugfAANhgD1"),
             ),
             "sched_switch": spec.ProgramSpec(
                 name="sched_switch",
@@ -254,15 +254,15 @@ def _object_spec() -> spec.ObjectSpec:
                 attach_type=uapi.AttachType.TRACE_RAW_TP,
                 attach_to="sched_switch",
                 insns=runtime.blob(
-                    "eNqNU71uE0EQnt07c5dIyCHgk6EJRgodDS8AQiBRXAtKhThiiToUnE6uA0+Q9E6UdOlOchXt"
-                    "g+QFUrhw4cLdZme+Wcu2oigjnT5938zO3+41uzvE1hS5YDVIBQ9fzTxja0j5VPgkcJYKkyC+"
-                    "gr8w24IdekMxjs0dArvPlY+BWfAvvPetJeLKx+E74j7GC6nzzbyUuGPJSTTahl5Vsb+5R90X"
-                    "wvtaL1q1Cyys9vlM9V+Y88fgqaA7g56FPuahH3euPEF/m3knKC99hSPUIwhxL327Hn+jfazW"
-                    "md2Tl/Ox5DLwXnaw1Hl+9wR6UwM3zx9hXY+qwxuZhDV8/NSl71sIYH6brJ+fPtBnjz4L3/sL"
-                    "/cM/4Or8Mo++j6u3cEReB+dr5rg+ujBWTkReh7Xyy3Rf1Z9aSRh5nePduP/qzy3ilddhj3wz"
-                    "7o/6w0CrvLa4v7aDPtsEuG/NkrO1VvXwYBPlomeq54a6ykXPVU8NeeVs/S2isE5Pam2KuHen"
-                    "ZsnZ9k0459EX2zDF/Q87mKf8onqOeywPlGeYp9T5h9p3qfOW74GXYb49whyMvy3yOL3n7gDY"
-                    "6LvNNM8o6liP/L+i74A3Jhe8LpBo9BO8xTE6UbwDI5F4Tw=="
+                    "eNqNU7FKA0EQnd27eBdBEqMJ0UYjaGfjDyiiYHGtkko8DVjHwiOkVr9A+yja2R2kkvsQf8DC"
+                    "wiJFunNn3pwmIuLCMbw3szNvZud6tSrx6TVCsXHLF3u2/JGzTQ0pfhc8dJiphvEQH8PfMLNi"
+                    "S7RGRRyf7Ay2sqB4ABs4/zjP89QSceUr93VZx2AsdQ7NksRdSU6i/iz4OC70jXLUXRTc1HrF"
+                    "iWuqy6rOeeVP0edxaw567lWP0zFyerIHxR70/cw7RHnR5a5QnXyanEvTTse/qo7JOh+/5OV8"
+                    "TGUBcD1oT/WfzYDvJfRrv92l/9fhiQzdGHZ2K3RURgDjN2/6/vsfOuu0J3jlEvz2teqa6F/6"
+                    "0f143oCjwIlzrjLG89GjsXKjwIkbK29mdqB+30rCAich9ia7UX9oEa84cXPkl8ku1O8amsSJ"
+                    "xfulJehMPdh1a76w7L9V3i2sp1j4QPnQUEWx8KHyvqFcscylTOTGmRezSX3Ebd6ZL8xn3bh7"
+                    "OXTx6fh4/04J/UT7yod4x6itOEA/kfbfUd2R9httwT65/la0D7bnFnkyfedKS/es9r0H7OoX"
+                    "PMYj/6/wVeCeCcW+NJCofwKcar+3aj8BI5F4Tw=="
                 ),
                 map_relocations=(
                     spec.MapRelocation(insn=25, map=".rodata", offset=0),
@@ -275,40 +275,39 @@ def _object_spec() -> spec.ObjectSpec:
                 ),
                 func_info=b"\x00\x00\x00\x00\x1d\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpd0rFKA0EQBuB/krvLJaKe8dQoiWksNAgKilqkSHGgjS9gKQiW4gOEgCIY8xCWCoKNhUUK"
-                    "LewsU6SwsLCwENEn0H9hiskeLNzHvzc3yyz43HId54DwXJBTv/Al7QnyxjEdGs/TBfUvHTUF"
-                    "sbrKD5OWoKjO6OhakKg7dDETlD1Pe/tT9TfXxBCYMY7pWfW6sN83YM44pivqPXrsgz0bT9JV"
-                    "4wW6ZlyjF4136LpxRC+pu85fwLLnhvqZzv8Aa+ohz1e6EWyog4D77wSb6im69CDYMq7T28YN"
-                    "uqk+oHOPgpbJV5hn6rar1xfsqu/d/54E++o+XagIDo3H6SMvP/HyUy9vqweu/qugo/50/Q0E"
-                    "Z8YpfaH+C9x8BZfqJHTzFHSNI/pKvUqX3wU9jN7ff8KoXZY="
+                    "eNpd0rFKA0EQBuB/LneXS0Q946lREtNYaBAUFLVIkeJAG1/AUhAsxQcIAUUw5iEsFQQbC4sU"
+                    "WthZpkhhYWFhIaJPoP/CFMMWC/vxz+7OsgsAtxzHARCdCwL1CydZX1AwTujIeJ4uqn/puCVI"
+                    "1DUuTNuCkjqn42tBqu7SpVxQ8Tzt1Wfqb46JETBjnNCz6nVhv2/AnHFCV9V79NgHezaepGvG"
+                    "C3TduE4vGu/QDeOYXlL3nL+AZc9N9TNd+AHW1CPer3wj2FCHIevvBJvqKbr8INgybtDbxk26"
+                    "pT6gg0dB2+QrzHN1x+03EOyq7915T4J99YAuVgWHxuP0kZefePmpl3fUQ7f/q6Cr/nT9DQVn"
+                    "xhl9of4L3fsKLtVp5N5T0DOO6Sv1Kl15F/S9//sPwqhdlg=="
                 ),
                 core_relocations=runtime.blob(
-                    "eNpdy7EJACAQA8BoIYK9YPMTOKfbuoN5SfF8IMURUgEsdhf8NPly8K0HewZrwTP9TT7yA+BD"
-                    "BJs="
+                    "eNpjYmBgkARiHUYGMGCD8t8yMTAAEQMHEh8EuIFYDokvhqZfDspvg/IB4EMEmw=="
                 ),
             ),
         },
         btf=runtime.blob(
-            "eNp9VO9uG0UQHzcOxEmalP/8k9hQcM+p87eFD41ikhYTBaokckKltELL5W5tn3K+O2734oTm"
-            "A0J8QHzkBXgBHoKX4RMvwczu2r5T7Fqa9ezMb2Z/Mzu3f/1XgvfB/P6eMvLnNAx+t3ALJaOX"
-            "yriw4RamNAClbDHTRdwwx2sjvRADzggzg8sHRp+p4PLJhFxzuNQtbh6XTYuj+B0LwpgyxTRh"
-            "RPZbMPwI8wzldZRfUJ6jzKL8g/KjgS7czsXRmXdGeoF/rq5bb+LSNoDyHQxOUH/LOi9QiDcg"
-            "yWur78wUc87ZnINa8zUsWhvVQLzG1fAGmBraBrrwNhRrmLcK2m4T/99Q3kX53djm36NzSoY/"
-            "YT9CvWJj7pZMzcTnntV3JuT7t2TyfTjBv3fL+D9G/cWU1svUimxqeOfwcsqE2jsdlDG7BMNf"
-            "hXxNM3ALDAq1zn6Ww32Oy5HBlQiDceVnNu6ujfOK/sJ83wNzLyRdG+fYuMTu5+y+P63/F4nb"
-            "sk1C+vW07tki9WzB2onzO/af5FeLoZSfWgydWYXR9/WHzU/7Wg4DQaSA891Wa/eUH+8/b/KT"
-            "06Mm52jLHmxCFsmgEwmfGVj25cORKYyjjl5AXSUCeu4lF5FKAyHhXFzBhRtmAqRyUwXdQKq4"
-            "k7o9kGGsJHhxhvkoVkgFnroE6XWFz/vuucgSUAk/U+21gm11Lc2in0JXrZ4l7VWPeLPHR9/w"
-            "o9bhnpNH1plUaeYpplx5zq2+TJsaVHQJLIr7bJthHn6ugp7gHaF4JJ3aFuRisFwkrwQkgQ+q"
-            "g8v6ow2d4cEmU4GPGQi90kD/FlSCNnOWyHx9zRwsmnKih1WrLLdb2maOzlAzsZS3VsPMmyYD"
-            "ceq5Cc8SH4/mIhQ9p6p7WGdVzI4rkq/ryncPTjG0gozkVeTxtlBel7uRz13fd6q9QEqB+A2s"
-            "Kt8eHon+uAZr+8SmkvdVjTVY2Q+QQzG7tY3JbDx1dhbHIUtSIXqJGn8GOi/GeyJxqWrFSyGT"
-            "vpQ6+1mkMVrWMRbHbgvbvD5qsxengrcDEfpcXOJ8Ssdcib123dpUqCyNWMHBtrfZye7xd7z1"
-            "/cHB/sGevftAchzQKIg6DtHF8BxRzvmZaNOBX/CNh2DmSn86gyOoN08OW03eau5+7Tg3ay2m"
-            "YMt6gKgpxHUMJxlEnrBTThMVxvE53uONiaoNZlcHYNF9N1AY59z8PNgKWzYotsacXhCGgRRe"
-            "HPmSfcU21vWPPdIaZR2c7OOZ42aZMHSYnMRy+Gognq5ySFVH0f3QTr8zrNFgshu0VY29NCC6"
-            "cdbYZsdPD0+ObVlypaHfnxe0/nD//tbQrB8kbaBY3YIGsz77TNF5RQvyJgO9GoMPHPhjnGbI"
-            "9wa8rpvC0/0nzYPjJpjPElbPpIRVrBjXNMZv3YUw8EQkBfwPMeb58Q=="
+            "eNp9VN1uG0UUHscOjZM0Kf+/EhNa3HXqOD8tXDSKiVtMFKicyA6V0goN692xvfJ6d9mZjROa"
+            "C4S4QFzyArwAD8HLcMVLcM7M2N4lNpbO8ZlzvnPm/M3+8U+OvEf078+8pt8Xyfi3AEeS03Ku"
+            "AIxOjiSvAEAFg1nM4iYxXpvKGR9iTTFLwN7X8lIR2MdzYq0AqxjcKrA9g0P/QwMCnwL6NKa5"
+            "k69Nfoh5DnQL6CegF0DLQH8Bfa+ha7dTfnjnnTn5p+paeANYVwMKd8A5AvlNY7wAWlEZE3Jt"
+            "5MOlbMwVE5POqGE9VUNuTg2vmxq6poa3/lPDqhFAdxvz/wXoHaBftW71Xbwnp/NH7IcgF43P"
+            "3ZyuGfO5b+TDOfH+zul4H8yxHy1o+0cgv8wruYCtSPKTmZNX+cxMx2Usb0zrKaKtoRdujWZr"
+            "Xb6Xwn0K7FTjcjk9gsJz43fX+DlZe2a/75u5IPWNn2X8InNeMefRovpfx9w2TRCUrxdVz9ax"
+            "Z2tGjzm/bf6RfjYYDPnJdAdIKfW+fjPx8VxOYYgXSMJYvdWqn7P28YsGOzs/bTAGuuThHkkC"
+            "4fUC7lINSz5/NFX5YdBTjMiriJOhfcl4IGOPCzLgV+TC9hNOhLRjSfqekGEvtodE+KEUxAkT"
+            "iIe+XEjiyEsinD532cge8CQiMmId2d3O6KrbcRL84Nuy2om6VQfzpk9Ov2KnrZMjK42sUCHj"
+            "xJFU2mLAjLyJhzIpqhJoEI7oAYU4bCC9IWc9LlkgrPI+SflAuZC85CTyXCJ7wHYe76oID/eo"
+            "9FyIgOitGtj3SdHrUmsD1dfX1IKiMSZYaKlEU6eNA2qpCGXti3HLZYi8pyNgTkM7YknkwtWM"
+            "+3xolVQPK7QE0YFD8hVVeb15Dq5FyEhcBQ7rcun0mR24zHZdqzT0hOCA34Wq0u1hAR/NarDS"
+            "z20qWv+vsRorRh7kkI1udDMia0uFdsLQp1HM+TCSs+8A48VsS8AvZTk7FFSpoVTojzwOQbMD"
+            "vrB2+9DmnWmbnTDmrOtx32X8EvZTWHokZuyqtTGXSRzQjIEeHNCzevsb1vq22TxuHpnZe4LB"
+            "ggZe0LMwXXBPJcoY6/AuXvgZ231E9F6ppzO+Anvz9KTVYK1G/UvLullrNgTdVAuETcFcZ+Qk"
+            "vMDhZstxo/wwHMAcb2xUeby7ygGKHtmeBD/r5vOgW3RTo+g2tYae73uCO2HgCvoF3d1RP/pY"
+            "SRh1fLMLd87aZcTgZWJelpOvBuBxlJNUlRfOB0/qO0NrNSr6XleW6SsNwonT2gFtPzs5a5uy"
+            "xFZNfX9eIv/uwYP9iVp9kJQCfVULatTYzGcK78tqIG9U4Fdj/MAJewLbTNK9IU7fjsmz46eN"
+            "ZrtB9LMk1Y4QpAoVA49DeOs28T2HB4KTfwEx5vnx"
         ),
         digest="02bd49df304475effa0a753802b05209664c385f5faa6b670a7ac706401536b2",
     )

@@ -118,48 +118,47 @@ def _object_spec() -> spec.ObjectSpec:
                 prog_type=uapi.ProgType.XDP,
                 attach_type=uapi.AttachType.XDP,
                 insns=runtime.blob(
-                    "eNqllEFrE0EUx9/s7iQrWhPTZo1eTDQGFSMo6kFEEPGkJzXBm01TrAdBoqJIvHhQvHj05slT"
-                    "oddAL4X9JD30XugHaGA78/5vs7tpQ9JmYXnM2/fe78cOM53AI/t0znOggSJyzNu9OIx47SMf"
-                    "fkTMO0RnTWyubPC69+kMYm+B46rptS3Pb6P+rfIonyMKVJXzgdL0QzjKvJrqXBeoy+RzXZ1+"
-                    "bRO11X70ez3LLTH3n3CLwj13JNd6K+a7wi8K32O+pr0I3EXhloW7e4gbMPePcJeEW57IdXju"
-                    "aZ4XqDzPb6udyKfk/4ZXZL5LZCc2uy7m1k5x1GyPekrth6bvnA9r0m++XbN1LuY2O18x52qO"
-                    "49ZL1DX0Z3po4qaH//LhFfIVl4RkF1R8c5cyfS1Pic97cOvCNXNupLmr7zhv5/N/1i7dtB71"
-                    "65xfM3lX+ux3+X0pv2X4OeL3QpTG/e5k+1pO7PeaY+Ex8mEJ0e6f3Y+R5woaLSfjWcKcNUc8"
-                    "5XtvSXhPEBveM3hq8XwqauOe97J9LR17IlGQ/Zvs+YjzI0/vuJ735/S8xXG6J/b35J61OT0v"
-                    "cJzuCfDMnouY03AXsudGzkdFj/nJeUrOS25GL9THvO4DnPPwf1I/jKKoMoLh+Unglwn3Lt+n"
-                    "Jrb91L1hnm9OMsem+lWsL32Jv+OCLzSw7i/7ksf9WhDvfhXrAcH/L9J0AD68gSg="
+                    "eNqllM8vA1EQx+ft7mtXqFa1q1y0lCAqITiISEScOPnRuFEVHCRShEhdHIiLo5uTk8RV4iLp"
+                    "X+LgLvEHkKz3Zqa6WxqVbrKZzLyZ7/eTt/tezrFAP7kODPAoAAz15rs+XcxtqpcOKAYNgFYV"
+                    "M5sPmBcOWygWQhi31KweWRyl/m1hQTAA4Igk1h0h4Zx9hHolpLHPET1gY18aLl8AsuLDvbr3"
+                    "+0bR95Z9I+zb9quv5hbob7J/hP0t9Jfw7pJvO/vG2ffth6+DvtfsG2PfeE1fA3WbUc8RQdTP"
+                    "ilfX9uxvqZf1TQCtmMmbpJtqwiiRnvrB8z0knNH3SPG8WhvQfSbpZnInpNMXwPi8TH398gim"
+                    "VXyyaF/2V6ieMIGddAKR9XHwza1agnn2yDfNvkpnyOu7tYt1rY/7LE0Y1hzpQazvqLrJc3qd"
+                    "t8/Dt0F8BvMt1eAbq+IzynxrGMOz/L9GK9/P8HJu0qD28XFGSWfHYE5eL8TYb445rQXilMw5"
+                    "X4Nzwj+3KsucVAin/uKc8XNa/+WcbJBzpE7OwQY5Uw1ydtbJGfsfZzvzmSH/ueHzkZBVfCvV"
+                    "5yVQJxf1l/3yU3TOS3eV/k/XdRPfZvRc0LUAcQh93xM6z9qee0M9p0ZFR5eKScq7j8vrdMGH"
+                    "+ykvbthcp/s1zNzFJOWPQPw3zPEFPryBKA=="
                 ),
                 map_relocations=(spec.MapRelocation(insn=181, map="traffic"),),
                 func_info=b"\x00\x00\x00\x00\x13\x00\x00\x00",
                 line_info=runtime.blob(
-                    "eNpd00sotGEYxvH7/g4z831ZzDBMaUoIZRYiNWVSFlIax6VIDpOVhRJj2NioyWGyVjIOG0Wh"
-                    "lKQoYpKFhQXZWEoWtrNzTd3q6XrrqfdX79X/2byC5xnnA6eyXUXNQbxUtan8NsdgX5/KX/MA"
-                    "XJJQ8Tr2wD5zsvD9pEqROQPXLaoEzS9waVqlzLEXDtE+TPtq2tfQvpb2EXO+cL+sSoM5/Av7"
-                    "nEij439wk+MoHDUPwcXvIi2OPXDMnIK9XyKtP/eFK/6odJjv4ZBfpdOxF46bPwv9sEqX42a4"
-                    "23EM7nFcD/dSv5/6g9Qfpv4I9UepP0b9ceonqD9B/SnqT1N/hvqz1E9Sf476KeovUH+J+mnq"
-                    "L1N/hfqr1F+jfob669TfoP4m9beon6X+NvV3qL9L/T3qH1L/iPrHtD8xR/Dj+w5UTs1x+P+N"
-                    "ypl5HvbkVM7N+3D5k8qF+Q4OPKhcml/h0KPKlWM/fO3sA9jfmvOwvql8A0qXsU4="
+                    "eNpd0z0oxHEcx/Hv18PdkcFxXOlKCMUgUlcuZZDSeRxF8pTJoMQ5Fou6PFxmJedhURRKSYoi"
+                    "LhkMBrIYJYPV5nP1vfr1GX71f9X/0/u3/ERE3nC+cao6VdQcwEd1h0quOQL7BlTyzUNw6ZSK"
+                    "17EH9pljmf9nVIrMSbh+RSVgfofLEirljr1wkPYh2tfQvpb2dbRvNP9l7pdSaTKHcrBPizQ7"
+                    "LoBbHIfhsHkELvkSaXPsgSPmOOz9FWnP3heuzFPpMj/BwWKVbsdeOGr+yfRDKj2OW+FexxG4"
+                    "z3ED3E/9QeoPU3+U+mPUH6f+BPUnqT9F/Wnqz1J/jvrz1F+gfoz6i9SPU3+Z+qvUT1B/jfrr"
+                    "1N+g/ib1k9Tfov429Xeov0v9FPX3qL9P/QPqH1L/hPqn1D+j/bm5EQ/fd6xyYY7Chfcql+Yl"
+                    "2JNWuTIfwRWvKtfmR9j/rHJj/oCDLyq3jovhO2fvx/4h+15h/VT5B0qXsU4="
                 ),
                 autoattach=False,
             )
         },
         btf=runtime.blob(
-            "eNp9U09v00gUn7Rdtt2FsrvaRbvSSjt76cZt0wKLUEVJIJTQRiq1SdxDuQyuPUmsOrbxjNNU"
-            "qBIHLlw5I8EH4Btw4cyBL8JH4MJ7M5O4CSojvfGb997v9/6M583nEvmT6PX3jJYrc2S0ZmZh"
-            "K2m9hGY6PpJZFQCC9gsgP0zGjTkuFPoEZrZUxMzD9pfW5xdg++ccrp9hW9VEc1j3DZCLxnnb"
-            "6HdB7hn9OUjT8F6CzTa88yYOF+SYwxyHpGiuS3Q/GCNAfjRcxyA/gXwwdcBaXDyDgzXzK2yn"
-            "RM1E1fgCkxvnS6NjvldGxxyvjf4E5J3RMd97o781eMhzCef3EeQXkE/advE3+H6Z1SEljZm4"
-            "p9+JnjnOgOj7XfxDY8n8nPpexpouGxDqi8aOmCvGrvBhLAlj9VarfsDazccN5h44DcbAlv9/"
-            "neSxCLsxDyiGyczrdEKfpJ5/xKUghyeSCyK9bpcHGH/zRhEfJXFXbUSepJz0vSHjscxCABzx"
-            "EzLwopyTYZCyfkACT3pqgxB9Yn0OpjDuZlwIFnbCOOBDkg3Z05znnOkjn/T6EiTJoU6gJWvr"
-            "SC6kJ8XaYdpZ88nCIAkDugwpaJWW9cEqY4kWQCu1UQGbo0g0nB8KYWpEVESJhLD2ru2yrX2X"
-            "tXfslgvesEPLYyyXPbpCr1m0RiGFRRbSLJEJwMBRqfWYOgJIobTv3yqFwllPJrEoN9wd5rCN"
-            "q9evPbLo0hL9bkj9vmUZqnEBg8iLJysoMlW/pWk6SJFxmWdxMYEwPUNB70z1TG/RMK3UFKef"
-            "RNMjmAADecyHODeEoNoLslH/ygO9NR2nZbs227Ed23Hb2Pe0q2Xvu829bXBNN9zjXsCzyZQL"
-            "nqQrVU1SLUgetOrbDxt7LnS0AU1sAEijK7WIx124umW6gcWZq8YPSzosTAc3y55cVezg78Df"
-            "hz8XDrPvpSxKkqM8ZTzi/fKSeTyrdAnhlpmOglj0GV1fprIXCrrl7P8naHIc36JxQj2Z9ENf"
-            "0OV1yK5iKzX93rAPvFMBzV3dLLzmba6snLGpd4oAvLUK1X/vKfF7XkZ2m1uNvXaDrEHBgkSh"
-            "z2PByVelvVOo"
+            "eNp9U81u00AQ3pBQEugPIKhAQmK5hDhp0h+qKmpJIJTQRipNSNxDuSxuvEmsOraxN2kqVIkD"
+            "F66ckeABeAMunDnwIjwCF2a8m6QJKpZmPDsz3zc/a3/5HSF3iHzuXZKyGCPD51IUVETaEXTT"
+            "0ZFEwwQQ9M+AXJ7MG3HMjO0JTDQyzomDuivteALU/Qu4roFakkQx7HsdZFYFHyv7KcgzZb8H"
+            "qSjeOVBVxRtXeUT2EsMaR+NZSVvNgzkByBXFdQJyFeSH6gOe+flzOOzxBqgzuZOwxw9YXAU/"
+            "KhvrfVI21vis7Dcg35SN9b4r+6vCQ5053N9PkOsgv6Rv9ia8/0RlSkRiJu7pltr5nBoY+76t"
+            "+o7HwvcC9rSgQGjPKz9iFpU/xFuOIIyV6vXSIWtUXpeZflgrMwa+3qM10nMCq+1wk2Ka8I1W"
+            "y2oSz2gecxGQo1PBAyKMdpubmL+xPs63XacdKiJOPU66xoBxR/gWAI75Kekbdo+TgemxrklM"
+            "QxihghR5Yl0OLstp+zwImNWyHJMPiD9gb3u8x5k88sloU4C4PegTaEluGckDYYggd+S1ck2S"
+            "6LuWSdNQghZoSh60FLaoATRbHDawNcxEx8WpkBauiAa2KyCtsVfV2faBzhq71boOUatFUyMs"
+            "Fx2aoasaLVIooZGE57vCBRgEssUOC48AClEy9qBAoXHWEa4TpMr6Lqux/Mra6iuNJpP0vyml"
+            "55qmqEYN9G3DmexgXKnwL02lhhQ+Fz3fGW/A8s5R0CdTM9NNannZYsjZdO3pFUyAgdzhA9wb"
+            "QtDsmP5w/jACs1VqtXpVr7Ldaq1a0xs493SoXj3QK/s7EJoeuMMNk/uTJROGoJmCJCmMSV7U"
+            "Szsvy/s6TJSHIfIAkuhs0eZOG64uTfPYnLpqfDG3xSyvv5EyxFLIDvEWfH34ceEyu4bHbNc9"
+            "7nmM27ybSqqfZ4kmEa6p7YQQjb6jy2kqOlZAt2sHDwPqnjib1HGpIdyu1Qxoehmqh7nZovzf"
+            "cA680wCGW9kaR9W/mcmc84X/KQLw1rJUfr1npNkxfLJX2S7vN8okBw0HxLaa3Ak4+QulvVOo"
         ),
         digest="dcc837e018c929841c23978a416bcfdf826d48c938a680c3e1c1c765c8251275",
     )
