@@ -8,12 +8,15 @@ and share nothing with the kernel objects made from them.
 
 from __future__ import annotations
 
-import copy
 import enum
-from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from .uapi import AttachType, MapFlags, MapType, ProgFlags, ProgType
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass, field
+else:  # the same, at a tenth of the price
+    from .records import dataclass, field
 
 #: The number of this description's shape.  A generated module carries the number it was written
 #: for; the runtime refuses another one with a sentence.
@@ -138,4 +141,6 @@ class ObjectSpec:
 
     def copy(self) -> ObjectSpec:
         """An independent copy: changing it leaves this one as it is."""
-        return copy.deepcopy(self)
+        from copy import deepcopy
+
+        return deepcopy(self)

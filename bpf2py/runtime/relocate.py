@@ -46,7 +46,7 @@ def _patch_map(
     insns: bytearray, relocation: MapRelocation, program: str, maps: Mapping[str, MapHandle]
 ) -> None:
     """Write a map's descriptor into a 16-byte load, as resolve_pseudo_ldimm64() expects it."""
-    from ..asm import insn as asm
+    from ..asm import patch
     from ..asm.opcodes import LD_IMM64, PSEUDO_MAP_FD, PSEUDO_MAP_VALUE
 
     at = relocation.insn
@@ -60,6 +60,6 @@ def _patch_map(
             f"{', '.join(maps) or 'none'}"
         )
     offset = relocation.offset
-    asm.set_src(insns, at, PSEUDO_MAP_FD if offset is None else PSEUDO_MAP_VALUE, sys.byteorder)
-    asm.set_imm(insns, at, loaded.fileno(), sys.byteorder)
-    asm.set_imm(insns, at + 1, offset or 0, sys.byteorder)
+    patch.set_src(insns, at, PSEUDO_MAP_FD if offset is None else PSEUDO_MAP_VALUE, sys.byteorder)
+    patch.set_imm(insns, at, loaded.fileno(), sys.byteorder)
+    patch.set_imm(insns, at + 1, offset or 0, sys.byteorder)

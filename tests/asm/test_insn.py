@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bpf2py import asm
 from bpf2py.asm import Instruction, InstructionError, opcodes
-from bpf2py.asm.insn import ByteOrder
+from bpf2py.asm.patch import ByteOrder
 
 ORDERS = st.sampled_from(["little", "big"])
 REGISTERS = st.integers(0, 15)
