@@ -185,7 +185,9 @@ class Collector:
             leaves = list(self._leaves(typ, 0, union, path, depth))
             last = leaves[-1] if leaves and not union else None
             members = tuple(
-                self._member(leaf, typ, path, natural, tail and leaf is last, depth)
+                self._untyped(leaf, leaves, typ, path)
+                if self._is_untyped(leaf.target)
+                else self._member(leaf, typ, path, natural, tail and leaf is last, depth)
                 for leaf in leaves
             )
             if not union:
@@ -258,6 +260,30 @@ class Collector:
             self.as_bytes_met.add(path.split(" ", 1)[-1])
             value = Raw(value.size)
         return Field(leaf.c_name, offset, value, text)
+
+    def _is_untyped(self, type_id: int) -> bool:
+        """Whether BTF has no type for a member: clang writes ``_Atomic`` and ``_Complex`` as void."""
+        for _ in range(MAX_DEPTH):
+            typ = self.table[self.table.resolve(type_id)]
+            if not isinstance(typ, Array):
+                return isinstance(typ, Void)
+            type_id = typ.element
+        return False
+
+    def _untyped(
+        self, leaf: _Leaf, leaves: list[_Leaf], parent: Struct | Union, path: str
+    ) -> Field | Left:
+        """Its bytes, up to the next member: more is not known."""
+        size = parent.size * 8
+        behind = [each.bit_offset for each in leaves if each.bit_offset > leaf.bit_offset]
+        end = size if isinstance(parent, Union) else min(behind, default=size)
+        offset = leaf.bit_offset // 8
+        room = end // 8 - offset
+        if leaf.bit_offset % 8 or room < 0:
+            raise CodegenError(f"{path}.{leaf.c_name}: ends outside of its {parent.size} bytes")
+        if not room:
+            return Left(leaf.c_name, f"{safe(leaf.c_name)}, offset {offset}: has no bytes here")
+        return Field(leaf.c_name, offset, Raw(room), "of no type in the BTF")
 
     def _bitfield(
         self,
