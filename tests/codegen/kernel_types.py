@@ -30,7 +30,7 @@ from bpf2py.spec import MapSpec, ObjectSpec, VariableSpec
 from bpf2py.uapi import MapType
 
 from ..core.trim import Trimmer
-from .raw_btf import COMPOSITES, ENUMS, Place, RawBTF
+from .raw_btf import COMPOSITES, ENUMS, STRUCT, Place, RawBTF
 from .source import imported
 
 KERNEL_BTF = Path("/sys/kernel/btf/vmlinux")
@@ -100,15 +100,19 @@ class Kernel:
     def _check(self, module: Any, type_id: int) -> int:
         size, name = self.raw.size(type_id), f"t{type_id}"
         places = list(self.raw.places(type_id, KERNEL_OWNED))
-        if not size:  # a comment, not a variable
+        owned = self.raw.kind(type_id) == STRUCT and self.raw.name(type_id) in KERNEL_OWNED
+        if not size or owned:  # a comment, not a variable
             assert not hasattr(module.KernelDataSpec, name)
-            assert places == []
+            assert owned or places == []
             found = 0
         else:
             layout: codec.Codec[Any] = getattr(module.KernelDataSpec, name).codec
             where = f"{self.raw.name(type_id) or 'anonymous'} (type {type_id})"
             assert layout.size == size, where
             found = _agree(layout, places, random.Random(type_id).randbytes(size), where)
+            if self.raw.kind(type_id) in ENUMS and (known := self.raw.enumerators(type_id)):
+                members = layout.cls.__members__.values()  # type: ignore[attr-defined]
+                assert [member.value for member in members] == known, where
         tail = self.raw.tail(type_id)
         if tail is not None:
             found += self._check_tail(module, type_id, tail)

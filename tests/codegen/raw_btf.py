@@ -110,6 +110,17 @@ class RawBTF:
             bits = offset >> 24 if info >> 31 else 0
             yield self._string(name), target, offset & 0xFFFFFF if info >> 31 else offset, bits
 
+    def enumerators(self, type_id: int) -> list[int]:
+        """The numbers of an enum, in order."""
+        at = self.at[type_id]
+        count = struct.unpack_from("<I", self.data, at + 4)[0] & 0xFFFFFF
+        signed = self.data[at + 7] >> 7
+        if self.kind(type_id) == ENUM:
+            code = "<4xi" if signed else "<4xI"
+            return [n for (n,) in struct.iter_unpack(code, self.data[at + 12 :][: 8 * count])]
+        rows = struct.iter_unpack("<4xQ", self.data[at + 12 :][: 12 * count])
+        return [n - (1 << 64) if signed and n >> 63 else n for (n,) in rows]
+
     def parts(self, type_id: int) -> set[int]:
         """The composites and enums that a value of that type consists of, itself included."""
         found: set[int] = set()
