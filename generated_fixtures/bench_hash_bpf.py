@@ -6,13 +6,11 @@ Object sha256: 45258de9b58cc2465c85b2434ff994ed516a5aec064f408378e4ed2744b520c3
 
 from __future__ import annotations
 
-import dataclasses
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Traffic:
     """``struct traffic``, 16 bytes."""
 

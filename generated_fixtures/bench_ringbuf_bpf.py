@@ -6,13 +6,11 @@ Object sha256: e9e1ea94ea3ceea5f4c08ab7b4662c825325fa3a12fabd3fe42188425fa52ed3
 
 from __future__ import annotations
 
-import dataclasses
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Event:
     """``struct event``, 64 bytes."""
 

@@ -6,13 +6,11 @@ Object sha256: 7a69ea669ff171f19988cc3d059aea6026ee400c7bd383363f2869506945e9f5
 
 from __future__ import annotations
 
-import dataclasses
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Total:
     """``struct total``, 16 bytes."""
 

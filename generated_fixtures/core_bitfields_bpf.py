@@ -6,13 +6,11 @@ Object sha256: b2f661388dbfee0ca9bc5ac766eca816d0a4a0900e7fd41411d84acd913a0524
 
 from __future__ import annotations
 
-import dataclasses
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class BitResults:
     """``struct bit_results``, 168 bytes."""
 

@@ -6,13 +6,11 @@ Object sha256: bd0e57cc239a24a8eb0fbb5608f38509f6f6e1baa439feb833f7b1e9df68fe1c
 
 from __future__ import annotations
 
-import dataclasses
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class EnumResults:
     """``struct enum_results``, 128 bytes."""
 

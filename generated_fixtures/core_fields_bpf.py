@@ -6,14 +6,13 @@ Object sha256: 2a8f04645dc433b63529148702d22c03e743bb492015a08840ed94bf706af176
 
 from __future__ import annotations
 
-import dataclasses
 import typing
 
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class FieldResults:
     """``struct field_results``, 152 bytes."""
 
@@ -65,7 +64,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class ListHeadMine:
     """``struct list_head___mine``, 16 bytes."""
 

@@ -6,13 +6,11 @@ Object sha256: a94cbd53129be4038894d765d65a3ff4be2c756f9637248904e944e08b218114
 
 from __future__ import annotations
 
-import dataclasses
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class TypeResults:
     """``struct type_results``, 248 bytes."""
 

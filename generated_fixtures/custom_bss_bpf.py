@@ -6,13 +6,11 @@ Object sha256: 064a536ee6d158547a6fd34b09b12ceadbab17df3410fe02deb3288694c52864
 
 from __future__ import annotations
 
-import dataclasses
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Other:
     """``anonymous struct``, 4 bytes."""
 

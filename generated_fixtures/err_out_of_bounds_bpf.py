@@ -6,17 +6,15 @@ Object sha256: a93ecd534fe640c69a1ad12e1635f8330572a95aa74059202e77d082fe480872
 
 from __future__ import annotations
 
-import dataclasses
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Table:
     """``struct table``, 32 bytes."""
 
-    slots: list[int] = dataclasses.field(default_factory=lambda: [0] * 8)  # __u32[8], offset 0
+    slots: list[int] = codec.field(default_factory=lambda: [0] * 8)  # __u32[8], offset 0
 
 
 codec.struct(

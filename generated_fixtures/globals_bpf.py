@@ -6,7 +6,6 @@ Object sha256: bbc544719c7f02ad3aa84d42d1143bd68b766274a2f1b6f89c98b74a042b518e
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 
 from bpf2py import runtime, spec, uapi
@@ -21,7 +20,7 @@ class Mode(enum.IntEnum):
     MODE_AUTO = 7
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Limits:
     """``struct limits``, 12 bytes."""
 
@@ -41,7 +40,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Node:
     """``struct node``, 16 bytes."""
 

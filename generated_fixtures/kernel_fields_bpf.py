@@ -6,13 +6,11 @@ Object sha256: 0f4131aadf3f268d45eeed8e7db7a9ec7246a5c0397d517580e26a178856f9d3
 
 from __future__ import annotations
 
-import dataclasses
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Locked:
     """``struct locked``, 16 bytes."""
 
@@ -31,7 +29,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Timed:
     """``struct timed``, 32 bytes."""
 

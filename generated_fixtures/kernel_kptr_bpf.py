@@ -6,13 +6,11 @@ Object sha256: 93235f517addbd98193267c49f7385cf91ef7d9cdcb6872d7351432f4bec9258
 
 from __future__ import annotations
 
-import dataclasses
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Holder:
     """``struct holder``, 24 bytes."""
 

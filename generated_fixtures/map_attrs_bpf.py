@@ -6,7 +6,6 @@ Object sha256: 2928cba80f2c573e250209fc8474921118aac1f011d1f4c53c708c252ce785fa
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 
 from bpf2py import runtime, spec, uapi
@@ -21,7 +20,7 @@ class Shape(enum.IntEnum):
     TRIANGLE = 10
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Point:
     """``struct point``, 8 bytes."""
 
@@ -39,7 +38,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True, unsafe_hash=True)
+@codec.dataclass(slots=True, unsafe_hash=True)
 class Key:
     """``struct key``, 8 bytes."""
 
@@ -59,7 +58,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class RangeT:
     """``range_t``, 8 bytes."""
 

@@ -6,13 +6,11 @@ Object sha256: 257ba168fccd58ff63c63283c8e5baff871c0f16eb7bb8e2855a7a7a9a396af6
 
 from __future__ import annotations
 
-import dataclasses
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Start:
     """``struct start``, 32 bytes."""
 
@@ -32,7 +30,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True, unsafe_hash=True)
+@codec.dataclass(slots=True, unsafe_hash=True)
 class Flow:
     """``struct flow``, 16 bytes."""
 
@@ -56,7 +54,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Counters:
     """``struct counters``, 16 bytes."""
 
@@ -74,14 +72,14 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Event:
     """``struct event``, 48 bytes."""
 
     pid: int = 0  # __u32, offset 0
     kind: int = 0  # __u32, offset 4
     comm: str = ""  # char[16], offset 8
-    args: list[int] = dataclasses.field(default_factory=lambda: [0] * 3)  # __u64[3], offset 24
+    args: list[int] = codec.field(default_factory=lambda: [0] * 3)  # __u64[3], offset 24
 
 
 codec.struct(
@@ -96,7 +94,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Sample:
     """``struct sample``, 16 bytes."""
 

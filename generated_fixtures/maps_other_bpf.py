@@ -6,14 +6,13 @@ Object sha256: 1d35534c425cac6e01d19ac1b6834c1631996137043d624c71764f336a950a4d
 
 from __future__ import annotations
 
-import dataclasses
 import typing
 
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Job:
     """``struct job``, 8 bytes."""
 
@@ -31,7 +30,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True, unsafe_hash=True)
+@codec.dataclass(slots=True, unsafe_hash=True)
 class Prefix:
     """``struct prefix``, 8 bytes."""
 
@@ -71,13 +70,13 @@ class BpfDevmapValBpfProg(codec.Union):
 codec.union(BpfDevmapValBpfProg, 4)
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class BpfDevmapVal:
     """``struct bpf_devmap_val``, 8 bytes."""
 
     ifindex: int = 0  # __u32, offset 0
     # union, offset 4
-    bpf_prog: BpfDevmapValBpfProg = dataclasses.field(default_factory=BpfDevmapValBpfProg)
+    bpf_prog: BpfDevmapValBpfProg = codec.field(default_factory=BpfDevmapValBpfProg)
 
 
 codec.struct(
@@ -112,13 +111,13 @@ class BpfCpumapValBpfProg(codec.Union):
 codec.union(BpfCpumapValBpfProg, 4)
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class BpfCpumapVal:
     """``struct bpf_cpumap_val``, 8 bytes."""
 
     qsize: int = 0  # __u32, offset 0
     # union, offset 4
-    bpf_prog: BpfCpumapValBpfProg = dataclasses.field(default_factory=BpfCpumapValBpfProg)
+    bpf_prog: BpfCpumapValBpfProg = codec.field(default_factory=BpfCpumapValBpfProg)
 
 
 codec.struct(

@@ -6,13 +6,11 @@ Object sha256: a2a9e06a96a905cd932914e366d3f8f24460a1d32919b0d58f158e2c4f41dee3
 
 from __future__ import annotations
 
-import dataclasses
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class MyEvent:
     """``struct my_event``, 4 bytes."""
 
@@ -26,7 +24,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class MyEvent_2:
     """``struct MyEvent``, 4 bytes."""
 
@@ -40,7 +38,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class MyEvent_3:
     """``struct my__event``, 4 bytes."""
 
@@ -54,7 +52,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Pass:
     """``struct pass``, 16 bytes."""
 

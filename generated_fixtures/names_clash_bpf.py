@@ -6,7 +6,6 @@ Object sha256: 3469f0577221ba19ea24aa0422c6dd3e720a2f65403e1eeb71d0a0d7a25ce310
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import typing
 
@@ -21,7 +20,7 @@ class Mode(enum.IntEnum):
     mode_on = 1
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Item:
     """``struct item``, 4 bytes."""
 
@@ -35,7 +34,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Thing:
     """``struct thing``, 4 bytes."""
 
@@ -49,7 +48,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Thing_2:
     """``thing``, 4 bytes."""
 
@@ -63,7 +62,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class NamesClash_:
     """``struct names_clash``, 4 bytes."""
 
@@ -77,7 +76,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class NamesClashMaps_:
     """``struct names_clash_maps``, 4 bytes."""
 
@@ -91,7 +90,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class NamesClashRodata_:
     """``struct NamesClashRodata``, 4 bytes."""
 
@@ -105,7 +104,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Rodata:
     """``struct rodata``, 8 bytes."""
 
@@ -145,7 +144,7 @@ class Total(codec.Union):
 codec.union(Total, 4)
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Event:
     """``struct event``, 4 bytes."""
 
@@ -159,13 +158,13 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class TotalHolder:
     """``struct total_holder``, 12 bytes."""
 
-    total: Total = dataclasses.field(default_factory=Total)  # union total, offset 0
+    total: Total = codec.field(default_factory=Total)  # union total, offset 0
     mode: Mode | int = Mode.mode_off  # enum mode, offset 4
-    event: Event = dataclasses.field(default_factory=Event)  # struct event, offset 8
+    event: Event = codec.field(default_factory=Event)  # struct event, offset 8
 
 
 codec.struct(

@@ -6,7 +6,6 @@ Object sha256: 58add2b83f9da6679a8beafa1799d76951300ddeae9805341a312ed8774590dd
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import typing
 
@@ -42,7 +41,7 @@ class WithPrefix(enum.IntEnum):
     WITH_PREFIX_None = 2
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Class:
     """``struct class``, 228 bytes."""
 
@@ -82,7 +81,7 @@ class Class:
     str: int = 0  # int, offset 132
     list: int = 0  # int, offset 136
     object: int = 0  # int, offset 140
-    dataclasses_: int = 0  # int, offset 144
+    dataclasses: int = 0  # int, offset 144
     codec_: int = 0  # int, offset 148
     runtime: int = 0  # int, offset 152
     spec: int = 0  # int, offset 156
@@ -145,7 +144,7 @@ codec.struct(
         ("str", 132, codec.S32),
         ("list", 136, codec.S32),
         ("object", 140, codec.S32),
-        ("dataclasses_", 144, codec.S32),
+        ("dataclasses", 144, codec.S32),
         ("codec_", 148, codec.S32),
         ("runtime", 152, codec.S32),
         ("spec", 156, codec.S32),
@@ -170,11 +169,11 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class List:
     """``struct list``, 232 bytes."""
 
-    object: Class = dataclasses.field(default_factory=Class)  # struct class, offset 0
+    object: Class = codec.field(default_factory=Class)  # struct class, offset 0
     dict: int = 0  # int, offset 228
 
 
@@ -188,7 +187,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Hidden:
     """``struct _hidden``, 4 bytes."""
 
@@ -202,7 +201,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Reserved:
     """``struct __reserved``, 4 bytes."""
 
@@ -216,7 +215,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class _1st:
     """``struct _1st``, 4 bytes."""
 
@@ -230,7 +229,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Str:
     """``struct str``, 4 bytes."""
 
@@ -244,7 +243,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Int:
     """``struct int_``, 4 bytes."""
 
@@ -258,7 +257,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Codec:
     """``struct codec``, 4 bytes."""
 
@@ -272,7 +271,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Runtime:
     """``struct runtime``, 4 bytes."""
 
@@ -286,7 +285,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class ValueError:
     """``struct ValueError``, 4 bytes."""
 
@@ -300,7 +299,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Property:
     """``struct property``, 4 bytes."""
 

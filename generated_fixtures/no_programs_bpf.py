@@ -6,13 +6,11 @@ Object sha256: 59d1dff744f7791bdca1fb91660fbf3bce2b6f8d6b524f5cac31e7baa1594ba8
 
 from __future__ import annotations
 
-import dataclasses
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Setting:
     """``struct setting``, 16 bytes."""
 

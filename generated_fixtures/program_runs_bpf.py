@@ -6,13 +6,11 @@ Object sha256: 724854b273b76fc306c5477366eeda478a665396156625444635dbaf29b8dc89
 
 from __future__ import annotations
 
-import dataclasses
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Request:
     """``struct request``, 24 bytes."""
 

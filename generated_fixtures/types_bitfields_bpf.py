@@ -6,7 +6,6 @@ Object sha256: e6b467bbb61c4ea8b019d6eb6095a2a6be492466c7d515df5724887c600f7443
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import typing
 
@@ -29,7 +28,7 @@ class Negative(enum.IntEnum):
     PLUS = 1
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class TcpLike:
     """``struct tcp_like``, 16 bytes."""
 
@@ -73,7 +72,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class AllKinds:
     """``struct all_kinds``, 40 bytes."""
 
@@ -117,7 +116,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Tight:
     """``struct tight``, 16 bytes."""
 
@@ -193,21 +192,18 @@ class NestedUnion16(codec.Union):
 codec.union(NestedUnion16, 8)
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Nested:
     """``struct nested``, 104 bytes."""
 
     head: int = 0  # __u32, offset 0 bit 0 width 4
     x: int = 0  # __u32, offset 4 bit 0 width 5
     y: int = 0  # __s32, offset 4 bit 5 width 6
-    # anonymous union, offset 8
-    union_8: NestedUnion8 = dataclasses.field(default_factory=NestedUnion8)
+    union_8: NestedUnion8 = codec.field(default_factory=NestedUnion8)  # anonymous union, offset 8
     # anonymous union, offset 16
-    union_16: NestedUnion16 = dataclasses.field(default_factory=NestedUnion16)
+    union_16: NestedUnion16 = codec.field(default_factory=NestedUnion16)
     # struct all_kinds[2], offset 24
-    kinds: list[AllKinds] = dataclasses.field(
-        default_factory=lambda: [AllKinds() for _ in range(2)]
-    )
+    kinds: list[AllKinds] = codec.field(default_factory=lambda: [AllKinds() for _ in range(2)])
 
     z = codec.forward("union_8", NestedUnion8.z)  # __u32, offset 8 bit 0 width 7
     w = codec.forward("union_8", NestedUnion8.w)  # __u32, offset 8
@@ -231,7 +227,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Aliased:
     """``struct aliased``, 4 bytes."""
 

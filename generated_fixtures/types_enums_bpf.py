@@ -7,7 +7,6 @@ Object sha256: 557873462ff633ede7f7aca6459f15b6f8c24564b8c209a694193582fd5f6cc0
 from __future__ import annotations
 
 import builtins
-import dataclasses
 import enum
 
 from bpf2py import runtime, spec, uapi
@@ -89,7 +88,7 @@ class UsesInlineEnum(enum.IntEnum):
     INLINE_B = 5
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Uses:
     """``struct uses``, 56 bytes."""
 
@@ -104,9 +103,7 @@ class Uses:
     flags: Flags | int = 0  # enum flags, offset 40
     inline_enum: UsesInlineEnum | int = 0  # enum, offset 44
     # enum plain[2], offset 48
-    list: builtins.list[Plain | int] = dataclasses.field(
-        default_factory=lambda: [Plain.PLAIN_ZERO] * 2
-    )
+    list: builtins.list[Plain | int] = codec.field(default_factory=lambda: [Plain.PLAIN_ZERO] * 2)
 
 
 codec.struct(

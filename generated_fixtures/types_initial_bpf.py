@@ -7,7 +7,6 @@ Object sha256: f0891aefc22987e276466fab8f810654cb9d28cd9e2e42a4af6ed32e443b2ca9
 from __future__ import annotations
 
 import builtins
-import dataclasses
 import enum
 import typing
 
@@ -38,7 +37,7 @@ class Huge(enum.IntEnum):
     HUGE_BIG = 1311768467463790320
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Scalars:
     """``struct scalars``, 128 bytes."""
 
@@ -90,7 +89,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class BitsUnsigned:
     """``struct bits_unsigned``, 4 bytes."""
 
@@ -114,7 +113,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class BitsSigned:
     """``struct bits_signed``, 4 bytes."""
 
@@ -136,7 +135,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class BitsKinds:
     """``struct bits_kinds``, 4 bytes."""
 
@@ -162,7 +161,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class BitsWide:
     """``struct bits_wide``, 16 bytes."""
 
@@ -186,7 +185,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class BitsMixed:
     """``struct bits_mixed``, 16 bytes."""
 
@@ -210,7 +209,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class BitsPacked:
     """``struct bits_packed``, 20 bytes."""
 
@@ -236,7 +235,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class AddressUnion8V6:
     """``anonymous struct``, 16 bytes."""
 
@@ -279,7 +278,7 @@ class AddressUnion8(codec.Union):
 codec.union(AddressUnion8, 24)
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class WordParts:
     """``anonymous struct``, 4 bytes."""
 
@@ -327,14 +326,13 @@ class Word(codec.Union):
 codec.union(Word, 4)
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Address:
     """``struct address``, 40 bytes."""
 
     family: int = 0  # __u8, offset 0
-    # anonymous union, offset 8
-    union_8: AddressUnion8 = dataclasses.field(default_factory=AddressUnion8)
-    named: Word = dataclasses.field(default_factory=Word)  # union word, offset 32
+    union_8: AddressUnion8 = codec.field(default_factory=AddressUnion8)  # anonymous union, offset 8
+    named: Word = codec.field(default_factory=Word)  # union word, offset 32
 
     v4 = codec.forward("union_8", AddressUnion8.v4)  # __u32, offset 8
     v6 = codec.forward("union_8", AddressUnion8.v6)  # struct, offset 8
@@ -374,7 +372,7 @@ class DeepUnion32(codec.Union):
 codec.union(DeepUnion32, 4)
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class DeepInner:
     """``anonymous struct``, 8 bytes."""
 
@@ -392,7 +390,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Deep:
     """``struct deep``, 56 bytes."""
 
@@ -400,9 +398,8 @@ class Deep:
     one: int = 0  # short, offset 8
     two: str = ""  # char[3], offset 16
     three: int = 0  # __u64, offset 24
-    # anonymous union, offset 32
-    union_32: DeepUnion32 = dataclasses.field(default_factory=DeepUnion32)
-    inner: DeepInner = dataclasses.field(default_factory=DeepInner)  # struct, offset 40
+    union_32: DeepUnion32 = codec.field(default_factory=DeepUnion32)  # anonymous union, offset 32
+    inner: DeepInner = codec.field(default_factory=DeepInner)  # struct, offset 40
     after: int = 0  # int, offset 48
 
     four = codec.forward("union_32", DeepUnion32.four)  # __u32, offset 32
@@ -424,7 +421,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Packed:
     """``struct packed``, 15 bytes."""
 
@@ -446,13 +443,13 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Padded:
     """``struct padded``, 64 bytes."""
 
     a: int = 0  # __u8, offset 0
     b: int = 0  # __u64, offset 32
-    c: Packed = dataclasses.field(default_factory=Packed)  # struct packed, offset 40
+    c: Packed = codec.field(default_factory=Packed)  # struct packed, offset 40
     d: int = 0  # __u8, offset 55
 
 
@@ -468,29 +465,28 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Arrays:
     """``struct arrays``, 136 bytes."""
 
-    flat: list[int] = dataclasses.field(default_factory=lambda: [0] * 3)  # __u16[3], offset 0
+    flat: list[int] = codec.field(default_factory=lambda: [0] * 3)  # __u16[3], offset 0
     # __s32[2][3], offset 8
-    grid: list[list[int]] = dataclasses.field(default_factory=lambda: [[0] * 3 for _ in range(2)])
+    grid: list[list[int]] = codec.field(default_factory=lambda: [[0] * 3 for _ in range(2)])
     # __u8[2][2][2], offset 32
-    cube: list[list[bytes]] = dataclasses.field(
+    cube: list[list[bytes]] = codec.field(
         default_factory=lambda: [[bytes(2)] * 2 for _ in range(2)]
     )
     name: str = ""  # char[12], offset 40
-    names: list[str] = dataclasses.field(default_factory=lambda: [""] * 2)  # char[2][6], offset 52
+    names: list[str] = codec.field(default_factory=lambda: [""] * 2)  # char[2][6], offset 52
     raw: bytes = bytes(5)  # unsigned char[5], offset 64
-    small: list[int] = dataclasses.field(default_factory=lambda: [0] * 4)  # __s8[4], offset 69
-    # _Bool[4], offset 73
-    flags: list[bool] = dataclasses.field(default_factory=lambda: [False] * 4)
+    small: list[int] = codec.field(default_factory=lambda: [0] * 4)  # __s8[4], offset 69
+    flags: list[bool] = codec.field(default_factory=lambda: [False] * 4)  # _Bool[4], offset 73
     # enum degrees[2], offset 80
-    degrees: list[Degrees | int] = dataclasses.field(default_factory=lambda: [Degrees.ZERO] * 2)
+    degrees: list[Degrees | int] = codec.field(default_factory=lambda: [Degrees.ZERO] * 2)
     # struct packed[2], offset 88
-    packed: list[Packed] = dataclasses.field(default_factory=lambda: [Packed() for _ in range(2)])
+    packed: list[Packed] = codec.field(default_factory=lambda: [Packed() for _ in range(2)])
     # union word[2], offset 120
-    words: list[Word] = dataclasses.field(default_factory=lambda: [Word() for _ in range(2)])
+    words: list[Word] = codec.field(default_factory=lambda: [Word() for _ in range(2)])
     # __u64[0] none, offset 128: has no bytes here
     last: int = 0  # __u8, offset 128
 
@@ -515,29 +511,26 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class All:
     """``struct all``, 640 bytes."""
 
-    scalars: Scalars = dataclasses.field(default_factory=Scalars)  # struct scalars, offset 0
+    scalars: Scalars = codec.field(default_factory=Scalars)  # struct scalars, offset 0
     # struct bits_unsigned, offset 128
-    bits_unsigned: BitsUnsigned = dataclasses.field(default_factory=BitsUnsigned)
+    bits_unsigned: BitsUnsigned = codec.field(default_factory=BitsUnsigned)
     # struct bits_signed, offset 132
-    bits_signed: BitsSigned = dataclasses.field(default_factory=BitsSigned)
-    # struct bits_kinds, offset 136
-    bits_kinds: BitsKinds = dataclasses.field(default_factory=BitsKinds)
-    # struct bits_wide, offset 144
-    bits_wide: BitsWide = dataclasses.field(default_factory=BitsWide)
-    # struct bits_mixed, offset 160
-    bits_mixed: BitsMixed = dataclasses.field(default_factory=BitsMixed)
+    bits_signed: BitsSigned = codec.field(default_factory=BitsSigned)
+    bits_kinds: BitsKinds = codec.field(default_factory=BitsKinds)  # struct bits_kinds, offset 136
+    bits_wide: BitsWide = codec.field(default_factory=BitsWide)  # struct bits_wide, offset 144
+    bits_mixed: BitsMixed = codec.field(default_factory=BitsMixed)  # struct bits_mixed, offset 160
     # struct bits_packed, offset 176
-    bits_packed: BitsPacked = dataclasses.field(default_factory=BitsPacked)
-    v4: Address = dataclasses.field(default_factory=Address)  # struct address, offset 200
-    v6: Address = dataclasses.field(default_factory=Address)  # struct address, offset 240
-    local: Address = dataclasses.field(default_factory=Address)  # struct address, offset 280
-    deep: Deep = dataclasses.field(default_factory=Deep)  # struct deep, offset 320
-    padded: Padded = dataclasses.field(default_factory=Padded)  # struct padded, offset 384
-    arrays: Arrays = dataclasses.field(default_factory=Arrays)  # struct arrays, offset 448
+    bits_packed: BitsPacked = codec.field(default_factory=BitsPacked)
+    v4: Address = codec.field(default_factory=Address)  # struct address, offset 200
+    v6: Address = codec.field(default_factory=Address)  # struct address, offset 240
+    local: Address = codec.field(default_factory=Address)  # struct address, offset 280
+    deep: Deep = codec.field(default_factory=Deep)  # struct deep, offset 320
+    padded: Padded = codec.field(default_factory=Padded)  # struct padded, offset 384
+    arrays: Arrays = codec.field(default_factory=Arrays)  # struct arrays, offset 448
 
 
 codec.struct(
@@ -561,13 +554,13 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Key:
     """``struct key``, 28 bytes."""
 
     kind: int = 0  # __u8, offset 0
     name: str = ""  # char[7], offset 1
-    part: Packed = dataclasses.field(default_factory=Packed)  # struct packed, offset 8
+    part: Packed = codec.field(default_factory=Packed)  # struct packed, offset 8
     low: int = 0  # __u32, offset 24 bit 0 width 12
     high: int = 0  # __u32, offset 25 bit 4 width 20
 

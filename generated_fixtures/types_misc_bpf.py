@@ -8,13 +8,11 @@ Object sha256: c9c29e7bfb99995abcc64f33ffe7e3ea500c3b93ddcc646248e1c96ad8c9c216
 
 from __future__ import annotations
 
-import dataclasses
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class AnonymousBehindTypedef:
     """``struct anonymous_behind_typedef``, 4 bytes."""
 
@@ -28,7 +26,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class OnlyTypedefT:
     """``only_typedef_t``, 16 bytes."""
 
@@ -46,22 +44,20 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Aliases:
     """``struct aliases``, 120 bytes."""
 
     user: int = 0  # user_id_t, offset 0
     shared: int = 0  # shared_id_t, offset 4
     # named_too_t, offset 8
-    named: AnonymousBehindTypedef = dataclasses.field(default_factory=AnonymousBehindTypedef)
-    # only_typedef_t, offset 16
-    only: OnlyTypedefT = dataclasses.field(default_factory=OnlyTypedefT)
-    # twice_typedef_t, offset 32
-    twice: OnlyTypedefT = dataclasses.field(default_factory=OnlyTypedefT)
+    named: AnonymousBehindTypedef = codec.field(default_factory=AnonymousBehindTypedef)
+    only: OnlyTypedefT = codec.field(default_factory=OnlyTypedefT)  # only_typedef_t, offset 16
+    twice: OnlyTypedefT = codec.field(default_factory=OnlyTypedefT)  # twice_typedef_t, offset 32
     digest: bytes = bytes(16)  # digest_t, offset 48
     line: str = ""  # line_t, offset 64
     # digest_t[2], offset 88
-    digests: list[bytes] = dataclasses.field(default_factory=lambda: [bytes(16)] * 2)
+    digests: list[bytes] = codec.field(default_factory=lambda: [bytes(16)] * 2)
 
 
 codec.struct(
@@ -80,7 +76,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Numbers:
     """``struct numbers``, 80 bytes."""
 
@@ -120,7 +116,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Qualified:
     """``struct qualified``, 40 bytes."""
 
@@ -144,7 +140,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Pointers:
     """``struct pointers``, 72 bytes."""
 
@@ -176,7 +172,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Tagged:
     """``struct tagged``, 16 bytes."""
 

@@ -7,19 +7,18 @@ Object sha256: 97d1a4773a2c36e1ab09064431dc121cfcb47b08d03ae5f37f4ba8aad9444aaa
 from __future__ import annotations
 
 import builtins
-import dataclasses
 
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Message:
     """``struct message``, 8 bytes."""
 
     length: int = 0  # __u32, offset 0
     kind: int = 0  # __u16, offset 4
-    items: list[int] = dataclasses.field(default_factory=list[int])  # __u16[], offset 6
+    items: list[int] = codec.field(default_factory=list[int])  # __u16[], offset 6
 
 
 codec.struct(
@@ -33,7 +32,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True, unsafe_hash=True)
+@codec.dataclass(slots=True, unsafe_hash=True)
 class Leaf:
     """``struct leaf``, 8 bytes."""
 
@@ -51,12 +50,12 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class NamedTail:
     """``struct named_tail``, 4 bytes."""
 
     count: int = 0  # __u8, offset 0
-    leaves: list[Leaf] = dataclasses.field(default_factory=list[Leaf])  # struct leaf[], offset 4
+    leaves: list[Leaf] = codec.field(default_factory=list[Leaf])  # struct leaf[], offset 4
 
 
 codec.struct(
@@ -69,7 +68,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class TextTail:
     """``struct text_tail``, 4 bytes."""
 
@@ -87,7 +86,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Empty:
     """``struct empty``, 0 bytes."""
 
@@ -99,7 +98,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class OuterUnnamedTypeDeeper:
     """``anonymous struct``, 8 bytes."""
 
@@ -113,13 +112,13 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class OuterUnnamedType:
     """``anonymous struct``, 16 bytes."""
 
     in_: int = 0  # __u8, offset 0
     # struct, offset 8
-    deeper: OuterUnnamedTypeDeeper = dataclasses.field(default_factory=OuterUnnamedTypeDeeper)
+    deeper: OuterUnnamedTypeDeeper = codec.field(default_factory=OuterUnnamedTypeDeeper)
 
 
 codec.struct(
@@ -132,7 +131,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class OuterUnnamedList:
     """``anonymous struct``, 2 bytes."""
 
@@ -146,28 +145,28 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Outer:
     """``struct outer``, 184 bytes."""
 
-    leaf: Leaf = dataclasses.field(default_factory=Leaf)  # struct leaf, offset 0
+    leaf: Leaf = codec.field(default_factory=Leaf)  # struct leaf, offset 0
     # struct leaf[3], offset 8
-    leaves: list[Leaf] = dataclasses.field(default_factory=lambda: [Leaf() for _ in range(3)])
+    leaves: list[Leaf] = codec.field(default_factory=lambda: [Leaf() for _ in range(3)])
     # struct empty empty, offset 32: has no bytes here
     one: int = 0  # __u16, offset 32
     two: int = 0  # __u16, offset 34
     three: int = 0  # __u16, offset 36
     # struct, offset 40
-    unnamed_type: OuterUnnamedType = dataclasses.field(default_factory=OuterUnnamedType)
+    unnamed_type: OuterUnnamedType = codec.field(default_factory=OuterUnnamedType)
     # struct[2], offset 56
-    unnamed_list: list[OuterUnnamedList] = dataclasses.field(
+    unnamed_list: list[OuterUnnamedList] = codec.field(
         default_factory=lambda: [OuterUnnamedList() for _ in range(2)]
     )
     # __u32[2][3][4], offset 60
-    grid: list[list[list[int]]] = dataclasses.field(
+    grid: list[list[list[int]]] = codec.field(
         default_factory=lambda: [[[0] * 4 for _ in range(3)] for _ in range(2)]
     )
-    lines: list[str] = dataclasses.field(default_factory=lambda: [""] * 3)  # char[3][8], offset 156
+    lines: list[str] = codec.field(default_factory=lambda: [""] * 3)  # char[3][8], offset 156
     # __u8[0] none, offset 180: has no bytes here
     end: int = 0  # __u8, offset 180
 
@@ -190,13 +189,13 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Tight:
     """``struct tight``, 21 bytes."""
 
     a: int = 0  # __u8, offset 0
     b: int = 0  # __u32, offset 1
-    leaf: Leaf = dataclasses.field(default_factory=Leaf)  # struct leaf, offset 5
+    leaf: Leaf = codec.field(default_factory=Leaf)  # struct leaf, offset 5
     c: int = 0  # __u64, offset 13
 
 
@@ -212,13 +211,13 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Cacheline:
     """``struct cacheline``, 64 bytes."""
 
     a: int = 0  # __u8, offset 0
     b: int = 0  # __u8, offset 16
-    tight: Tight = dataclasses.field(default_factory=Tight)  # struct tight, offset 24
+    tight: Tight = codec.field(default_factory=Tight)  # struct tight, offset 24
 
 
 codec.struct(
@@ -232,12 +231,12 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Tree:
     """``struct tree``, 32 bytes."""
 
     # struct tree *[2], offset 0
-    children: builtins.list[int] = dataclasses.field(default_factory=lambda: [0] * 2)
+    children: builtins.list[int] = codec.field(default_factory=lambda: [0] * 2)
     list: int = 0  # struct list_node *, offset 16
     value: int = 0  # int, offset 24
 
@@ -253,7 +252,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class ListNode:
     """``struct list_node``, 32 bytes."""
 

@@ -7,7 +7,6 @@ Object sha256: 0ba89ca71cad6778ec206f0aee4bd06f943ac49825689c61bc5e9896a383008a
 from __future__ import annotations
 
 import builtins
-import dataclasses
 import typing
 
 from bpf2py import runtime, spec, uapi
@@ -107,18 +106,17 @@ class TaggedInlineNamed(codec.Union):
 codec.union(TaggedInlineNamed, 4)
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Tagged:
     """``struct tagged``, 64 bytes."""
 
     tag: int = 0  # __u32, offset 0
-    # anonymous union, offset 4
-    union_4: TaggedUnion4 = dataclasses.field(default_factory=TaggedUnion4)
-    number: Number = dataclasses.field(default_factory=Number)  # union number, offset 24
+    union_4: TaggedUnion4 = codec.field(default_factory=TaggedUnion4)  # anonymous union, offset 4
+    number: Number = codec.field(default_factory=Number)  # union number, offset 24
     # union number[3], offset 32
-    numbers: list[Number] = dataclasses.field(default_factory=lambda: [Number() for _ in range(3)])
+    numbers: list[Number] = codec.field(default_factory=lambda: [Number() for _ in range(3)])
     # union, offset 56
-    inline_named: TaggedInlineNamed = dataclasses.field(default_factory=TaggedInlineNamed)
+    inline_named: TaggedInlineNamed = codec.field(default_factory=TaggedInlineNamed)
 
     integer = codec.forward("union_4", TaggedUnion4.integer)  # __s32, offset 4
     text = codec.forward("union_4", TaggedUnion4.text)  # char[16], offset 4
@@ -143,7 +141,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True, unsafe_hash=True)
+@codec.dataclass(slots=True, unsafe_hash=True)
 class InAddrAnyLocal:
     """``anonymous struct``, 12 bytes."""
 
@@ -242,14 +240,14 @@ class OddSize(codec.Union):
 codec.union(OddSize, 6)
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class HasEmpty:
     """``struct has_empty``, 16 bytes."""
 
     a: int = 0  # __u32, offset 0
     # union empty_union nothing, offset 4: has no bytes here
-    bits: OnlyBits = dataclasses.field(default_factory=OnlyBits)  # union only_bits, offset 4
-    odd: OddSize = dataclasses.field(default_factory=OddSize)  # union odd_size, offset 8
+    bits: OnlyBits = codec.field(default_factory=OnlyBits)  # union only_bits, offset 4
+    odd: OddSize = codec.field(default_factory=OddSize)  # union odd_size, offset 8
 
 
 codec.struct(

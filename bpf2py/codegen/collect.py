@@ -185,9 +185,11 @@ class Collector:
             leaves = list(self._leaves(typ, 0, union, path, depth))
             last = leaves[-1] if leaves and not union else None
             members = tuple(
-                self._untyped(leaf, leaves, typ, path)
-                if self._is_untyped(leaf.target)
-                else self._member(leaf, typ, path, natural, tail and leaf is last, depth)
+                (
+                    self._untyped(leaf, leaves, typ, path)
+                    if self._is_untyped(leaf.target)
+                    else self._member(leaf, typ, path, natural, tail and leaf is last, depth)
+                )
                 for leaf in leaves
             )
             if not union:

@@ -222,7 +222,6 @@ def _standard(types: Collection[TypeModel], *, renamed: dict[str, str]) -> tuple
             case EnumModel():
                 found.add("enum")
             case StructModel():
-                found.add("dataclasses")
                 lines = [field.code for field in model.fields]
             case UnionModel():
                 lines = [model.bytes_name, *(annotation for _, annotation in model.keywords)]

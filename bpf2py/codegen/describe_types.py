@@ -164,7 +164,7 @@ class _Builder:
             name=self.names[index],
             doc=paragraph(f"``{definition.c_name}``, {_bytes(definition.size)}."),
             size=definition.size,
-            decorator="@dataclasses.dataclass(slots=True"
+            decorator="@codec.dataclass(slots=True"
             + (", unsafe_hash=True)" if key and plain else ")"),
             fields=tuple(fields),
             forwards=tuple(forwards),

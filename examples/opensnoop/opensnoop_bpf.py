@@ -6,13 +6,11 @@ Object sha256: e56cd6271d7d9a471a4e68ac08ae2527a0f51185960b3ab17f0ecc7f28496ff1
 
 from __future__ import annotations
 
-import dataclasses
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Start:
     """``struct start``, 24 bytes."""
 
@@ -32,7 +30,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Event:
     """``struct event``, 320 bytes."""
 

@@ -6,17 +6,15 @@ Object sha256: 02bd49df304475effa0a753802b05209664c385f5faa6b670a7ac706401536b2
 
 from __future__ import annotations
 
-import dataclasses
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Histogram:
     """``struct histogram``, 272 bytes."""
 
-    slots: list[int] = dataclasses.field(default_factory=lambda: [0] * 32)  # __u64[32], offset 0
+    slots: list[int] = codec.field(default_factory=lambda: [0] * 32)  # __u64[32], offset 0
     count: int = 0  # __u64, offset 256
     longest: int = 0  # __u64, offset 264
 

@@ -6,13 +6,11 @@ Object sha256: dcc837e018c929841c23978a416bcfdf826d48c938a680c3e1c1c765c8251275
 
 from __future__ import annotations
 
-import dataclasses
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Traffic:
     """``struct traffic``, 24 bytes."""
 
