@@ -12,7 +12,20 @@ from bpf2py.runtime import codec
 
 @codec.dataclass(slots=True)
 class Event:
-    """``struct event``, 64 bytes."""
+    """``struct event``, 64 bytes, aligned to 8.
+
+    ::
+
+        struct event {
+            __u64 ts;
+            __u32 pid;
+            __u32 uid;
+            __s32 ret;
+            __s32 flags;
+            __u64 seq;
+            char comm[32];
+        };
+    """
 
     ts: int = 0  # __u64, offset 0
     pid: int = 0  # __u32, offset 8
@@ -45,12 +58,14 @@ class BenchRingbufMapSpecs(runtime.MapSpecs):
     """The maps of ``bench_ringbuf.bpf.o`` before loading."""
 
     events: spec.MapSpec
+    """``BPF_MAP_TYPE_RINGBUF``, events ``struct event``, 16777216 bytes."""
 
 
 class BenchRingbufProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``bench_ringbuf.bpf.o`` before loading."""
 
     produce: spec.ProgramSpec
+    """Section ``xdp``, bench_ringbuf.bpf.c:29."""
 
 
 class BenchRingbufBssSpec(runtime.DataSpec):
@@ -90,7 +105,7 @@ class BenchRingbufPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.produce = runtime.XDP(loaded.program("produce"))
-        """Section ``xdp``."""
+        """Section ``xdp``, bench_ringbuf.bpf.c:29."""
 
 
 class BenchRingbufBss(runtime.Data):

@@ -12,7 +12,15 @@ from bpf2py.runtime import codec
 
 @codec.dataclass(slots=True)
 class Total:
-    """``struct total``, 16 bytes."""
+    """``struct total``, 16 bytes, aligned to 8.
+
+    ::
+
+        struct total {
+            __u64 sum;
+            __u32 seen;
+        };
+    """
 
     sum: int = 0  # __u64, offset 0
     seen: int = 0  # __u32, offset 8
@@ -35,13 +43,16 @@ class CallbacksMapSpecs(runtime.MapSpecs):
     """The maps of ``callbacks.bpf.o`` before loading."""
 
     numbers: spec.MapSpec
+    """``BPF_MAP_TYPE_ARRAY``, key ``__u32``, value ``__u64``, 8 entries."""
 
 
 class CallbacksProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``callbacks.bpf.o`` before loading."""
 
     loops: spec.ProgramSpec
+    """Section ``socket``, callbacks.bpf.c:42."""
     walks: spec.ProgramSpec
+    """Section ``socket``, callbacks.bpf.c:52."""
 
 
 class CallbacksBssSpec(runtime.DataSpec):
@@ -81,9 +92,9 @@ class CallbacksPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.loops = runtime.SocketFilter(loaded.program("loops"))
-        """Section ``socket``."""
+        """Section ``socket``, callbacks.bpf.c:42."""
         self.walks = runtime.SocketFilter(loaded.program("walks"))
-        """Section ``socket``."""
+        """Section ``socket``, callbacks.bpf.c:52."""
 
 
 class CallbacksBss(runtime.Data):

@@ -14,7 +14,15 @@ from bpf2py.runtime import codec
 
 
 class Mode(enum.IntEnum):
-    """``enum mode``."""
+    """``enum mode``, 4 bytes, aligned to 4.
+
+    ::
+
+        enum mode {
+            mode_off = 0,
+            mode_on = 1,
+        };
+    """
 
     mode_off = 0
     mode_on = 1
@@ -22,7 +30,14 @@ class Mode(enum.IntEnum):
 
 @codec.dataclass(slots=True)
 class Item:
-    """``struct item``, 4 bytes."""
+    """``struct item``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct item {
+            __u32 value;
+        };
+    """
 
     value: int = 0  # __u32, offset 0
 
@@ -36,7 +51,14 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class Thing:
-    """``struct thing``, 4 bytes."""
+    """``struct thing``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct thing {
+            int tag;
+        };
+    """
 
     tag: int = 0  # int, offset 0
 
@@ -50,7 +72,14 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class Thing_2:
-    """``thing``, 4 bytes."""
+    """``thing``, 4 bytes, aligned to 4.
+
+    ::
+
+        typedef struct {
+            int alias;
+        } thing;
+    """
 
     alias: int = 0  # int, offset 0
 
@@ -64,7 +93,14 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class NamesClash_:
-    """``struct names_clash``, 4 bytes."""
+    """``struct names_clash``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct names_clash {
+            int value;
+        };
+    """
 
     value: int = 0  # int, offset 0
 
@@ -78,7 +114,14 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class NamesClashMaps_:
-    """``struct names_clash_maps``, 4 bytes."""
+    """``struct names_clash_maps``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct names_clash_maps {
+            int value;
+        };
+    """
 
     value: int = 0  # int, offset 0
 
@@ -92,7 +135,14 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class NamesClashRodata_:
-    """``struct NamesClashRodata``, 4 bytes."""
+    """``struct NamesClashRodata``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct NamesClashRodata {
+            int value;
+        };
+    """
 
     value: int = 0  # int, offset 0
 
@@ -106,7 +156,15 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class Rodata:
-    """``struct rodata``, 8 bytes."""
+    """``struct rodata``, 8 bytes, aligned to 4.
+
+    ::
+
+        struct rodata {
+            int maps;
+            int programs;
+        };
+    """
 
     maps: int = 0  # int, offset 0
     programs: int = 0  # int, offset 4
@@ -123,7 +181,15 @@ codec.struct(
 
 
 class Total(codec.Union):
-    """``union total``, 4 bytes: one storage, a view of it per member."""
+    """``union total``, 4 bytes, aligned to 4; one storage, a view of it per member.
+
+    ::
+
+        union total {
+            __u32 whole;
+            __u16 half;
+        };
+    """
 
     __slots__ = ()
 
@@ -146,7 +212,14 @@ codec.union(Total, 4)
 
 @codec.dataclass(slots=True)
 class Event:
-    """``struct event``, 4 bytes."""
+    """``struct event``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct event {
+            __u32 value;
+        };
+    """
 
     value: int = 0  # __u32, offset 0
 
@@ -160,7 +233,16 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class TotalHolder:
-    """``struct total_holder``, 12 bytes."""
+    """``struct total_holder``, 12 bytes, aligned to 4.
+
+    ::
+
+        struct total_holder {
+            union total total;
+            enum mode mode;
+            struct event event;
+        };
+    """
 
     total: Total = codec.field(default_factory=Total)  # union total, offset 0
     mode: Mode | int = Mode.mode_off  # enum mode, offset 4
@@ -185,12 +267,14 @@ class NamesClashMapSpecs(runtime.MapSpecs):
     """The maps of ``names_clash.bpf.o`` before loading."""
 
     item: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``struct item``, 2 entries."""
 
 
 class NamesClashProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``names_clash.bpf.o`` before loading."""
 
     event: spec.ProgramSpec
+    """Section ``socket``, names_clash.bpf.c:84."""
 
 
 class NamesClashDataSpec(runtime.DataSpec):
@@ -262,7 +346,7 @@ class NamesClashPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.event = runtime.SocketFilter(loaded.program("event"))
-        """Section ``socket``."""
+        """Section ``socket``, names_clash.bpf.c:84."""
 
 
 class NamesClashData(runtime.Data):

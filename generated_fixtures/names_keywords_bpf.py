@@ -14,7 +14,28 @@ from bpf2py.runtime import codec
 
 
 class True_(enum.IntEnum):
-    """``enum True``."""
+    """``enum True``, 4 bytes, aligned to 4.
+
+    ::
+
+        enum True {
+            mro = 0,
+            name = 1,
+            value = 2,
+            _ignore_ = 3,
+            _missing_ = 4,
+            _name_ = 5,
+            __members__ = 6,
+            def = 7,
+            class_ = 8,
+            True_value = 9,
+            _value_ = 100,
+            __module__ = 101,
+            _private_member = 102,
+            __mangled_member = 103,
+            self_ = 104,
+        };
+    """
 
     mro_ = 0
     name_ = 1
@@ -34,7 +55,16 @@ class True_(enum.IntEnum):
 
 
 class WithPrefix(enum.IntEnum):
-    """``enum with_prefix``."""
+    """``enum with_prefix``, 4 bytes, aligned to 4.
+
+    ::
+
+        enum with_prefix {
+            WITH_PREFIX_1ST = 0,
+            WITH_PREFIX_2ND = 1,
+            WITH_PREFIX_None = 2,
+        };
+    """
 
     WITH_PREFIX_1ST = 0
     WITH_PREFIX_2ND = 1
@@ -43,7 +73,41 @@ class WithPrefix(enum.IntEnum):
 
 @codec.dataclass(slots=True)
 class Class:
-    """``struct class``, 228 bytes."""
+    """``struct class``, 228 bytes, aligned to 4.
+
+    ::
+
+        struct class {
+            int def;
+            int None;
+            int True;
+            int False;
+            int self;
+            int cls;
+            int lambda;
+            int import;
+            int from;
+            int is;
+            int in;
+            int not;
+            int and;
+            int or;
+            int pass;
+            int async;
+            int await;
+            int yield;
+            int with;
+            int global;
+            int nonlocal;
+            int raise;
+            int try;
+            int except;
+            int finally;
+            int del;
+            int as;
+            /* 30 more lines */
+        };
+    """
 
     def__: int = 0  # int, offset 0
     None__: int = 0  # int, offset 4
@@ -171,7 +235,15 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class List:
-    """``struct list``, 232 bytes."""
+    """``struct list``, 232 bytes, aligned to 4.
+
+    ::
+
+        struct list {
+            struct class object;
+            int dict;
+        };
+    """
 
     object: Class = codec.field(default_factory=Class)  # struct class, offset 0
     dict: int = 0  # int, offset 228
@@ -189,7 +261,14 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class Hidden:
-    """``struct _hidden``, 4 bytes."""
+    """``struct _hidden``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct _hidden {
+            int value;
+        };
+    """
 
     value: int = 0  # int, offset 0
 
@@ -203,7 +282,14 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class Reserved:
-    """``struct __reserved``, 4 bytes."""
+    """``struct __reserved``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct __reserved {
+            int value;
+        };
+    """
 
     value: int = 0  # int, offset 0
 
@@ -217,7 +303,14 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class _1st:
-    """``struct _1st``, 4 bytes."""
+    """``struct _1st``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct _1st {
+            int digit;
+        };
+    """
 
     digit: int = 0  # int, offset 0
 
@@ -231,7 +324,14 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class Str:
-    """``struct str``, 4 bytes."""
+    """``struct str``, 4 bytes, aligned to 1.
+
+    ::
+
+        struct str {
+            char text[4];
+        };
+    """
 
     text: str = ""  # char[4], offset 0
 
@@ -245,7 +345,14 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class Int:
-    """``struct int_``, 4 bytes."""
+    """``struct int_``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct int_ {
+            int value;
+        };
+    """
 
     value: int = 0  # int, offset 0
 
@@ -259,7 +366,14 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class Codec:
-    """``struct codec``, 4 bytes."""
+    """``struct codec``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct codec {
+            int value;
+        };
+    """
 
     value: int = 0  # int, offset 0
 
@@ -273,7 +387,14 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class Runtime:
-    """``struct runtime``, 4 bytes."""
+    """``struct runtime``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct runtime {
+            int value;
+        };
+    """
 
     value: int = 0  # int, offset 0
 
@@ -287,7 +408,14 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class ValueError:
-    """``struct ValueError``, 4 bytes."""
+    """``struct ValueError``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct ValueError {
+            int value;
+        };
+    """
 
     value: int = 0  # int, offset 0
 
@@ -301,7 +429,14 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class Property:
-    """``struct property``, 4 bytes."""
+    """``struct property``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct property {
+            int getter;
+        };
+    """
 
     getter: int = 0  # int, offset 0
 
@@ -314,7 +449,15 @@ codec.struct(
 
 
 class None_(codec.Union):
-    """``union None``, 4 bytes: one storage, a view of it per member."""
+    """``union None``, 4 bytes, aligned to 4; one storage, a view of it per member.
+
+    ::
+
+        union None {
+            int nothing;
+            char no;
+        };
+    """
 
     __slots__ = ()
 
@@ -342,21 +485,37 @@ class NamesKeywordsMapSpecs(runtime.MapSpecs):
     """The maps of ``names_keywords.bpf.o`` before loading."""
 
     lambda_: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``struct class``, 2 entries."""
     items: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 2 entries."""
     keys: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 2 entries."""
     get: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 2 entries."""
     close: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 2 entries."""
     load: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 2 entries."""
     maps: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 2 entries."""
     programs: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 2 entries."""
     self: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 2 entries."""
     loaded: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 2 entries."""
     _loaded: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 2 entries."""
     __init___: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 2 entries."""
     __class___: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 2 entries."""
     __iter___: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 2 entries."""
     __mangled___: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 2 entries."""
     pass_: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 2 entries."""
 
     __c_names__: typing.ClassVar = {
         "lambda_": "lambda",
@@ -372,10 +531,15 @@ class NamesKeywordsProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``names_keywords.bpf.o`` before loading."""
 
     yield_: spec.ProgramSpec
+    """Section ``socket``, names_keywords.bpf.c:199."""
     raise_: spec.ProgramSpec
+    """Section ``socket``, names_keywords.bpf.c:212."""
     attach: spec.ProgramSpec
+    """Section ``socket``, names_keywords.bpf.c:218."""
     __enter___: spec.ProgramSpec
+    """Section ``socket``, names_keywords.bpf.c:224."""
     _under: spec.ProgramSpec
+    """Section ``socket``, names_keywords.bpf.c:230."""
 
     __c_names__: typing.ClassVar = {"yield_": "yield", "raise_": "raise", "__enter___": "__enter__"}
 
@@ -505,15 +669,15 @@ class NamesKeywordsPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.yield_ = runtime.SocketFilter(loaded.program("yield"))
-        """Section ``socket``."""
+        """Section ``socket``, names_keywords.bpf.c:199."""
         self.raise_ = runtime.SocketFilter(loaded.program("raise"))
-        """Section ``socket``."""
+        """Section ``socket``, names_keywords.bpf.c:212."""
         self.attach = runtime.SocketFilter(loaded.program("attach"))
-        """Section ``socket``."""
+        """Section ``socket``, names_keywords.bpf.c:218."""
         self.__enter___ = runtime.SocketFilter(loaded.program("__enter__"))
-        """Section ``socket``."""
+        """Section ``socket``, names_keywords.bpf.c:224."""
         self._under = runtime.SocketFilter(loaded.program("_under"))
-        """Section ``socket``."""
+        """Section ``socket``, names_keywords.bpf.c:230."""
 
 
 class NamesKeywordsData(runtime.Data):

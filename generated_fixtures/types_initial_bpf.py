@@ -15,7 +15,16 @@ from bpf2py.runtime import codec
 
 
 class Color(enum.IntEnum):
-    """``enum color``."""
+    """``enum color``, 4 bytes, aligned to 4.
+
+    ::
+
+        enum color {
+            RED = 1,
+            GREEN = 2,
+            BLUE = 5,
+        };
+    """
 
     RED = 1
     GREEN = 2
@@ -23,7 +32,16 @@ class Color(enum.IntEnum):
 
 
 class Degrees(enum.IntEnum):
-    """``enum degrees``."""
+    """``enum degrees``, 4 bytes, aligned to 4.
+
+    ::
+
+        enum degrees {
+            COLD = -40,
+            ZERO = 0,
+            HOT = 60,
+        };
+    """
 
     COLD = -40
     ZERO = 0
@@ -31,7 +49,15 @@ class Degrees(enum.IntEnum):
 
 
 class Huge(enum.IntEnum):
-    """``enum huge``."""
+    """``enum huge``, 8 bytes, aligned to 8.
+
+    ::
+
+        enum huge {
+            HUGE_SMALL = 3ULL,
+            HUGE_BIG = 1311768467463790320ULL,
+        };
+    """
 
     HUGE_SMALL = 3
     HUGE_BIG = 1311768467463790320
@@ -39,7 +65,32 @@ class Huge(enum.IntEnum):
 
 @codec.dataclass(slots=True)
 class Scalars:
-    """``struct scalars``, 128 bytes."""
+    """``struct scalars``, 128 bytes, aligned to 16.
+
+    ::
+
+        struct scalars {
+            __u8 a_u8;
+            __s8 a_s8;
+            __u16 a_u16;
+            __s16 a_s16;
+            __u32 a_u32;
+            __s32 a_s32;
+            __u64 a_u64;
+            __s64 a_s64;
+            _Bool a_bool;
+            char a_char;
+            long a_long;
+            enum color a_color;
+            enum degrees a_degrees;
+            enum huge a_huge;
+            float a_float;
+            double a_double;
+            void *a_pointer;
+            unsigned __int128 a_u128;
+            __int128 a_s128;
+        };
+    """
 
     a_u8: int = 0  # __u8, offset 0
     a_s8: int = 0  # __s8, offset 1
@@ -91,7 +142,18 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class BitsUnsigned:
-    """``struct bits_unsigned``, 4 bytes."""
+    """``struct bits_unsigned``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct bits_unsigned {
+            __u32 a: 1;
+            __u32 b: 3;
+            __u32 c: 7;
+            __u32 d: 13;
+            __u32 e: 8;
+        };
+    """
 
     a: int = 0  # __u32, offset 0 bit 0 width 1
     b: int = 0  # __u32, offset 0 bit 1 width 3
@@ -137,7 +199,17 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class BitsKinds:
-    """``struct bits_kinds``, 4 bytes."""
+    """``struct bits_kinds``, 4 bytes.
+
+    ::
+
+        struct bits_kinds {
+            _Bool on: 1;
+            _Bool off: 1;
+            __u8 after: 5;
+            __s8 minus: 3;
+        };
+    """
 
     color: Color | int = 0  # enum color, offset 0 bit 0 width 3
     degrees: Degrees | int = Degrees.ZERO  # enum degrees, offset 0 bit 3 width 8
@@ -163,7 +235,18 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class BitsWide:
-    """``struct bits_wide``, 16 bytes."""
+    """``struct bits_wide``, 16 bytes, aligned to 8.
+
+    ::
+
+        struct bits_wide {
+            __u64 low: 5;
+            __u64 mid: 50;
+            __u64 high: 9;
+            __s64 minus: 40;
+            __u64 rest: 24;
+        };
+    """
 
     low: int = 0  # __u64, offset 0 bit 0 width 5
     mid: int = 0  # __u64, offset 0 bit 5 width 50
@@ -187,7 +270,18 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class BitsMixed:
-    """``struct bits_mixed``, 16 bytes."""
+    """``struct bits_mixed``, 16 bytes, aligned to 8.
+
+    ::
+
+        struct bits_mixed {
+            __u8 lead;
+            __u16 cut: 11;
+            __u32 more: 20;
+            __u8 tail;
+            __u64 lonely: 33;
+        };
+    """
 
     lead: int = 0  # __u8, offset 0
     cut: int = 0  # __u16, offset 2 bit 0 width 11
@@ -211,7 +305,19 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class BitsPacked:
-    """``struct bits_packed``, 20 bytes."""
+    """``struct bits_packed``, 20 bytes, aligned to 1.
+
+    ::
+
+        struct bits_packed {
+            __u8 lead: 3;
+            __u32 cross: 32;
+            __s64 over: 40;
+            __u64 full: 64;
+            __u8 rest: 5;
+            __u16 plain;
+        } __attribute__((packed));
+    """
 
     lead: int = 0  # __u8, offset 0 bit 0 width 3
     cross: int = 0  # __u32, offset 0 bit 3 width 32
@@ -237,7 +343,15 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class AddressUnion8V6:
-    """``anonymous struct``, 16 bytes."""
+    """``anonymous struct``, 16 bytes, aligned to 8.
+
+    ::
+
+        struct {
+            __u64 high;
+            __u64 low;
+        };
+    """
 
     high: int = 0  # __u64, offset 0
     low: int = 0  # __u64, offset 8
@@ -254,7 +368,19 @@ codec.struct(
 
 
 class AddressUnion8(codec.Union):
-    """``anonymous union``, 24 bytes: one storage, a view of it per member."""
+    """``anonymous union``, 24 bytes, aligned to 8; one storage, a view of it per member.
+
+    ::
+
+        union {
+            __u32 v4;
+            struct {
+                __u64 high;
+                __u64 low;
+            } v6;
+            char path[20];
+        };
+    """
 
     __slots__ = ()
 
@@ -280,7 +406,16 @@ codec.union(AddressUnion8, 24)
 
 @codec.dataclass(slots=True)
 class WordParts:
-    """``anonymous struct``, 4 bytes."""
+    """``anonymous struct``, 4 bytes, aligned to 2.
+
+    ::
+
+        struct {
+            __s8 first;
+            __s8 second;
+            __u16 rest;
+        };
+    """
 
     first: int = 0  # __s8, offset 0
     second: int = 0  # __s8, offset 1
@@ -299,7 +434,21 @@ codec.struct(
 
 
 class Word(codec.Union):
-    """``union word``, 4 bytes: one storage, a view of it per member."""
+    """``union word``, 4 bytes, aligned to 4; one storage, a view of it per member.
+
+    ::
+
+        union word {
+            __u32 whole;
+            __u16 halves[2];
+            unsigned char bytes[4];
+            struct {
+                __s8 first;
+                __s8 second;
+                __u16 rest;
+            } parts;
+        };
+    """
 
     __slots__ = ()
 
@@ -328,7 +477,23 @@ codec.union(Word, 4)
 
 @codec.dataclass(slots=True)
 class Address:
-    """``struct address``, 40 bytes."""
+    """``struct address``, 40 bytes, aligned to 8.
+
+    ::
+
+        struct address {
+            __u8 family;
+            union {
+                __u32 v4;
+                struct {
+                    __u64 high;
+                    __u64 low;
+                } v6;
+                char path[20];
+            };
+            union word named;
+        };
+    """
 
     family: int = 0  # __u8, offset 0
     union_8: AddressUnion8 = codec.field(default_factory=AddressUnion8)  # anonymous union, offset 8
@@ -351,7 +516,15 @@ codec.struct(
 
 
 class DeepUnion32(codec.Union):
-    """``anonymous union``, 4 bytes: one storage, a view of it per member."""
+    """``anonymous union``, 4 bytes, aligned to 4; one storage, a view of it per member.
+
+    ::
+
+        union {
+            __u32 four;
+            __s8 five;
+        };
+    """
 
     __slots__ = ()
 
@@ -374,7 +547,15 @@ codec.union(DeepUnion32, 4)
 
 @codec.dataclass(slots=True)
 class DeepInner:
-    """``anonymous struct``, 8 bytes."""
+    """``anonymous struct``, 8 bytes, aligned to 4.
+
+    ::
+
+        struct {
+            __u32 x;
+            __u32 y;
+        };
+    """
 
     x: int = 0  # __u32, offset 0
     y: int = 0  # __u32, offset 4
@@ -392,7 +573,32 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class Deep:
-    """``struct deep``, 56 bytes."""
+    """``struct deep``, 56 bytes, aligned to 8.
+
+    ::
+
+        struct deep {
+            int before;
+            struct {
+                short one;
+                struct {
+                    char two[3];
+                    struct {
+                        __u64 three;
+                        union {
+                            __u32 four;
+                            __s8 five;
+                        };
+                    };
+                };
+            };
+            struct {
+                __u32 x;
+                __u32 y;
+            } inner;
+            int after;
+        };
+    """
 
     before: int = 0  # int, offset 0
     one: int = 0  # short, offset 8
@@ -423,7 +629,17 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class Packed:
-    """``struct packed``, 15 bytes."""
+    """``struct packed``, 15 bytes, aligned to 1.
+
+    ::
+
+        struct packed {
+            __u8 a;
+            __u32 b;
+            __u64 c;
+            __u16 d;
+        } __attribute__((packed));
+    """
 
     a: int = 0  # __u8, offset 0
     b: int = 0  # __u32, offset 1
@@ -445,7 +661,17 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class Padded:
-    """``struct padded``, 64 bytes."""
+    """``struct padded``, 64 bytes.
+
+    ::
+
+        struct padded {
+            __u8 a;
+            __u64 b;
+            struct packed c;
+            __u8 d;
+        };
+    """
 
     a: int = 0  # __u8, offset 0
     b: int = 0  # __u64, offset 32
@@ -467,7 +693,26 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class Arrays:
-    """``struct arrays``, 136 bytes."""
+    """``struct arrays``, 136 bytes, aligned to 8.
+
+    ::
+
+        struct arrays {
+            __u16 flat[3];
+            __s32 grid[2][3];
+            __u8 cube[2][2][2];
+            char name[12];
+            char names[2][6];
+            unsigned char raw[5];
+            __s8 small[4];
+            _Bool flags[4];
+            enum degrees degrees[2];
+            struct packed packed[2];
+            union word words[2];
+            __u64 none[0];
+            __u8 last;
+        };
+    """
 
     flat: list[int] = codec.field(default_factory=lambda: [0] * 3)  # __u16[3], offset 0
     # __s32[2][3], offset 8
@@ -513,7 +758,26 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class All:
-    """``struct all``, 640 bytes."""
+    """``struct all``, 640 bytes.
+
+    ::
+
+        struct all {
+            struct scalars scalars;
+            struct bits_unsigned bits_unsigned;
+            struct bits_signed bits_signed;
+            struct bits_kinds bits_kinds;
+            struct bits_wide bits_wide;
+            struct bits_mixed bits_mixed;
+            struct bits_packed bits_packed;
+            struct address v4;
+            struct address v6;
+            struct address local;
+            struct deep deep;
+            struct padded padded;
+            struct arrays arrays;
+        };
+    """
 
     scalars: Scalars = codec.field(default_factory=Scalars)  # struct scalars, offset 0
     # struct bits_unsigned, offset 128
@@ -556,7 +820,18 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class Key:
-    """``struct key``, 28 bytes."""
+    """``struct key``, 28 bytes, aligned to 4.
+
+    ::
+
+        struct key {
+            __u8 kind;
+            char name[7];
+            struct packed part;
+            __u32 low: 12;
+            __u32 high: 20;
+        };
+    """
 
     kind: int = 0  # __u8, offset 0
     name: str = ""  # char[7], offset 1
@@ -589,6 +864,7 @@ class TypesInitialProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``types_initial.bpf.o`` before loading."""
 
     uses: spec.ProgramSpec
+    """Section ``socket``, types_initial.bpf.c:78."""
 
 
 class TypesInitialRodataSpec(runtime.DataSpec):
@@ -631,7 +907,7 @@ class TypesInitialPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.uses = runtime.SocketFilter(loaded.program("uses"))
-        """Section ``socket``."""
+        """Section ``socket``, types_initial.bpf.c:78."""
 
 
 class TypesInitialRodata(runtime.Data):

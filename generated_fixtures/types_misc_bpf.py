@@ -14,7 +14,14 @@ from bpf2py.runtime import codec
 
 @codec.dataclass(slots=True)
 class AnonymousBehindTypedef:
-    """``struct anonymous_behind_typedef``, 4 bytes."""
+    """``struct anonymous_behind_typedef``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct anonymous_behind_typedef {
+            int x;
+        };
+    """
 
     x: int = 0  # int, offset 0
 
@@ -28,7 +35,15 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class OnlyTypedefT:
-    """``only_typedef_t``, 16 bytes."""
+    """``only_typedef_t``, 16 bytes, aligned to 8.
+
+    ::
+
+        typedef struct {
+            user_id_t id;
+            __u64 at;
+        } only_typedef_t;
+    """
 
     id: int = 0  # user_id_t, offset 0
     at: int = 0  # __u64, offset 8
@@ -46,7 +61,21 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class Aliases:
-    """``struct aliases``, 120 bytes."""
+    """``struct aliases``, 120 bytes, aligned to 8.
+
+    ::
+
+        struct aliases {
+            user_id_t user;
+            shared_id_t shared;
+            named_too_t named;
+            only_typedef_t only;
+            twice_typedef_t twice;
+            digest_t digest;
+            line_t line;
+            digest_t digests[2];
+        };
+    """
 
     user: int = 0  # user_id_t, offset 0
     shared: int = 0  # shared_id_t, offset 4
@@ -78,7 +107,26 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class Numbers:
-    """``struct numbers``, 80 bytes."""
+    """``struct numbers``, 80 bytes, aligned to 16.
+
+    ::
+
+        struct numbers {
+            unsigned __int128 u128;
+            __int128 s128;
+            float f;
+            double d;
+            _Bool yes;
+            char letter;
+            signed char sc;
+            unsigned char uc;
+            short s;
+            long l;
+            unsigned long long ull;
+            __be16 port;
+            __be32 address;
+        };
+    """
 
     u128: int = 0  # unsigned __int128, offset 0
     s128: int = 0  # __int128, offset 16
@@ -118,7 +166,18 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class Qualified:
-    """``struct qualified``, 40 bytes."""
+    """``struct qualified``, 40 bytes, aligned to 8.
+
+    ::
+
+        struct qualified {
+            const int c;
+            volatile __u64 v;
+            const volatile char name[8];
+            int *const restrict_like;
+            const struct numbers *const numbers;
+        };
+    """
 
     c: int = 0  # const int, offset 0
     v: int = 0  # volatile __u64, offset 8
@@ -142,7 +201,7 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class Pointers:
-    """``struct pointers``, 72 bytes."""
+    """``struct pointers``, 72 bytes, aligned to 8."""
 
     anything: int = 0  # void *, offset 0
     text: int = 0  # const char *, offset 8
@@ -174,7 +233,16 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class Tagged:
-    """``struct tagged``, 16 bytes."""
+    """``struct tagged``, 16 bytes, aligned to 8.
+
+    ::
+
+        struct tagged {
+            __u32 plain;
+            __u32 address;
+            __u64 when;
+        };
+    """
 
     plain: int = 0  # __u32, offset 0
     address: int = 0  # __u32, offset 4
@@ -199,13 +267,16 @@ class TypesMiscMapSpecs(runtime.MapSpecs):
     """The maps of ``types_misc.bpf.o`` before loading."""
 
     users: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``user_id_t``, value ``struct aliases``, 4 entries."""
     twice: spec.MapSpec
+    """``BPF_MAP_TYPE_ARRAY``, key ``int``, value ``twice_typedef_t``, 4 entries."""
 
 
 class TypesMiscProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``types_misc.bpf.o`` before loading."""
 
     set: spec.ProgramSpec
+    """Section ``socket``, types_misc.bpf.c:114."""
 
 
 class TypesMiscDataSpec(runtime.DataSpec):
@@ -273,7 +344,7 @@ class TypesMiscPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.set = runtime.SocketFilter(loaded.program("set"))
-        """Section ``socket``."""
+        """Section ``socket``, types_misc.bpf.c:114."""
 
 
 class TypesMiscData(runtime.Data):

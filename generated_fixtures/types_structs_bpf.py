@@ -14,7 +14,16 @@ from bpf2py.runtime import codec
 
 @codec.dataclass(slots=True)
 class Message:
-    """``struct message``, 8 bytes."""
+    """``struct message``, 8 bytes, aligned to 4.
+
+    ::
+
+        struct message {
+            __u32 length;
+            __u16 kind;
+            __u16 items[];
+        };
+    """
 
     length: int = 0  # __u32, offset 0
     kind: int = 0  # __u16, offset 4
@@ -34,7 +43,15 @@ codec.struct(
 
 @codec.dataclass(slots=True, unsafe_hash=True)
 class Leaf:
-    """``struct leaf``, 8 bytes."""
+    """``struct leaf``, 8 bytes, aligned to 4.
+
+    ::
+
+        struct leaf {
+            __u8 a;
+            __u32 b;
+        };
+    """
 
     a: int = 0  # __u8, offset 0
     b: int = 0  # __u32, offset 4
@@ -52,7 +69,15 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class NamedTail:
-    """``struct named_tail``, 4 bytes."""
+    """``struct named_tail``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct named_tail {
+            __u8 count;
+            struct leaf leaves[];
+        };
+    """
 
     count: int = 0  # __u8, offset 0
     leaves: list[Leaf] = codec.field(default_factory=list[Leaf])  # struct leaf[], offset 4
@@ -70,7 +95,15 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class TextTail:
-    """``struct text_tail``, 4 bytes."""
+    """``struct text_tail``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct text_tail {
+            __u32 pid;
+            char text[];
+        };
+    """
 
     pid: int = 0  # __u32, offset 0
     text: str = ""  # char[], offset 4
@@ -88,7 +121,7 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class Empty:
-    """``struct empty``, 0 bytes."""
+    """``struct empty``, 0 bytes, aligned to 1."""
 
 
 codec.struct(
@@ -100,7 +133,14 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class OuterUnnamedTypeDeeper:
-    """``anonymous struct``, 8 bytes."""
+    """``anonymous struct``, 8 bytes, aligned to 8.
+
+    ::
+
+        struct {
+            __u64 deep;
+        };
+    """
 
     deep: int = 0  # __u64, offset 0
 
@@ -114,7 +154,17 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class OuterUnnamedType:
-    """``anonymous struct``, 16 bytes."""
+    """``anonymous struct``, 16 bytes, aligned to 8.
+
+    ::
+
+        struct {
+            __u8 in;
+            struct {
+                __u64 deep;
+            } deeper;
+        };
+    """
 
     in_: int = 0  # __u8, offset 0
     # struct, offset 8
@@ -133,7 +183,14 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class OuterUnnamedList:
-    """``anonymous struct``, 2 bytes."""
+    """``anonymous struct``, 2 bytes, aligned to 2.
+
+    ::
+
+        struct {
+            __u16 n;
+        };
+    """
 
     n: int = 0  # __u16, offset 0
 
@@ -147,7 +204,38 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class Outer:
-    """``struct outer``, 184 bytes."""
+    """``struct outer``, 184 bytes, aligned to 8.
+
+    ::
+
+        struct outer {
+            struct leaf leaf;
+            struct leaf leaves[3];
+            struct empty empty;
+            struct {
+                __u16 one;
+                struct {
+                    __u16 two;
+                    struct {
+                        __u16 three;
+                    };
+                };
+            };
+            struct {
+                __u8 in;
+                struct {
+                    __u64 deep;
+                } deeper;
+            } unnamed_type;
+            struct {
+                __u16 n;
+            } unnamed_list[2];
+            __u32 grid[2][3][4];
+            char lines[3][8];
+            __u8 none[0];
+            __u8 end;
+        };
+    """
 
     leaf: Leaf = codec.field(default_factory=Leaf)  # struct leaf, offset 0
     # struct leaf[3], offset 8
@@ -191,7 +279,17 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class Tight:
-    """``struct tight``, 21 bytes."""
+    """``struct tight``, 21 bytes, aligned to 1.
+
+    ::
+
+        struct tight {
+            __u8 a;
+            __u32 b;
+            struct leaf leaf;
+            __u64 c;
+        } __attribute__((packed));
+    """
 
     a: int = 0  # __u8, offset 0
     b: int = 0  # __u32, offset 1
@@ -213,7 +311,16 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class Cacheline:
-    """``struct cacheline``, 64 bytes."""
+    """``struct cacheline``, 64 bytes.
+
+    ::
+
+        struct cacheline {
+            __u8 a;
+            __u8 b;
+            struct tight tight;
+        };
+    """
 
     a: int = 0  # __u8, offset 0
     b: int = 0  # __u8, offset 16
@@ -233,7 +340,16 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class Tree:
-    """``struct tree``, 32 bytes."""
+    """``struct tree``, 32 bytes, aligned to 8.
+
+    ::
+
+        struct tree {
+            struct tree *children[2];
+            struct list_node *list;
+            int value;
+        };
+    """
 
     # struct tree *[2], offset 0
     children: builtins.list[int] = codec.field(default_factory=lambda: [0] * 2)
@@ -254,7 +370,17 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class ListNode:
-    """``struct list_node``, 32 bytes."""
+    """``struct list_node``, 32 bytes, aligned to 8.
+
+    ::
+
+        struct list_node {
+            struct list_node *next;
+            struct list_node *prev;
+            struct opaque *owner;
+            struct tree *tree;
+        };
+    """
 
     next: int = 0  # struct list_node *, offset 0
     prev: int = 0  # struct list_node *, offset 8
@@ -281,16 +407,22 @@ class TypesStructsMapSpecs(runtime.MapSpecs):
     """The maps of ``types_structs.bpf.o`` before loading."""
 
     messages: spec.MapSpec
+    """``BPF_MAP_TYPE_RINGBUF``, events ``struct message``, 4096 bytes."""
     tails: spec.MapSpec
+    """``BPF_MAP_TYPE_RINGBUF``, events ``struct named_tail``, 4096 bytes."""
     texts: spec.MapSpec
+    """``BPF_MAP_TYPE_RINGBUF``, events ``struct text_tail``, 4096 bytes."""
     outers: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``struct leaf``, value ``struct outer``, 2 entries."""
 
 
 class TypesStructsProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``types_structs.bpf.o`` before loading."""
 
     emit: spec.ProgramSpec
+    """Section ``socket``, types_structs.bpf.c:117."""
     set: spec.ProgramSpec
+    """Section ``socket``, types_structs.bpf.c:170."""
 
 
 class TypesStructsBssSpec(runtime.DataSpec):
@@ -340,9 +472,9 @@ class TypesStructsPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.emit = runtime.SocketFilter(loaded.program("emit"))
-        """Section ``socket``."""
+        """Section ``socket``, types_structs.bpf.c:117."""
         self.set = runtime.SocketFilter(loaded.program("set"))
-        """Section ``socket``."""
+        """Section ``socket``, types_structs.bpf.c:170."""
 
 
 class TypesStructsBss(runtime.Data):

@@ -14,7 +14,27 @@ from bpf2py.runtime import codec
 
 
 class TaggedUnion4(codec.Union):
-    """``anonymous union``, 16 bytes: one storage, a view of it per member."""
+    """``anonymous union``, 16 bytes, aligned to 4; one storage, a view of it per member.
+
+    ::
+
+        union {
+            __s32 integer;
+            char text[16];
+            union {
+                __u16 half;
+                __u8 quarter;
+            };
+            struct {
+                __u32 x;
+                __u32 y;
+                union {
+                    __u32 z;
+                    char letter;
+                };
+            };
+        };
+    """
 
     __slots__ = ()
 
@@ -54,7 +74,18 @@ codec.union(TaggedUnion4, 16)
 
 
 class Number(codec.Union):
-    """``union number``, 8 bytes: one storage, a view of it per member."""
+    """``union number``, 8 bytes, aligned to 8; one storage, a view of it per member.
+
+    ::
+
+        union number {
+            __u64 u;
+            __s64 s;
+            double d;
+            void *p;
+            unsigned char raw[8];
+        };
+    """
 
     __slots__ = ()
 
@@ -85,7 +116,15 @@ codec.union(Number, 8)
 
 
 class TaggedInlineNamed(codec.Union):
-    """``anonymous union``, 4 bytes: one storage, a view of it per member."""
+    """``anonymous union``, 4 bytes, aligned to 4; one storage, a view of it per member.
+
+    ::
+
+        union {
+            __u32 a;
+            __u16 b[2];
+        };
+    """
 
     __slots__ = ()
 
@@ -108,7 +147,36 @@ codec.union(TaggedInlineNamed, 4)
 
 @codec.dataclass(slots=True)
 class Tagged:
-    """``struct tagged``, 64 bytes."""
+    """``struct tagged``, 64 bytes, aligned to 8.
+
+    ::
+
+        struct tagged {
+            __u32 tag;
+            union {
+                __s32 integer;
+                char text[16];
+                union {
+                    __u16 half;
+                    __u8 quarter;
+                };
+                struct {
+                    __u32 x;
+                    __u32 y;
+                    union {
+                        __u32 z;
+                        char letter;
+                    };
+                };
+            };
+            union number number;
+            union number numbers[3];
+            union {
+                __u32 a;
+                __u16 b[2];
+            } inline_named;
+        };
+    """
 
     tag: int = 0  # __u32, offset 0
     union_4: TaggedUnion4 = codec.field(default_factory=TaggedUnion4)  # anonymous union, offset 4
@@ -143,7 +211,15 @@ codec.struct(
 
 @codec.dataclass(slots=True, unsafe_hash=True)
 class InAddrAnyLocal:
-    """``anonymous struct``, 12 bytes."""
+    """``anonymous struct``, 12 bytes, aligned to 2.
+
+    ::
+
+        struct {
+            __u16 port;
+            char name[10];
+        };
+    """
 
     port: int = 0  # __u16, offset 0
     name: str = ""  # char[10], offset 2
@@ -160,7 +236,19 @@ codec.struct(
 
 
 class InAddrAny(codec.Union):
-    """``union in_addr_any``, 16 bytes: one storage, a view of it per member."""
+    """``union in_addr_any``, 16 bytes, aligned to 4; one storage, a view of it per member.
+
+    ::
+
+        union in_addr_any {
+            __u32 v4;
+            __u32 v6[4];
+            struct {
+                __u16 port;
+                char name[10];
+            } local;
+        };
+    """
 
     __slots__ = ()
 
@@ -185,7 +273,7 @@ codec.union(InAddrAny, 16)
 
 
 class EmptyUnion(codec.Union):
-    """``union empty_union``, 0 bytes: one storage, a view of it per member."""
+    """``union empty_union``, 0 bytes, aligned to 1; one storage, a view of it per member."""
 
     __slots__ = ()
 
@@ -194,7 +282,16 @@ codec.union(EmptyUnion, 0)
 
 
 class OnlyBits(codec.Union):
-    """``union only_bits``, 4 bytes: one storage, a view of it per member."""
+    """``union only_bits``, 4 bytes, aligned to 4; one storage, a view of it per member.
+
+    ::
+
+        union only_bits {
+            __u32 low: 4;
+            __u32 wide: 30;
+            __s32 signed_bits: 5;
+        };
+    """
 
     __slots__ = ()
 
@@ -219,7 +316,15 @@ codec.union(OnlyBits, 4)
 
 
 class OddSize(codec.Union):
-    """``union odd_size``, 6 bytes: one storage, a view of it per member."""
+    """``union odd_size``, 6 bytes, aligned to 2; one storage, a view of it per member.
+
+    ::
+
+        union odd_size {
+            char bytes[5];
+            __u16 half;
+        };
+    """
 
     __slots__ = ()
 
@@ -242,7 +347,17 @@ codec.union(OddSize, 6)
 
 @codec.dataclass(slots=True)
 class HasEmpty:
-    """``struct has_empty``, 16 bytes."""
+    """``struct has_empty``, 16 bytes, aligned to 4.
+
+    ::
+
+        struct has_empty {
+            __u32 a;
+            union empty_union nothing;
+            union only_bits bits;
+            union odd_size odd;
+        };
+    """
 
     a: int = 0  # __u32, offset 0
     # union empty_union nothing, offset 4: has no bytes here
@@ -268,12 +383,14 @@ class TypesUnionsMapSpecs(runtime.MapSpecs):
     """The maps of ``types_unions.bpf.o`` before loading."""
 
     by_address: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``union in_addr_any``, value ``struct tagged``, 8 entries."""
 
 
 class TypesUnionsProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``types_unions.bpf.o`` before loading."""
 
     set: spec.ProgramSpec
+    """Section ``socket``, types_unions.bpf.c:88."""
 
 
 class TypesUnionsBssSpec(runtime.DataSpec):
@@ -317,7 +434,7 @@ class TypesUnionsPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.set = runtime.SocketFilter(loaded.program("set"))
-        """Section ``socket``."""
+        """Section ``socket``, types_unions.bpf.c:88."""
 
 
 class TypesUnionsBss(runtime.Data):

@@ -79,6 +79,8 @@ class Collector:
     def __init__(self, table: TypeTable, *, as_bytes: Collection[str] = ()) -> None:
         self.table = table
         self.definitions: list[Definition] = []
+        #: The first type that each definition was made from.
+        self.type_ids: list[int] = []
         self.as_bytes = frozenset(as_bytes)
         self.as_bytes_met: set[str] = set()
         self._index: dict[Definition, int] = {}
@@ -146,10 +148,11 @@ class Collector:
     def _named(self, index: int) -> Named:
         return Named(index, self.definitions[index].size)
 
-    def _add(self, definition: Definition) -> int:
+    def _add(self, definition: Definition, type_id: int) -> int:
         index = self._index.setdefault(definition, len(self.definitions))
         if index == len(self.definitions):
             self.definitions.append(definition)
+            self.type_ids.append(type_id)
         return index
 
     def _natural(self, type_id: int, name: str, hint: str) -> str:
@@ -160,7 +163,8 @@ class Collector:
         natural = self._natural(type_id, typ.name, hint)
         values = tuple((value.name, value.value) for value in typ.values)
         c_name = self._c_name(type_id, typ)
-        return self._add(EnumDef(pascal_case(natural), c_name, typ.size, typ.signed, values))
+        definition = EnumDef(pascal_case(natural), c_name, typ.size, typ.signed, values)
+        return self._add(definition, type_id)
 
     def _c_name(self, type_id: int, typ: Struct | Union | Enum | Enum64) -> str:
         if typ.name:
@@ -195,9 +199,8 @@ class Collector:
             if not union:
                 _check_overlap(members, path)
             make = UnionDef if union else StructDef
-            index = self._add(
-                make(pascal_case(natural), self._c_name(type_id, typ), typ.size, members)
-            )
+            c_name = self._c_name(type_id, typ)
+            index = self._add(make(pascal_case(natural), c_name, typ.size, members), type_id)
         finally:
             self._active.discard(type_id)
         self._done[type_id, tail] = index

@@ -1,4 +1,4 @@
-"""A sample of the running kernel's types through the generator; all of them: ``make kernel-types``."""
+"""A sample of the running kernel's types through the generator; all of them: ``make alltypes``."""
 
 from __future__ import annotations
 
