@@ -15,14 +15,16 @@ import argparse
 import multiprocessing
 import random
 import resource
+import struct
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from bpf2py import btf
+from bpf2py import btf, runtime
 from bpf2py.codegen import generate
 from bpf2py.codegen.tables import KERNEL_OWNED
 from bpf2py.runtime import codec
@@ -110,6 +112,11 @@ class Kernel:
             where = f"{self.raw.name(type_id) or 'anonymous'} (type {type_id})"
             assert layout.size == size, where
             found = _agree(layout, places, random.Random(type_id).randbytes(size), where)
+            if self.raw.kind(type_id) in COMPOSITES:
+                cls: type[Any] = layout.cls  # type: ignore[attr-defined]
+                assert struct.calcsize(runtime.struct_format(cls)) == size, where
+                if find_spec("numpy"):
+                    self._check_dtype(runtime.numpy_dtype(cls), type_id)
             if self.raw.kind(type_id) in ENUMS and (known := self.raw.enumerators(type_id)):
                 members = layout.cls.__members__.values()  # type: ignore[attr-defined]
                 assert [member.value for member in members] == known, where
@@ -117,6 +124,15 @@ class Kernel:
         if tail is not None:
             found += self._check_tail(module, type_id, tail)
         return found
+
+    def _check_dtype(self, dtype: Any, type_id: int) -> None:
+        assert dtype.itemsize == self.raw.size(type_id)
+        fields = dtype.fields or {}
+        for name, target, bits, width in self.raw.members(type_id):
+            kind = self.raw.kind(self.raw.behind(target))
+            if name in fields and not width and kind not in COMPOSITES:
+                found, offset = fields[name][:2]
+                assert (offset, found.itemsize) == (bits // 8, self.raw.size(target)), name
 
     def _check_tail(self, module: Any, type_id: int, tail: tuple[str, int, int]) -> int:
         name, offset, element = tail
