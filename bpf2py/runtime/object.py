@@ -91,7 +91,7 @@ class Maps(_Parts[Any]):
 
     def __init__(self, loaded: Loaded) -> None:
         def make(name: str) -> AnyMap:
-            from .maps import untyped
+            from .maps.kinds import untyped
 
             return untyped(loaded.map(name))
 
