@@ -89,6 +89,7 @@ def test_loading_pulls_in_nothing_heavy_nor_classes_it_does_not_need() -> None:
         "bpf2py.btf.ext_info",
         "bpf2py.btf.types",
         "bpf2py.runtime.maps.base",
+        "bpf2py.uapi.rare",
     }
 
 
