@@ -27,10 +27,7 @@ from .config import Project, Target
 from .errors import CompileError
 from .modules import module_text
 from .plan import Job, plan
-from .state import State, digest
-
-#: A file changed this close to the start of a job may have been read before or after.
-_CLOCK_TICK_NS = 10_000_000
+from .state import CLOCK_TICK_NS, State, digest
 
 
 class Status(enum.Enum):
@@ -132,7 +129,7 @@ class _Maker:
             text = self._text(job, data)
             return _Made(text=text, object=None, inputs={job.object.as_posix(): digest(data)})
         compiler, _ = self._compiler(job.target)
-        begun = time.time_ns() - _CLOCK_TICK_NS
+        begun = time.time_ns() - CLOCK_TICK_NS
         with tempfile.TemporaryDirectory(prefix="bpf2py-") as scratch:
             result, depfile = Path(scratch, job.object.name), Path(scratch, "depfile")
             said = compile_source(

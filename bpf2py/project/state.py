@@ -21,6 +21,9 @@ from .modules import cache_folder
 #: Of the file; another version of bpf2py may generate something else from the same inputs.
 _FORMAT = ["1", __version__]
 
+#: Files are stamped by a clock that may be this late: what is younger may be old or new.
+CLOCK_TICK_NS = 10_000_000
+
 
 def digest(data: bytes) -> str:
     """The digest by which contents are compared."""
