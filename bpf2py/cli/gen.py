@@ -40,7 +40,7 @@ def _events(
     ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 ) -> tuple[tuple[str, str], ...]:
     """Each ``MAP=TYPE`` as a pair."""
-    pairs = []
+    pairs: list[tuple[str, str]] = []
     for value in values:
         map_name, _, type_name = value.partition("=")
         type_name = type_name.removeprefix("struct ").strip()

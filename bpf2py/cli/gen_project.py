@@ -9,15 +9,14 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import click
 from click.core import ParameterSource
 
 from ..codegen import vendor
-from ..project import Outcome, Project, Status, build, find, load, modules
-from ..project.state import State
+from ..project import Outcome, Project, State, Status, build, find, load, modules
 from ..project.watch import Watcher, watched
 from .main import Failure, failure
 
@@ -120,10 +119,12 @@ def _show(project: Project, outcome: Outcome) -> None:
         case Status.FAILED:
             assert outcome.error is not None
             failure(outcome.error).show()
+        case Status.UNCHANGED:
+            pass  # counted at the end
 
 
 @contextlib.contextmanager
-def _progress() -> Iterator[Callable[[int], None]]:
+def _progress() -> Generator[Callable[[int], None], None, None]:
     """A bar on a terminal, gone at the end; the function moves it one of so many forward."""
     if not (sys.stdout.isatty() and sys.stderr.isatty()):
         yield lambda jobs: None

@@ -27,10 +27,11 @@ class Hook(BuildHookInterface[BuilderConfig]):
             return
         root = Path(self.root)
         try:
-            files = generate(root)
+            build_data["artifacts"] += [
+                f"/{path.relative_to(root).as_posix()}" for path in generate(root)
+            ]
         except BuildFailed as error:
             self.app.abort(str(error))
-        build_data["artifacts"] += [f"/{path.relative_to(root).as_posix()}" for path in files]
 
 
 @hookimpl

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from setuptools.errors import BaseError
 
-from . import BuildFailed, generate
+from . import BuildFailed, generate, inputs
 
 if TYPE_CHECKING:
     from setuptools import Distribution
@@ -66,9 +66,10 @@ def _generating(base: type[_BuildPy], root: Path) -> type[_BuildPy]:
                     self.packages.append(known[folder])
 
         def get_source_files(self) -> list[str]:
-            from ..project import inputs, load
-
-            ours = [path.as_posix() for path in inputs(load(root / "pyproject.toml"))]
+            try:
+                ours = [path.as_posix() for path in inputs(root)]
+            except BuildFailed as error:
+                raise BaseError(str(error)) from error
             return [*super().get_source_files(), *ours]
 
     return build_py

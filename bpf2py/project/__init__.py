@@ -15,6 +15,7 @@ from .config import Project, Target, find, load
 from .errors import CompileError, ConfigError
 from .plan import Job, inputs, plan
 from .run import Outcome, Status, build
+from .state import State
 
 __all__ = [
     "CompileError",
@@ -22,6 +23,7 @@ __all__ = [
     "Job",
     "Outcome",
     "Project",
+    "State",
     "Status",
     "Target",
     "build",

@@ -120,7 +120,7 @@ def load(file: Path) -> Project:
         raise reader.error(f"tool.bpf2py.{key}", "belongs into one of [[tool.bpf2py.targets]]")
     common = reader.values(table, "tool.bpf2py", _COMMON | _OF_THE_PROJECT)
     typecheck = common.pop("typecheck", False)
-    targets = []
+    targets: list[Target] = []
     for number, each in enumerate(common.pop("targets")):
         where = f"tool.bpf2py.targets[{number}]"
         own = reader.values(each, where, _COMMON | _OF_A_TARGET)
@@ -134,14 +134,26 @@ def load(file: Path) -> Project:
 def _table(file: Path) -> Mapping[str, Any] | None:
     """``[tool.bpf2py]`` of *file*, ``None`` if it has none."""
     try:
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
+        tool: Any = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {})
     except ValueError as error:  # TOML or UTF-8
         raise ConfigError(f"{file}: {error}") from error
-    tool = document.get("tool")
-    table = tool.get("bpf2py") if isinstance(tool, dict) else None
-    if table is not None and not isinstance(table, dict):
+    table: Any = tool.get("bpf2py") if hasattr(tool, "get") else None
+    if table is not None and not hasattr(table, "get"):
         raise ConfigError(f"{file}: tool.bpf2py: a table is wanted")
-    return table
+    found: Mapping[str, Any] | None = table
+    return found
+
+
+def _fits(value: Any, kind: str) -> bool:
+    """Whether a value that TOML gave is of a kind."""
+    match kind:
+        case "a string" | "true or false":
+            return type(value) is (str if kind == "a string" else bool)
+        case "a table of strings":
+            return hasattr(value, "values") and all(type(each) is str for each in value.values())
+        case _:
+            wanted = dict if kind == "a list of tables" else str
+            return hasattr(value, "append") and all(type(each) is wanted for each in value)
 
 
 class _Reader:
@@ -157,7 +169,7 @@ class _Reader:
         self, table: Mapping[str, Any], where: str, allowed: Mapping[str, str]
     ) -> dict[str, Any]:
         """The table's values by key, lists and tables as tuples."""
-        found = {}
+        found: dict[str, Any] = {}
         for key, value in table.items():
             if key not in allowed:
                 close = difflib.get_close_matches(key, allowed, 1)
@@ -174,19 +186,11 @@ class _Reader:
         return found
 
     def _value(self, where: str, value: Any, kind: str) -> Any:
-        match kind, value:
-            case ("a string", str()) | ("true or false", bool()):
-                return value
-            case "a list of strings", list() if all(isinstance(each, str) for each in value):
-                return tuple(value)
-            case "a list of tables", list() if all(isinstance(each, dict) for each in value):
-                return value
-            case "a table of strings", dict() if all(
-                isinstance(each, str) for each in value.values()
-            ):
-                return tuple(value.items())
-            case _:
-                raise self.error(where, f"must be {kind}, and is {value!r}")
+        if not _fits(value, kind):
+            raise self.error(where, f"must be {kind}, and is {value!r}")
+        if kind == "a table of strings":
+            return tuple(value.items())
+        return tuple(value) if kind.startswith("a list") else value
 
     def target(self, values: Mapping[str, Any], where: str) -> Target:
         """The target that these checked values describe."""

@@ -61,7 +61,7 @@ def publish_all(
     texts: Mapping[Path, str], objects: Mapping[Path, bytes], stale: Iterable[Path] = ()
 ) -> list[Path]:
     """Write what says something new, remove the *stale* files; what was written or removed."""
-    changed = []
+    changed: list[Path] = []
     for path, data in objects.items():
         if not _holds(path, data):
             write_atomically(path, data)

@@ -52,7 +52,7 @@ def inputs(project: Project) -> list[Path]:
     """Files that the project is made from, as far as its folder shows: no header elsewhere."""
     found = {job.input for job in plan(project)}
     for target in project.targets:
-        folders = {path.parent for path in found} if target.sources else set()
+        folders = {path.parent for path in found if target.sources}
         for folder in {*folders, *map(Path, target.includes)}:
             found |= {folder / name for name in glob.glob("*.h", root_dir=project.root / folder)}
     return sorted(found)
@@ -70,7 +70,7 @@ def _jobs(project: Project, target: Target) -> list[Job]:
         raise ConfigError(
             f"{project.file}: class names the class of one object, and there are {len(found)}"
         )
-    jobs = []
+    jobs: list[Job] = []
     for path in found:
         source = path if target.sources else None
         file = path

@@ -51,7 +51,7 @@ class Outcome:
     status: Status
     files: tuple[Path, ...] = ()
     diagnostics: str = ""
-    reasons: Mapping[Path, str] = field(default_factory=dict)
+    reasons: Mapping[Path, str] = field(default_factory=dict[Path, str])
     error: Exception | None = None
 
 
@@ -80,7 +80,7 @@ def build(
     job is in its outcome.
     """
     jobs = plan(project)
-    outcomes = []
+    outcomes: list[Outcome] = []
     maker = _Maker(project, None if check else state, color=color)
     pool = ThreadPoolExecutor(max(2, os.cpu_count() or 1))
     try:
@@ -109,7 +109,9 @@ class _Maker:
     project: Project
     state: State | None
     color: bool = False
-    _versions: dict[str, tuple[Compiler, str]] = field(default_factory=dict)
+    _versions: dict[str, tuple[Compiler, str]] = field(
+        default_factory=dict[str, tuple[Compiler, str]]
+    )
     _versions_lock: threading.Lock = field(default_factory=threading.Lock)
     #: Generating is one thread's work in CPython; meanwhile the others wait for compilers.
     _generating: threading.Lock = field(default_factory=threading.Lock)
@@ -218,7 +220,7 @@ class _Maker:
 
     def _digests(self, paths: Iterable[Path], begun: int) -> dict[str, str]:
         """Contents by path; empty content for what changed while it was read, to be made again."""
-        found = {}
+        found: dict[str, str] = {}
         for path in paths:
             file = self.project.root / path
             data = file.read_bytes()

@@ -91,12 +91,11 @@ def _read(file: Path) -> dict[str, dict[str, Any]]:
         document = json.loads(file.read_text(encoding="utf-8"))
         if document["format"] != _FORMAT:
             return {}
-        jobs = document["jobs"]
+        jobs: dict[str, dict[str, Any]] = document["jobs"]
         for job in jobs.values():
             assert isinstance(job["recipe"], str)
             assert isinstance(job["inputs"], dict)
             assert isinstance(job["outputs"], dict)
-        assert isinstance(jobs, dict)
         return jobs
     except (OSError, ValueError, KeyError, TypeError, AttributeError, AssertionError):
         return {}

@@ -21,6 +21,7 @@ from setuptools import Distribution
 
 from bpf2py.hooks import BuildFailed, generate
 from bpf2py.hooks.setuptools import finalize
+from tests.cli.test_main import without_packages
 from tests.conftest import bpf_works
 from tests.project.builds import MINIMAL, ROOT, project, with_object
 
@@ -166,6 +167,17 @@ def test_a_wrong_key_is_the_reason_of_the_hook(tmp_path: Path) -> None:
     project(tmp_path, "object = []\n")
     with pytest.raises(BuildFailed, match=r"object is not known.*\nallowed: "):
         generate(tmp_path)
+
+
+def test_without_the_build_extra_the_reason_is_one_sentence(tmp_path: Path) -> None:
+    with_object(tmp_path)
+    hidden = without_packages(tmp_path, "jinja2")["PYTHONPATH"]
+    script = "import pathlib; from bpf2py.hooks import generate; generate(pathlib.Path())"
+    path = os.pathsep.join((hidden, str(ROOT)))
+    shown = run("env", f"PYTHONPATH={path}", sys.executable, "-c", script, cwd=tmp_path, code=1)
+    assert shown.splitlines()[-1].endswith(
+        "BuildFailed: bpf2py in [build-system] needs the build extra: pip install 'bpf2py[build]'"
+    )
 
 
 @pytest.mark.parametrize("text", [None, "", "[tool.other]\n", "[tool", "tool = 1\n"])
