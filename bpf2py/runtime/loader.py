@@ -188,11 +188,12 @@ class _ProgramLoader:
         number, log, error = load_with_log(request, level or 1)
         text = log.text
         if error is not None and log.full and not log.true_size:
-            # Before 6.4 it is the end that is missing, and the reason with it.
-            _, short, error = load_with_log(request, _LOG_STATS)
+            # Before 6.4 it is the end that is missing, and the reason with it, or nothing but the
+            # room for the log stood against loading.
+            number, short, error = load_with_log(request, _LOG_STATS)
             text += f"\n{short.text}"
         if number is not None:
-            return LoadedProgram(program, FD(number, request.what), log.text if level else "")
+            return LoadedProgram(program, FD(number, request.what), text if level else "")
         assert error is not None
         if text.strip():
             raise rejection_of(error, text, program, outcomes, source)
