@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from ..uapi import BTFKind
 from .decode import decode
+from .errors import BTFError
 from .header import HEADER_FORMAT, HEADER_SIZE, MAGIC, PREFIX, ByteOrder, read_header
 from .kinds import EXTRA_WORDS, INT_SIGNED, KIND_FLAG, VLEN_MASK
 from .table import TypeTable
@@ -59,6 +60,8 @@ class _Source:
 
     def make_identifier(self, offset: int) -> int:
         """Replace in the string at *offset* what only names of sections may have."""
+        if offset >= len(self.strings):
+            raise BTFError(f"string offset {offset} is outside of the strings")
         end = self.strings.index(0, offset)
         name = self.strings[offset:end]
         self.strings[offset:end] = name.replace(b".", b"_").replace(b"?", b"_")
@@ -84,7 +87,7 @@ def _section_to_struct(words: list[int], source: _Source) -> list[int]:
     for at in range(3, len(words), 3):
         variable, offset = words[at], words[at + 1]
         name = source.make_identifier(source.table.name_offset(variable))
-        found += (name, variable, offset * 8)
+        found += (name, variable, offset * 8 & 0xFFFFFFFF)
     return found
 
 
@@ -95,8 +98,9 @@ def _empty_section_to_struct(words: list[int], source: _Source) -> list[int]:
 
 
 def _section_renamed(words: list[int], source: _Source) -> list[int]:
-    if source.strings[words[0]] == ord("?"):
-        source.strings[words[0]] = ord("_")
+    first = words[0]
+    if source.strings.startswith(b"?", first):
+        source.strings[first] = ord("_")
     return words
 
 
@@ -131,7 +135,7 @@ def _enum64_to_int(words: list[int], source: _Source) -> list[int]:
         name,
         _info(BTFKind.INT),
         size,
-        (INT_SIGNED << 24 if info & KIND_FLAG else 0) | 8 * size,
+        (INT_SIGNED << 24 if info & KIND_FLAG else 0) | (8 * size & 0xFF),
     ]
 
 
@@ -170,7 +174,8 @@ def sanitize(data: bytes, missing: Collection[BTFFeature]) -> bytes:
     if header.byte_order != sys.byteorder:
         words.byteswap()
     start, length = header.strings
-    source = _Source(table, bytearray(data[start : start + length]))
+    strings = data[start : start + length]
+    source = _Source(table, bytearray(strings))
 
     found = array("I")
     copied = 0
@@ -190,7 +195,7 @@ def sanitize(data: bytes, missing: Collection[BTFFeature]) -> bytes:
         copied = end
     found += words[copied:]
     without_layout = bool(header.layout[1]) and BTFFeature.LAYOUT in missing
-    if found == words and source.strings == data[start : start + length] and not without_layout:
+    if found == words and bytes(source.strings) == strings and not without_layout:
         return data
 
     if header.byte_order != sys.byteorder:

@@ -144,3 +144,20 @@ def test_both_byte_orders_give_the_same_types() -> None:
 def test_bytes_that_are_no_btf_are_refused() -> None:
     with pytest.raises(BTFError):
         sanitize(b"no BTF at all, but long enough", list(BTFFeature))
+
+
+def test_any_change_of_a_blob_gives_a_blob_or_a_btferror() -> None:
+    sound = encode(EVERY_KIND, byte_order="little")
+    start, length = read_header(sound, split=False).types
+    results = set()
+    for at in range(start, start + length, 4):
+        for word in (0, 1, 22, 23, 0x7FFFFFFF, 0xFFFFFFFF):
+            blob = bytearray(sound)
+            blob[at : at + 4] = word.to_bytes(4, "little")
+            for missing in (list(BTFFeature), list(BTFFeature)[2:]):
+                try:
+                    decode(sanitize(bytes(blob), missing))
+                    results.add("taken")
+                except BTFError:
+                    results.add("refused")
+    assert results == {"taken", "refused"}
