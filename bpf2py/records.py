@@ -118,7 +118,8 @@ class _Signature:
 
 def replace(record: T, **changes: Any) -> T:
     """As ``dataclasses.replace``, for classes made here."""
-    layout: _Layout = record.__layout__  # type: ignore[attr-defined]
+    known: Any = record
+    layout: _Layout = known.__layout__
     return type(record)(**{**dict(layout.pairs(record)), **changes})
 
 
