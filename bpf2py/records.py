@@ -142,9 +142,10 @@ class Dataclass:
             layout.init(self, *args, **values)  # the class's own from now on; it also complains
             return
         layout.loops -= 1
-        for name, value in whole.items():
-            value = value.make() if isinstance(value, _Factory) else value
-            object.__setattr__(self, name, value)
+        put = object.__setattr__ if layout.options["frozen"] else setattr
+        for name in layout.names:
+            value = whole[name]
+            put(self, name, value.make() if isinstance(value, _Factory) else value)
 
     def __repr__(self) -> str:
         pairs = [f"{name}={value!r}" for name, value in self.__layout__.pairs(self)]

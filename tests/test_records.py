@@ -258,6 +258,18 @@ def test_a_class_may_be_derived_from() -> None:
         noted.a = 2  # type: ignore[misc]
 
 
+def test_a_derived_class_sees_every_assignment_in_order() -> None:
+    class Watched(Top):
+        seen: list[str] = []  # noqa: RUF012
+
+        def __setattr__(self, name: str, value: object) -> None:
+            self.seen.append(name)
+            super().__setattr__(name, value)
+
+    assert Watched(b=[], a=1) == Watched(1, [])
+    assert Watched.seen == ["a", "b"] * 2
+
+
 def test_an_init_that_was_put_there_stays() -> None:
     cls = make(records)[0]
     before, calls = cls.__init__, list[int]()
