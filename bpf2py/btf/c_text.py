@@ -103,30 +103,39 @@ class CText:
         self._declarators = 0
         #: How often a body was written.
         self._spelled_out = 0
-        #: What stands before and behind the declarator, for types without a body of their own.
-        self._around: dict[int, tuple[str, str]] = {}
+        #: What stands before and behind the declarator, and how many are in it, for types without a
+        #: body of their own.
+        self._around: dict[int, tuple[str, str, int]] = {}
 
     def declare(self, type_id: int, declarator: str = "", indent: int = 0) -> str:
         """``const char *name[4]`` for the declarator ``name``; a type's name for an empty one."""
-        around = self._around.get(type_id)
-        if around is not None and declarator:
-            return f"{around[0]}{declarator}{around[1]}"
+        around = self._around.get(type_id) if declarator else None
+        if around is not None:
+            before, after, declarators = around
+            self._count(type_id, declarators)
+            return f"{before}{declarator}{after}"
         self._enter(type_id)
         try:
-            spelled_out = self._spelled_out
-            text = self._declare(type_id, declarator, indent)
-            if declarator and spelled_out == self._spelled_out:
+            if not declarator:
+                return self._declare(type_id, "", indent)
+            spelled_out, declarators = self._spelled_out, self._declarators
+            before, _, after = self._declare(type_id, "\0", indent).partition("\0")
+            if spelled_out == self._spelled_out:
                 # What stands around the name is always the same, unless it has a body.
-                before, _, after = self._declare(type_id, "\0", indent).partition("\0")
-                self._around[type_id] = before, after
-            return text
+                self._around[type_id] = before, after, self._declarators - declarators + 1
+            return f"{before}{declarator}{after}"
         finally:
             self._depth -= 1
 
+    def _count(self, type_id: int, declarators: int = 1) -> None:
+        self._declarators = self._declarators + declarators if self._depth else 0
+        if self._declarators > _MAX_DECLARATORS:
+            raise BTFError(f"type {type_id} is nested too deep", self.table.offset(type_id))
+
     def _enter(self, type_id: int) -> None:
         """At each step that may lead to itself; whoever calls it makes the depth less again."""
-        self._declarators = self._declarators + 1 if self._depth else 0
-        if self._depth > _MAX_DEPTH or self._declarators > _MAX_DECLARATORS:
+        self._count(type_id)
+        if self._depth > _MAX_DEPTH:
             raise BTFError(f"type {type_id} is nested too deep", self.table.offset(type_id))
         self._depth += 1
 

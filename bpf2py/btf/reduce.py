@@ -14,7 +14,7 @@ kernel's own BTF.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from ..uapi import BTFKind
@@ -54,6 +54,8 @@ class Needs(NamedTuple):
 
     local: TypeTable
     records: Sequence[bytes | Sequence[Record]]
+    name: str = ""
+    """For messages."""
 
 
 def reduce(table: TypeTable, objects: Iterable[Needs]) -> bytes:
@@ -78,7 +80,7 @@ def reduce(table: TypeTable, objects: Iterable[Needs]) -> bytes:
                 _ask(relocator, record, marks, watch)
             except (Unanswerable, BTFError) as error:
                 raise RelocationError(
-                    str(error), insn=record.insn, what=relocator.spell(record)
+                    str(error), program=needs.name, insn=record.insn, what=relocator.spell(record)
                 ) from None
     marks.add_watched(watch)
     return marks.encode()
@@ -232,14 +234,13 @@ class _Marks:
         rest: list[int] = []
         count = shape.vlen
 
-        def copy(width: int, numbers: Iterable[int]) -> int:
-            copied = 0
-            for copied, number in enumerate(sorted(numbers), 1):
+        def copy(width: int, numbers: Collection[int]) -> int:
+            for number in sorted(numbers):
                 at = shape.rest + width * number
                 name, *others = shape.words[at : at + width]
                 rest.append(strings.offset(table.string(name)))
                 rest.extend(others)
-            return copied
+            return len(numbers)
 
         if kind in COMPOSITES:
             count = copy(3, self.members.get(shape.type_id, ()))
@@ -265,9 +266,8 @@ class _Marks:
 def _way(view: TypeView, shape: Shape, name: bytes) -> list[tuple[Shape, int]]:
     """The member of that name and the anonymous ones around it: composite and number, outermost first."""
     owner, number = view.members[shape.type_id][name][3:]
-    way: list[tuple[Shape, int]] = [(view.shapes[owner], number)]
     if owner == shape.type_id:
-        return way
+        return [(shape, number)]
     for at in range(shape.vlen):
         inner_name, target, _, _ = view.member(shape, at)
         if not inner_name:

@@ -14,12 +14,11 @@ from typing import Any
 
 import click
 
-from ..btf import c_format, decode
+from ..btf import c_format
 from . import compiler, gen, output
 from .compiler import INSTALL
 from .main import Failure
-
-_VMLINUX = Path("/sys/kernel/btf/vmlinux")
+from .vmlinux import KERNEL_BTF, read_table
 
 #: What a missing header means; the first row whose text is in the compiler's output is shown.
 _HINTS = (
@@ -162,12 +161,5 @@ def _write_vmlinux(path: Path) -> None:
     """Every type of the running kernel as C at *path*, unless there is such a file already."""
     if path.exists():
         return
-    try:
-        data = _VMLINUX.read_bytes()
-    except FileNotFoundError:
-        raise Failure(
-            f"this kernel has no {_VMLINUX}",
-            hint="it must be built with CONFIG_DEBUG_INFO_BTF; or take vmlinux.h from elsewhere",
-        ) from None
-    output.write_atomically(path, c_format.header(decode(data)))
-    click.echo(f"{path}: written from {_VMLINUX}")
+    output.write_atomically(path, c_format.header(read_table(KERNEL_BTF)))
+    click.echo(f"{path}: written from {KERNEL_BTF}")
