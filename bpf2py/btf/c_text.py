@@ -239,9 +239,7 @@ class CText:
 
     # ---- bodies ----
 
-    def _head(
-        self, type_id: int, each: Struct | Union | Enum | Enum64, tagged: bool = True
-    ) -> str:
+    def _head(self, type_id: int, each: Struct | Union | Enum | Enum64, tagged: bool = True) -> str:
         named = each.name and tagged
         return f"{_keyword(each)} {self.names.tag(type_id)} {{" if named else f"{_keyword(each)} {{"
 
