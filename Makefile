@@ -21,7 +21,7 @@ help:
 	@echo 'make fix             format and sort imports'
 	@echo 'make fixtures        write the generated modules again'
 	@echo 'make objects         compile the BPF sources that changed (clang-14, -16, -19)'
-	@echo 'make uapi            write bpf2py/uapi.py again'
+	@echo 'make uapi            write bpf2py/uapi/ again'
 	@echo 'make bench           measure'
 
 # ---- the environment --------------------------------------------------------------------------

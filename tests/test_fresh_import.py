@@ -14,12 +14,15 @@ ROOT = Path(__file__).parents[1]
 FORBIDDEN = frozenset(
     {
         "argparse",
+        "ast",
         "asyncio",
         "concurrent.futures",
         "ctypes.util",  # looks for compilers
+        "dataclasses",  # imports inspect: what every start makes is made by bpf2py.records
         "email",
         "hashlib",
         "http",
+        "inspect",
         "json",
         "logging",
         "multiprocessing",
@@ -72,6 +75,22 @@ def imported() -> frozenset[str]:
 
 def test_importing_the_runtime_pulls_in_nothing_heavy(imported: frozenset[str]) -> None:
     assert not imported & FORBIDDEN
+
+
+def test_loading_pulls_in_nothing_heavy_nor_classes_it_does_not_need() -> None:
+    needed = modules_after(
+        "import bpf2py.runtime.loader, bpf2py.runtime.kernel_btf, bpf2py.runtime.targets, "
+        "bpf2py.runtime.variables, bpf2py.btf, bpf2py.btf.core, bpf2py.asm"
+    )
+    assert not needed & FORBIDDEN
+    assert not needed & {
+        "bpf2py.asm.insn",
+        "bpf2py.btf.build",
+        "bpf2py.btf.ext_info",
+        "bpf2py.btf.types",
+        "bpf2py.runtime.maps.base",
+        "bpf2py.uapi.rare",
+    }
 
 
 def test_importing_the_runtime_pulls_in_nothing_of_the_build_side(

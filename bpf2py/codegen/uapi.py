@@ -1,11 +1,11 @@
-"""For developers: writes ``bpf2py/uapi.py`` from the BTF of the kernel's exported headers.
+"""For developers: writes ``bpf2py/uapi/`` from the BTF of the kernel's exported headers.
 
 In: ``tests/data/uapi.btf``, which clang makes from ``tests/data/uapi.c`` (the way is told there).
-Out: the text of ``bpf2py/uapi.py``, always the same for the same BTF.  Not here: which flags there
-are (``uapi.c``); which enums become which class is the table below.
+Out: the two files of ``bpf2py/uapi/``, always the same for the same BTF.  Not here: which flags
+there are (``uapi.c``); which enums become which class is the table below.
 
-    python -m bpf2py.codegen.uapi            write it
-    python -m bpf2py.codegen.uapi --check    exit with 1 if the file says something else
+    python -m bpf2py.codegen.uapi            write them
+    python -m bpf2py.codegen.uapi --check    exit with 1 if they say something else
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..uapi import BTFKind
 
 _PACKAGE = Path(__file__).parents[1]
 BTF_FILE = _PACKAGE.parent / "tests" / "data" / "uapi.btf"
-TARGET = _PACKAGE / "uapi.py"
+TARGET = _PACKAGE / "uapi"
 
 
 @dataclass(slots=True, frozen=True)
@@ -43,26 +43,28 @@ def _listed(cls: str, doc: str, *, flags: bool = True) -> _EnumRow:
     return _EnumRow(cls, cls, f"{cls}_", doc, flags)
 
 
-_BEFORE_HELPERS = (
+_FIRST = (
     _named("Cmd", "bpf_cmd", "BPF_"),
     _named("MapType", "bpf_map_type", "BPF_MAP_TYPE_"),
     _named("ProgType", "bpf_prog_type", "BPF_PROG_TYPE_"),
     _named("AttachType", "bpf_attach_type", "BPF_"),
+    _listed("MapFlags", "flags of BPF_MAP_CREATE."),
+    _listed("ProgFlags", "flags of BPF_PROG_LOAD."),
+    _listed("XDPFlags", "``XDP_FLAGS_*`` of <linux/if_link.h>, also the flags of an XDP link."),
+    _listed("UpdateFlags", "flags of BPF_MAP_UPDATE_ELEM."),
+    _listed("BTFKind", "``BTF_KIND_*`` of <linux/btf.h>.", flags=False),
+    _named("CoreRelocationKind", "bpf_core_relo_kind", "BPF_CORE_"),
+)
+#: What loading an object does not need.  Making an enum takes some eight microseconds per member,
+#: and every tool pays for it at its start, so these are made when first asked for.
+_RARE = (
     _named("LinkType", "bpf_link_type", "BPF_LINK_TYPE_"),
     _named("PerfEventType", "bpf_perf_event_type", "BPF_PERF_EVENT_"),
     _named("StatsType", "bpf_stats_type", "BPF_STATS_"),
     _named("TaskFDType", "bpf_task_fd_type", "BPF_FD_TYPE_"),
     _named("XDPAction", "xdp_action", "XDP_"),
-)
-_AFTER_HELPERS = (
-    _listed("MapFlags", "flags of BPF_MAP_CREATE."),
-    _listed("ProgFlags", "flags of BPF_PROG_LOAD."),
     _listed("TestRunFlags", "flags of BPF_PROG_TEST_RUN."),
-    _listed("XDPFlags", "``XDP_FLAGS_*`` of <linux/if_link.h>, also the flags of an XDP link."),
     _listed("AttachFlags", "flags of BPF_PROG_ATTACH and anchored links."),
-    _listed("UpdateFlags", "flags of BPF_MAP_UPDATE_ELEM."),
-    _listed("BTFKind", "``BTF_KIND_*`` of <linux/btf.h>.", flags=False),
-    _named("CoreRelocationKind", "bpf_core_relo_kind", "BPF_CORE_"),
 )
 _HELPERS = _EnumRow("HELPER_NAMES", "bpf_func_id", "BPF_FUNC_", "")
 
@@ -75,6 +77,31 @@ Flags keep bits this file does not know; a number read from a newer kernel may s
 
 import enum
 '''
+_RARE_HEAD = '''\
+"""The part of ``bpf2py.uapi`` that loading an object does not need; import it from there.
+
+Generated; do not edit.
+"""
+
+import enum
+'''
+_RARE_NAMES = """\
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+{imports}else:
+    #: Made when first asked for: each member of an enum costs every start microseconds.
+    _RARE = (
+{names}    )
+
+    def __getattr__(name):
+        if name not in _RARE:
+            raise AttributeError(f"module {{__name__!r}} has no attribute {{name!r}}")
+        from . import rare
+
+        value = globals()[name] = getattr(rare, name)
+        return value
+"""
 _HELPERS_HEAD = """
 
 #: Helper functions by number: ``HELPER_NAMES[1]`` is ``map_lookup_elem`` (``enum bpf_func_id``).
@@ -83,20 +110,28 @@ HELPER_NAMES = (
 """
 
 
-def generate(table: TypeTable) -> str:
-    """The text of ``uapi.py``; ValueError if the BTF lacks one of the enums."""
-    parts = [_HEAD]
-    for row in _BEFORE_HELPERS:
+def generate(table: TypeTable) -> dict[str, str]:
+    """The files of ``bpf2py/uapi`` by name; ValueError if the BTF lacks one of the enums."""
+    rare = [_HELPERS.cls, *sorted([row.cls for row in _RARE])]
+    parts = [
+        _HEAD,
+        _RARE_NAMES.format(
+            imports="".join([f"    from .rare import {name} as {name}\n" for name in rare]),
+            names="".join([f'        "{name}",\n' for name in rare]),
+        ),
+    ]
+    for row in _FIRST:
         parts += _class(table, row)
+    rare_parts = [_RARE_HEAD]
+    for row in _RARE:
+        rare_parts += _class(table, row)
     names = {value: name for name, value in _values(table, _HELPERS)}
     if sorted(names) != list(range(len(names))):
         raise ValueError("the numbers of enum bpf_func_id are not consecutive")
-    parts.append(_HELPERS_HEAD)
-    parts += (f'    "{names[number]}",\n' for number in range(len(names)))
-    parts.append(")\n")
-    for row in _AFTER_HELPERS:
-        parts += _class(table, row)
-    return "".join(parts)
+    rare_parts.append(_HELPERS_HEAD)
+    rare_parts += (f'    "{names[number]}",\n' for number in range(len(names)))
+    rare_parts.append(")\n")
+    return {"__init__.py": "".join(parts), "rare.py": "".join(rare_parts)}
 
 
 def _class(table: TypeTable, row: _EnumRow) -> Iterator[str]:
@@ -129,15 +164,17 @@ def main(arguments: Sequence[str]) -> int:
         print("usage: python -m bpf2py.codegen.uapi [--check]", file=sys.stderr)
         return 2
     try:
-        text = generate(decode(BTF_FILE.read_bytes()))
+        files = generate(decode(BTF_FILE.read_bytes()))
     except FileNotFoundError:
         print(f"{BTF_FILE} is not there: this needs a checkout of the sources", file=sys.stderr)
         return 2
-    if not arguments:
-        TARGET.write_text(text, encoding="utf-8")
-    elif TARGET.read_text(encoding="utf-8") != text:
-        print(f"{TARGET} is not what {BTF_FILE.name} says: generate it again", file=sys.stderr)
-        return 1
+    for name, text in files.items():
+        path = TARGET / name
+        if not arguments:
+            path.write_text(text, encoding="utf-8")
+        elif path.read_text(encoding="utf-8") != text:
+            print(f"{path} is not what {BTF_FILE.name} says: generate it again", file=sys.stderr)
+            return 1
     return 0
 
 

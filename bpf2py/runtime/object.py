@@ -14,15 +14,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..spec import ObjectSpec
 from .errors import ClosedError
+from .owner import Owner
 from .typed_spec import missing
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from ..btf import TypeTable
     from .create import HasFileno
     from .links.base import Link
@@ -91,7 +90,7 @@ class Maps(_Parts[Any]):
 
     def __init__(self, loaded: Loaded) -> None:
         def make(name: str) -> AnyMap:
-            from .maps import untyped
+            from .maps.kinds import untyped
 
             return untyped(loaded.map(name))
 
@@ -110,7 +109,7 @@ class Programs(_Parts["Program"]):
         super().__init__("program", loaded.programs, make)
 
 
-class Links(Mapping[str, "Link"]):
+class Links(Owner, Mapping[str, "Link"]):
     """What :meth:`Object.attach` attached, by the program's C name; leaving a ``with`` detaches it."""
 
     def __init__(self) -> None:
@@ -127,17 +126,6 @@ class Links(Mapping[str, "Link"]):
 
     def __len__(self) -> int:
         return len(self._links)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def take(self, links: Mapping[str, Link]) -> None:
         """Own these links, too."""
@@ -156,7 +144,7 @@ class Links(Mapping[str, "Link"]):
         return f"<Links: {', '.join(self._links) or 'none'}>"
 
 
-class Object:
+class Object(Owner):
     """An object in the kernel: its maps, its programs, and the links :meth:`attach` made.
 
     Close it or leave a ``with``: links, programs and maps go away unless something else (a pin,
@@ -215,17 +203,6 @@ class Object:
             self.links.close()
         finally:
             self._loaded.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else f"links: {', '.join(self.links) or 'none'}"

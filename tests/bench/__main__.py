@@ -245,7 +245,16 @@ def prepare_python() -> Path:
 def prepare_libbpf() -> Path | None:
     """The C peer, if a compiler and libbpf's headers are here."""
     binary = WORK / "peer_libbpf"
-    command = ["cc", "-O2", "-o", binary, HERE / "peer_libbpf.c", "-lbpf", "-lelf", "-lz"]
+    command: list[str | Path] = [
+        "cc",
+        "-O2",
+        "-o",
+        binary,
+        HERE / "peer_libbpf.c",
+        "-lbpf",
+        "-lelf",
+        "-lz",
+    ]
     try:
         subprocess.run(command, check=True, capture_output=True)
     except FileNotFoundError:

@@ -8,17 +8,21 @@ import pytest
 
 from bpf2py import runtime
 from bpf2py.codegen.tables import KERNEL_OWNED, MAP_CLASSES, Takes, map_class, program_class
-from bpf2py.runtime import maps, programs
+from bpf2py.runtime import programs
+from bpf2py.runtime.maps import kinds
 from bpf2py.uapi import AttachType, MapType, ProgType
 
 
 @pytest.mark.parametrize("map_type", MapType)
 def test_a_map_type_has_the_class_that_the_runtime_gives_it(map_type: MapType) -> None:
     row = map_class(map_type)
-    if map_type in maps.KEY_VALUE_CLASSES:
-        assert (row.name, row.takes) == (maps.KEY_VALUE_CLASSES[map_type].__name__, Takes.KEY_VALUE)
-    elif map_type in maps.VALUE_CLASSES:
-        assert (row.name, row.takes) == (maps.VALUE_CLASSES[map_type].__name__, Takes.VALUE)
+    if map_type in kinds.KEY_VALUE_CLASSES:
+        assert (row.name, row.takes) == (
+            kinds.KEY_VALUE_CLASSES[map_type].__name__,
+            Takes.KEY_VALUE,
+        )
+    elif map_type in kinds.VALUE_CLASSES:
+        assert (row.name, row.takes) == (kinds.VALUE_CLASSES[map_type].__name__, Takes.VALUE)
     elif row.takes in (Takes.EVENT, Takes.NOTHING):
         assert map_type in MAP_CLASSES
     else:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The kernel's enums and flags on their way into bpf2py/uapi.py.
+/* The kernel's enums and flags on their way into bpf2py/uapi/.
  *
  * With the newest kernel's exported headers (make headers_install) in $UAPI:
  *

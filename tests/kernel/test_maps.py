@@ -11,23 +11,23 @@ from pathlib import Path
 
 import pytest
 
-from bpf2py.runtime import ClosedError, codec
-from bpf2py.runtime.kernel import possible_cpus
-from bpf2py.runtime.maps import (
+from bpf2py.runtime import (
     AnyMap,
     ArrayMap,
+    ClosedError,
     HashMap,
     LPMTrie,
     LRUHashMap,
     Map,
-    MapHandle,
     PerCPUArrayMap,
     PerCPUHashMap,
     Queue,
-    untyped,
+    codec,
 )
+from bpf2py.runtime.kernel import possible_cpus
 from bpf2py.runtime.maps import batch as batch_module
-from bpf2py.runtime.maps.handle import Calls
+from bpf2py.runtime.maps.handle import Calls, MapHandle
+from bpf2py.runtime.maps.kinds import untyped
 from bpf2py.runtime.syscalls import bpf as door
 from bpf2py.runtime.syscalls.map import map_create
 from bpf2py.uapi import Cmd, MapFlags, MapType, UpdateFlags

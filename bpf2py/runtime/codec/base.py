@@ -244,7 +244,7 @@ class Codec(Generic[T]):
 def compile_function(
     text: str, name: str, c_name: str, constants: dict[str, object]
 ) -> Callable[..., Any]:
-    import linecache  # dataclasses has loaded it already
+    import linecache  # here, because loading alone compiles no codec
 
     file = f"<bpf2py {name} of {c_name}>"
     names: dict[str, Any] = {"__name__": __name__, **constants}

@@ -7,19 +7,18 @@ it is pinned.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NoReturn, Self
+from typing import TYPE_CHECKING, NoReturn
 
 from ..errors import ClosedError
+from ..owner import Owner
 from ..syscalls.fd import FD
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from ..programs.base import Program
     from ..syscalls.obj import LinkInfo
 
 
-class Link:
+class Link(Owner):
     """A program attached to a hook; close it, or leave a ``with``, and the program comes off.
 
     A forgotten one warns, because collecting it would detach the program at a random moment.
@@ -95,17 +94,6 @@ class Link:
     def close(self) -> None:
         """Give up the link: the program comes off unless the link is pinned.  Twice is harmless."""
         self._fd.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(f"{self._what} owns a file descriptor: it cannot be copied or pickled")

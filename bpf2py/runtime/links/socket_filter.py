@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import socket as sockets
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
+
+from ..owner import Owner
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from ..programs.base import Program
 
 # <asm-generic/socket.h>; parisc and sparc have numbers of their own.
@@ -20,7 +20,7 @@ def _option(table: dict[str, int], usual: int) -> int:
     return table.get(os.uname().machine.removesuffix("64"), usual)
 
 
-class SocketFilterLink:
+class SocketFilterLink(Owner):
     """A filter on a socket: closing it takes the filter off, forgetting it leaves it on.
 
     It borrows the socket and does nothing to it once it was closed.
@@ -52,17 +52,6 @@ class SocketFilterLink:
         if socket is None or self._who(socket) != self._identity:
             return
         _set_option(socket, _option(_SO_DETACH_FILTER, 27), 0, self._what)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"<SocketFilterLink: {self._what}{', closed' if self.closed else ''}>"

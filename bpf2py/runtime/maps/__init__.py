@@ -1,68 +1,12 @@
-"""Maps: a class per family, chosen by the kernel's map type.
+"""Maps: a class per family, chosen by the kernel's map type (``kinds``).
 
 In: a :class:`MapHandle` and codecs.  Out: Python objects that read and write the map.  Ring
-buffers are in ``events``.  :func:`untyped` is for maps that no generated class describes: keys,
-values and events are ``bytes``.
+buffers are in ``events``.  Every load makes handles and hardly any needs all families, so the
+classes are not imported here: ``bpf2py.runtime`` has them by name.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-from ...uapi import MapType
-from ..codec import Bytes
-from .array import ArrayMap
-from .base import AnyMap, Map
 from .handle import MapHandle
-from .hash import HashMap, LPMTrie, LRUHashMap
-from .percpu import PerCPUArrayMap, PerCPUHashMap
-from .queue import Queue
 
-#: Map types read by key and value, by value alone (keys are indexes, or there are none), and
-#: without elements; every other type is a plain :class:`Map`.
-KEY_VALUE_CLASSES: dict[int, type[Map[Any, Any]]] = {
-    MapType.HASH: HashMap,
-    MapType.LRU_HASH: LRUHashMap,
-    MapType.PERCPU_HASH: PerCPUHashMap,
-    MapType.LRU_PERCPU_HASH: PerCPUHashMap,
-    MapType.LPM_TRIE: LPMTrie,
-}
-VALUE_CLASSES: dict[int, type[ArrayMap[Any]] | type[Queue[Any]]] = {
-    MapType.ARRAY: ArrayMap,
-    MapType.PERCPU_ARRAY: PerCPUArrayMap,
-    MapType.QUEUE: Queue,
-    MapType.STACK: Queue,
-}
-_NO_ELEMENTS = frozenset((MapType.ARENA, MapType.USER_RINGBUF))
-
-
-def untyped(handle: MapHandle) -> AnyMap:
-    """The map in the class of its type, with ``bytes`` for keys, values and events."""
-    if handle.map_type == MapType.RINGBUF:
-        from ..events.ringbuf import RingBuf
-
-        return RingBuf(handle)
-    if handle.map_type in _NO_ELEMENTS:
-        return AnyMap(handle)
-    value = Bytes(handle.value_size)
-    if by_value := VALUE_CLASSES.get(handle.map_type):
-        return by_value(handle, value)
-    by_key = KEY_VALUE_CLASSES.get(handle.map_type, Map)
-    return by_key(handle, Bytes(handle.key_size), value)
-
-
-__all__ = [
-    "AnyMap",
-    "Map",
-    "MapHandle",
-    "HashMap",
-    "LRUHashMap",
-    "LPMTrie",
-    "PerCPUHashMap",
-    "ArrayMap",
-    "PerCPUArrayMap",
-    "Queue",
-    "KEY_VALUE_CLASSES",
-    "VALUE_CLASSES",
-    "untyped",
-]
+__all__ = ["MapHandle"]

@@ -10,12 +10,12 @@ import ctypes
 import errno
 import os
 from collections.abc import Callable, Iterable, Iterator
-from types import TracebackType
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from ...uapi import Cmd, MapType, UpdateFlags
 from ..codec import Buffer, Codec
 from ..errors import ClosedError
+from ..owner import Owner
 from ..syscalls import bpf as door
 from ..syscalls.map import MapInfo, map_create
 from . import batch, fused
@@ -26,7 +26,7 @@ V = TypeVar("V")
 M = TypeVar("M", bound="AnyMap")
 
 
-class AnyMap:
+class AnyMap(Owner):
     """A map in the kernel: its name, its descriptor, and what the kernel says about it.
 
     Maps of a loaded object are closed with the object; others are context managers of their own.
@@ -83,17 +83,6 @@ class AnyMap:
     def close(self) -> None:
         """Give the descriptor back; a second call does nothing."""
         self._handle.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else f"fd {self.fileno()}"

@@ -13,11 +13,11 @@ import functools
 import os
 import struct
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self, TypeAlias
+from typing import TypeAlias
 
 from ...uapi import Cmd, MapFlags, MapType
 from ..errors import ClosedError
+from ..owner import Owner
 from ..syscalls import bpf as door
 from ..syscalls.fd import FD
 from ..syscalls.map import MapInfo, map_by_id, map_freeze, map_info, object_get, object_pin
@@ -78,7 +78,7 @@ def _word(place: bytearray) -> memoryview | None:
     return view
 
 
-class MapHandle:
+class MapHandle(Owner):
     """Owns the descriptor of a map and knows what it was created with.
 
     Sizes in bytes; ``value_size`` as the map was declared, ``room`` as system calls need it
@@ -240,17 +240,6 @@ class MapHandle:
                 self.at_close.pop()()
         finally:
             self.fd.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else f"fd {self.fd.fileno()}"

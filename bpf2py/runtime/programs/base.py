@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from ...spec import ProgramSpec
 from ...uapi import ProgType
 from ..errors import ClosedError
+from ..owner import Owner
 from ..syscalls.fd import FD
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from ...uapi import TestRunFlags
     from ..links.base import Link
     from ..syscalls.obj import ProgramInfo
@@ -61,7 +60,7 @@ class LoadedProgram:
             self.fd.close()
 
 
-class Program:
+class Program(Owner):
     """A program in the kernel.  It lives as long as its object, a pin or a link holds it."""
 
     #: What the kind is called in messages.
@@ -223,17 +222,6 @@ class Program:
     def close(self) -> None:
         """Close the program's descriptor before its object does; a second call does nothing."""
         self._loaded.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         state = "" if self.loaded else ", not loaded" if self._loaded.fd is None else ", closed"

@@ -9,13 +9,13 @@ from __future__ import annotations
 import fcntl
 import os
 import warnings
-from types import TracebackType
-from typing import NoReturn, Self
+from typing import NoReturn
 
 from ..errors import ClosedError
+from ..owner import Owner
 
 
-class FD:
+class FD(Owner):
     """Owns a file descriptor: close it, leave a ``with``, or be warned at collection.
 
     *what* names the object behind it in the warning and in the error after closing.
@@ -61,17 +61,6 @@ class FD:
     def duplicate(self) -> FD:
         """A second descriptor of the same kernel object, owned separately, closed on exec."""
         return FD(fcntl.fcntl(self.fileno(), fcntl.F_DUPFD_CLOEXEC, 0), self.what)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(f"{self.what} owns a file descriptor: it cannot be copied or pickled")

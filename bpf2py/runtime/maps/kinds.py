@@ -1,0 +1,50 @@
+"""Which class the maps of a type have, and maps that no generated class describes.
+
+In: a :class:`MapHandle`.  Out: the map in the class of its type; keys, values and events are
+``bytes``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...uapi import MapType
+from ..codec import Bytes
+from .array import ArrayMap
+from .base import AnyMap, Map
+from .handle import MapHandle
+from .hash import HashMap, LPMTrie, LRUHashMap
+from .percpu import PerCPUArrayMap, PerCPUHashMap
+from .queue import Queue
+
+#: Map types read by key and value, by value alone (keys are indexes, or there are none), and
+#: without elements; every other type is a plain :class:`Map`.
+KEY_VALUE_CLASSES: dict[int, type[Map[Any, Any]]] = {
+    MapType.HASH: HashMap,
+    MapType.LRU_HASH: LRUHashMap,
+    MapType.PERCPU_HASH: PerCPUHashMap,
+    MapType.LRU_PERCPU_HASH: PerCPUHashMap,
+    MapType.LPM_TRIE: LPMTrie,
+}
+VALUE_CLASSES: dict[int, type[ArrayMap[Any]] | type[Queue[Any]]] = {
+    MapType.ARRAY: ArrayMap,
+    MapType.PERCPU_ARRAY: PerCPUArrayMap,
+    MapType.QUEUE: Queue,
+    MapType.STACK: Queue,
+}
+_NO_ELEMENTS = frozenset((MapType.ARENA, MapType.USER_RINGBUF))
+
+
+def untyped(handle: MapHandle) -> AnyMap:
+    """The map in the class of its type, with ``bytes`` for keys, values and events."""
+    if handle.map_type == MapType.RINGBUF:
+        from ..events.ringbuf import RingBuf
+
+        return RingBuf(handle)
+    if handle.map_type in _NO_ELEMENTS:
+        return AnyMap(handle)
+    value = Bytes(handle.value_size)
+    if by_value := VALUE_CLASSES.get(handle.map_type):
+        return by_value(handle, value)
+    by_key = KEY_VALUE_CLASSES.get(handle.map_type, Map)
+    return by_key(handle, Bytes(handle.key_size), value)
