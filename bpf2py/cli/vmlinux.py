@@ -5,6 +5,9 @@ Without a file to write to, the header goes to standard output and nothing else 
 
 from __future__ import annotations
 
+import contextlib
+import gc
+from collections.abc import Generator
 from pathlib import Path
 
 import click
@@ -76,12 +79,25 @@ def command(
     """
     table = read_table(btf, base)
     picked = None if types is None else pick(table, types)
-    text = c_format.header(table, types=picked)
+    with _no_garbage():
+        text = c_format.header(table, types=picked)
     if target is None or str(target) == "-":
         click.echo(text.encode(), nl=False)
         return
     output.write_atomically(target, text)
     click.echo(f"{target}: written from {btf}")
+
+
+@contextlib.contextmanager
+def _no_garbage() -> Generator[None, None, None]:
+    """Do not look for garbage meanwhile: there is none, and a sixth of the time goes into it."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def read_table(btf: Path, base: Path | None = None) -> TypeTable:
