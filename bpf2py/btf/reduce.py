@@ -14,7 +14,7 @@ kernel's own BTF.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from ..uapi import BTFKind
@@ -109,7 +109,6 @@ def _ask(relocator: Relocator, record: Record, marks: _Marks, watch: _Watch) -> 
         return
     if not local.names[type_id]:
         raise Unanswerable("the local type has no name to look for")
-    put: Callable[[int], None]
     if kind in FIELD_KINDS:
         path = relocator.path(type_id, access)
 
