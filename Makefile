@@ -56,7 +56,7 @@ check: $(VENV)/.dev
 	$(BIN)/black --check --quiet bpf2py tests generated_fixtures examples
 	$(BIN)/ruff check bpf2py tests generated_fixtures examples
 	$(BIN)/mypy bpf2py tests generated_fixtures examples/*.py
-	@for example in examples/*/; do $(BIN)/mypy $$example || exit 1; done
+	@for example in $(dir $(wildcard examples/*/main.py)); do $(BIN)/mypy $$example || exit 1; done
 	$(BIN)/pyright
 	$(MAKE) --no-print-directory objects-check fixtures-check uapi-check
 	$(PY) -m pytest

@@ -19,6 +19,7 @@ from click import ClickException
 from bpf2py.cli import gen
 from bpf2py.codegen import CodegenError
 from bpf2py.elf import ObjectError
+from bpf2py.project import modules
 
 HERE = Path(__file__).resolve().parent
 
@@ -48,7 +49,7 @@ def main() -> int:
             wrong += _still_refused(path)
         else:
             inputs.append((path.relative_to(Path.cwd()), path.parent.relative_to(Path.cwd())))
-    expected = {directory / f"{gen.module_name(path)}.py" for path, directory in inputs}
+    expected = {directory / f"{modules.module_name(path)}.py" for path, directory in inputs}
     for folder in {directory for _, directory in inputs}:
         for module in sorted(set(folder.glob("*_bpf.py")) - expected):
             wrong.append(f"{module} has no object")

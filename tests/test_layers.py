@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "bpf2py"
 
 CONTRACT = frozenset({"records", "uapi", "btf", "asm", "spec"})
-EVERYTHING = CONTRACT | {"runtime", "elf", "codegen", "cli", "__main__", ""}
+EVERYTHING = CONTRACT | {"runtime", "elf", "codegen", "project", "cli", "__main__", ""}
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ LAYERS = {
     "runtime": Layer(CONTRACT, vendored=True),
     "elf": Layer(CONTRACT, frozenset({"pyelftools"})),
     "codegen": Layer(CONTRACT, frozenset({"jinja2", "black", "mypy"})),
+    "project": Layer(CONTRACT | {"runtime", "elf", "codegen"}),
+    "hooks": Layer(frozenset({"project"}), frozenset({"hatchling", "setuptools"})),
     "cli": Layer(EVERYTHING, frozenset({"click", "rich"})),
     # the package itself holds the version, and the command's entry looks for the build extra
     "": Layer(frozenset()),
@@ -46,6 +48,10 @@ LAYERS = {
 EXCEPTIONS = {
     # a vendored copy carries the version it was made from
     ("codegen/vendor.py", ""),
+    # what another version made is made again
+    ("project/state.py", ""),
+    # the sentence about the build extra
+    ("hooks/__init__.py", "__main__"),
 }
 
 IMPORTED_AS = {"elftools": "pyelftools"}
@@ -150,7 +156,8 @@ def _ours(cell: str) -> frozenset[str]:
         case "everything":
             return EVERYTHING
         case _:
-            return frozenset(re.findall(r"`([a-z]+)`", cell))
+            named = frozenset(re.findall(r"`([a-z]+)`", cell))
+            return named | CONTRACT if "the contract" in cell else named
 
 
 def _pypi(cell: str) -> frozenset[str]:

@@ -1,15 +1,11 @@
 """``bpf2py gen``: compiled objects in, Python modules out.
 
 All modules are made before the first is written, so that an object which is refused leaves every
-file as it was.
+file as it was.  Without objects the nearest ``pyproject.toml`` says what to do.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +14,10 @@ from typing import Any, TypeVar
 
 import click
 
-from ..codegen import generate, vendor
-from ..elf import read_object
-from . import output
+from ..codegen import vendor
+from ..project import modules, output
+from ..project.modules import module_name
+from . import gen_project
 from .main import Failure
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -43,7 +40,7 @@ def _events(
     ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 ) -> tuple[tuple[str, str], ...]:
     """Each ``MAP=TYPE`` as a pair."""
-    pairs = []
+    pairs: list[tuple[str, str]] = []
     for value in values:
         map_name, _, type_name = value.partition("=")
         type_name = type_name.removeprefix("struct ").strip()
@@ -115,26 +112,34 @@ def options(function: _F) -> _F:
 @click.argument(
     "files",
     nargs=-1,
-    required=True,
-    metavar="FILE.o...",
+    metavar="[FILE.o...]",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
 )
 @options
-def command(files: tuple[Path, ...], output_dir: Path | None, **rest: Any) -> None:
+@click.option(
+    "--watch", is_flag=True, help="Without FILE: go on, and make again what a changed file touches."
+)
+def command(files: tuple[Path, ...], output_dir: Path | None, watch: bool, **rest: Any) -> None:
     """Generate one typed Python module per compiled BPF object.
 
     opensnoop.bpf.o becomes opensnoop_bpf.py with the class Opensnoop.  The objects need BTF:
     compile them with `clang -g`, or let `bpf2py build` do it.  Files are replaced whole, and only
     when their content changes.
+
+    Without FILE, [tool.bpf2py] of the nearest pyproject.toml says what to compile and generate;
+    only what changed is made.
     """
+    if not files:
+        gen_project.run(
+            click.get_current_context(),
+            watch=watch,
+            check=rest["check"],
+            typecheck=rest["typecheck"],
+        )
+        return
+    if watch:
+        raise click.UsageError("--watch is for what [tool.bpf2py] describes: give it no FILE")
     run([(file, output_dir or file.parent) for file in files], Options(**rest))
-
-
-def module_name(file: Path) -> str:
-    """The module's name for an object file: ``open-snoop.bpf.o`` gives ``open_snoop_bpf``."""
-    stem = file.name.removesuffix(".o").removesuffix(".bpf")
-    name = "".join(c if c == "_" or (c.isascii() and c.isalnum()) else "_" for c in stem) + "_bpf"
-    return name if name.isidentifier() else "_" + name
 
 
 def run(
@@ -168,22 +173,18 @@ def run(
     if options.check:
         _check(texts, stale, objects)
     else:
-        for path, data in objects.items():
-            if not path.exists() or path.read_bytes() != data:
-                output.write_atomically(path, data)
-        _write(texts, stale, shown=set(sources))
+        _write(texts, stale, objects, shown=set(sources))
     if options.typecheck:
         typecheck(sources)
 
 
 def _generate(file: Path, directory: Path, options: Options) -> str:
-    spec = read_object(file.read_bytes(), name=file.name)
-    package = vendor.import_name(directory) if options.vendor else "bpf2py"
-    return generate(
-        spec,
+    return modules.module_text(
+        file.read_bytes(),
         file_name=file.name,
+        directory=directory,
+        vendored=options.vendor,
         class_name=options.class_name,
-        package=package,
         types=options.types,
         events=dict(options.events),
         as_bytes=options.as_bytes,
@@ -191,57 +192,34 @@ def _generate(file: Path, directory: Path, options: Options) -> str:
 
 
 def _check(texts: dict[Path, str], stale: list[Path], objects: Mapping[Path, bytes]) -> None:
-    outdated = [path for path, text in texts.items() if not output.is_current(path, text)]
-    for path in outdated:
-        click.echo(output.difference(path, texts[path]))
-    for path, data in objects.items():
-        if not path.exists() or path.read_bytes() != data:
-            click.echo(f"{path}: the source compiles to another object")
-            outdated.append(path)
-    for path in stale:
-        click.echo(f"{path}: no longer part of the runtime")
-    if outdated or stale:
-        names = ", ".join(map(str, outdated + stale))
+    outdated = output.reasons(texts, objects, stale)
+    for reason in outdated.values():
+        click.echo(reason)
+    if outdated:
+        names = ", ".join(map(str, outdated))
         raise Failure(f"out of date: {names}", hint="run the same command without --check")
 
 
-def _write(texts: dict[Path, str], stale: list[Path], *, shown: set[Path]) -> None:
+def _write(
+    texts: dict[Path, str], stale: list[Path], objects: Mapping[Path, bytes], *, shown: set[Path]
+) -> None:
+    changed = output.publish_all(texts, objects, stale)
     folders: dict[Path, bool] = {}
-    for path, text in texts.items():
-        written = output.publish(path, text)
+    for path in (*texts, *stale):
         if path in shown:
-            click.echo(f"{path}: {'written' if written else 'unchanged'}")
+            click.echo(f"{path}: {'written' if path in changed else 'unchanged'}")
         else:
             folder = next(parent for parent in path.parents if parent.name == vendor.FOLDER)
-            folders[folder] = folders.get(folder, False) or written
-    for path in stale:
-        path.unlink()
+            folders[folder] = folders.get(folder, False) or path in changed
     for folder, written in folders.items():
-        click.echo(f"{folder}/: {'written' if written or stale else 'unchanged'}")
+        click.echo(f"{folder}/: {'written' if written else 'unchanged'}")
 
 
-def typecheck(modules: Iterable[Path]) -> None:
-    """Run ``mypy --strict`` over *modules*, a run per directory; ``Failure`` with its findings.
-
-    No configuration file is read: the modules shall be clean in anybody's project.
-    """
-    if importlib.util.find_spec("mypy") is None:
-        raise ModuleNotFoundError("mypy is not installed", name="mypy")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "bpf2py", "mypy")
-    by_directory: dict[Path, list[str]] = {}
-    for module in modules:
-        by_directory.setdefault(module.parent, []).append(str(module))
-    findings = ""
-    for paths in by_directory.values():
-        mypy = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--no-error-summary"]
-        result = subprocess.run(
-            [*mypy, f"--cache-dir={cache}", *paths], capture_output=True, text=True, check=False
-        )
-        if result.returncode:
-            findings += result.stdout + result.stderr
-        else:
-            for path in paths:
-                click.echo(f"{path}: mypy --strict is content")
+def typecheck(paths: Iterable[Path]) -> None:
+    """Run ``mypy --strict`` over the modules at *paths*; ``Failure`` with its findings."""
+    content, findings = modules.typecheck(paths)
+    for path in content:
+        click.echo(f"{path}: mypy --strict is content")
     if findings:
         click.echo(findings.rstrip())
         raise Failure("mypy --strict has findings in the generated modules")

@@ -82,7 +82,12 @@ class _Group(click.Group):
         except (OSError, ValueError, RuntimeError) as error:
             if ctx.params["debug"] or not _is_for_people(error):
                 raise
-            raise Failure(_sentence(error), hint=_hint(error)) from error
+            raise failure(error) from error
+
+
+def failure(error: Exception) -> Failure:
+    """An error of the rooms as a refusal for people."""
+    return Failure(_sentence(error), hint=_hint(error))
 
 
 def _is_for_people(error: Exception) -> bool:

@@ -15,7 +15,7 @@ from ..btf.core_errors import RelocationError
 from ..btf.errors import BTFError
 from ..btf.reduce import Needs, reduce
 from ..elf import read_object_file
-from . import output
+from ..project import output
 from .main import Failure
 from .vmlinux import KERNEL_BTF, read_table
 

@@ -15,7 +15,7 @@ import click
 from ..btf import TypeTable, c_format
 from ..btf.pick import pick
 from ..elf import is_split_btf_file, read_btf_file
-from . import output
+from ..project import output
 from .main import Failure
 
 #: Where the kernel shows its types; those of each module lie beside it.

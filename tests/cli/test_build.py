@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import shutil
 import sys
@@ -10,9 +11,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from bpf2py.cli import compiler
 from bpf2py.cli.main import cli
 from bpf2py.elf import read_object_file
+from bpf2py.project import compile, compiler
 
 ZIGLANG = f"{sys.executable} -m ziglang cc"
 
@@ -98,7 +99,7 @@ def test_a_source_becomes_an_object_and_a_module(cc: str, source: Path) -> None:
     assert list(spec.maps) == ["events", ".rodata"]
     text = (source.parent / "look_bpf.py").read_text()
     assert "runtime.RingBuf(" in text
-    compile(text, "look_bpf.py", "exec")
+    ast.parse(text)
     names = sorted(path.name for path in source.parent.iterdir())
     assert names == ["look.bpf.c", "look.bpf.o", "look_bpf.py"]
 
@@ -165,7 +166,9 @@ def test_an_error_in_c_is_shown_as_the_compiler_says_it(any_cc: str, source: Pat
     assert result.exit_code == 1
     assert "look.bpf.c:24:9: error: no member named 'pidd' in 'struct event'" in result.stderr
     assert "event->pidd = wanted;" in result.stderr
-    assert result.stderr.splitlines()[-1] == f"Error: {source} does not compile"
+    assert result.stderr.splitlines()[-1].startswith(
+        f"Error: {source}:24: no member named 'pidd' in 'struct event'"
+    )
     assert {path: path.read_bytes() for path in source.parent.iterdir() if path != source} == before
 
 
@@ -216,7 +219,7 @@ def test_vmlinux_h_of_the_running_kernel_can_be_written_and_included(
 def test_without_a_compiler_the_commands_to_install_one_are_shown(
     source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compiler, "find_compiler", lambda named: None)
+    monkeypatch.setattr(compile, "find_compiler", lambda named: None)
     result = build(source)
     assert result.exit_code == 1
     for command in ("apt-get install", "dnf install", "apk add", "pip install ziglang"):

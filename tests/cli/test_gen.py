@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from bpf2py.cli import gen
 from bpf2py.cli.main import Failure, cli
+from bpf2py.project import modules
 
 FIXTURES = Path(__file__).parents[2] / "generated_fixtures"
 MINIMAL = FIXTURES / "minimal.bpf.o"
@@ -33,7 +34,7 @@ def run(*arguments: str | Path) -> Result:
     ],
 )
 def test_a_module_is_named_after_its_object(file: str, module: str) -> None:
-    assert gen.module_name(Path("folder.o", file)) == module
+    assert modules.module_name(Path("folder.o", file)) == module
 
 
 def test_the_module_appears_beside_the_object(tmp_path: Path) -> None:

@@ -15,9 +15,9 @@ import pytest
 
 from bpf2py import btf
 from bpf2py.btf import layout
-from bpf2py.cli.output import is_current
 from bpf2py.codegen import generate
 from bpf2py.elf import read_object_file
+from bpf2py.project.output import is_current
 from bpf2py.runtime import codec
 from bpf2py.uapi import BTFKind
 

@@ -63,12 +63,6 @@ _ZIG_FLAGS = (
     "-fno-sanitize=all",
 )
 
-INSTALL = """\
-Debian, Ubuntu: sudo apt-get install -y clang llvm libbpf-dev linux-libc-dev
-Fedora:         sudo dnf install -y clang llvm libbpf-devel kernel-headers
-Alpine:         sudo apk add clang llvm libbpf-dev linux-headers
-PyPI:           pip install ziglang     (its clang is used by itself; headers as above)"""
-
 
 @dataclass(frozen=True, slots=True)
 class Compiler:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bpf2py.cli.compiler import ARCHITECTURES, Compiler, find_compiler
+from bpf2py.project.compiler import ARCHITECTURES, Compiler, find_compiler
 
 
 @pytest.fixture

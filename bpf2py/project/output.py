@@ -11,6 +11,7 @@ import difflib
 import hashlib
 import os
 import stat
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ..runtime.blob import blob
@@ -54,6 +55,44 @@ def is_current(path: Path, text: str) -> bool:
     """Whether the file at *path* says what *text* says."""
     old = _read(path)
     return old is not None and (old == text or comparable(old) == comparable(text))
+
+
+def publish_all(
+    texts: Mapping[Path, str], objects: Mapping[Path, bytes], stale: Iterable[Path] = ()
+) -> list[Path]:
+    """Write what says something new, remove the *stale* files; what was written or removed."""
+    changed: list[Path] = []
+    for path, data in objects.items():
+        if not _holds(path, data):
+            write_atomically(path, data)
+            changed.append(path)
+    changed += [path for path, text in texts.items() if publish(path, text)]
+    for path in stale:
+        path.unlink()
+        changed.append(path)
+    return changed
+
+
+def reasons(
+    texts: Mapping[Path, str], objects: Mapping[Path, bytes], stale: Iterable[Path] = ()
+) -> dict[Path, str]:
+    """Each file that is out of date, and why, to be read by people; empty if all is current."""
+    found = {
+        path: difference(path, text) for path, text in texts.items() if not is_current(path, text)
+    }
+    for path, data in objects.items():
+        if not path.exists():
+            found[path] = f"{path}: does not exist"
+        elif not _holds(path, data):
+            found[path] = f"{path}: the source compiles to another object"
+    return found | {path: f"{path}: no longer part of the runtime" for path in stale}
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        return path.read_bytes() == data
+    except FileNotFoundError:
+        return False
 
 
 def difference(path: Path, text: str) -> str:

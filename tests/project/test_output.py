@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bpf2py.cli import output
+from bpf2py.project import output
 
 DATA = bytes(range(256)) * 8
 

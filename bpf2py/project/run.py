@@ -1,0 +1,248 @@
+"""Make what a project asks for: compile, generate, write; several sources at once.
+
+In: a :class:`Project`.  Out: an :class:`Outcome` per job, in the order of the plan, and files.  A
+job's files appear together when all of them are made; one that fails leaves its files as they were
+and does not stop the others.  The compiler runs in the project's folder, so that objects do not
+depend on where that lies.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..codegen import vendor
+from . import output
+from .compile import compile_source, dependencies, require_compiler, version, write_vmlinux
+from .compiler import Compiler, host_architecture
+from .config import Project, Target
+from .errors import CompileError
+from .modules import module_text
+from .plan import Job, plan
+from .state import CLOCK_TICK_NS, State, digest
+
+
+class Status(enum.Enum):
+    """How a job ended."""
+
+    WRITTEN = "written"
+    UNCHANGED = "unchanged"
+    OUTDATED = "out of date"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One job's end: what the compiler said, why it is out of date, what is wrong.
+
+    ``files`` are those that the job owns, absolute; a copied runtime counts to the first job that
+    needs it.
+    """
+
+    job: Job
+    status: Status
+    files: tuple[Path, ...] = ()
+    diagnostics: str = ""
+    reasons: Mapping[Path, str] = field(default_factory=dict[Path, str])
+    error: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    """What a job made, not yet written."""
+
+    text: str
+    object: bytes | None
+    inputs: Mapping[str, str]
+    diagnostics: str = ""
+
+
+def build(
+    project: Project,
+    *,
+    check: bool = False,
+    state: State | None = None,
+    color: bool = False,
+    report: Callable[[Outcome, int], object] = lambda outcome, jobs: None,
+) -> list[Outcome]:
+    """Make every object and module of *project*; *report* is called as each is done.
+
+    With *check* everything is made and compared, and nothing written.  With a *state* what did
+    not change since is left.  :class:`ConfigError` before anything is made; what is wrong with one
+    job is in its outcome.
+    """
+    jobs = plan(project)
+    outcomes: list[Outcome] = []
+    maker = _Maker(project, None if check else state, color=color)
+    pool = ThreadPoolExecutor(max(2, os.cpu_count() or 1))
+    try:
+        if not check:
+            maker.prepare(jobs)
+        copied: set[Path] = set()
+        for job, made in [(job, pool.submit(maker.make, job)) for job in jobs]:
+            try:
+                outcome = maker.finish(job, made.result(), check, copied)
+            except (OSError, ValueError, RuntimeError) as error:
+                said = error.diagnostics if isinstance(error, CompileError) else ""
+                outcome = Outcome(job=job, status=Status.FAILED, diagnostics=said, error=error)
+            outcomes.append(outcome)
+            report(outcome, len(jobs))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    if state and not check:
+        state.save(job.module.as_posix() for job in jobs)
+    return outcomes
+
+
+@dataclass(slots=True)
+class _Maker:
+    """What the jobs of one run share."""
+
+    project: Project
+    state: State | None
+    color: bool = False
+    _versions: dict[str, tuple[Compiler, str]] = field(
+        default_factory=dict[str, tuple[Compiler, str]]
+    )
+    _versions_lock: threading.Lock = field(default_factory=threading.Lock)
+    #: Generating is one thread's work in CPython; meanwhile the others wait for compilers.
+    _generating: threading.Lock = field(default_factory=threading.Lock)
+
+    def prepare(self, jobs: Iterable[Job]) -> None:
+        """Write what must lie there before several jobs read it."""
+        for job in jobs:
+            if job.source and job.target.vmlinux:
+                write_vmlinux(self.project.root / job.source.parent / "vmlinux.h")
+
+    def make(self, job: Job) -> _Made | None:
+        """Compile and generate in memory; ``None`` if that was done before."""
+        if self.state and self.state.is_current(job.module.as_posix(), self.recipe(job)):
+            return None
+        if job.source is None:
+            data = (self.project.root / job.object).read_bytes()
+            text = self._text(job, data)
+            return _Made(text=text, object=None, inputs={job.object.as_posix(): digest(data)})
+        compiler, _ = self._compiler(job.target)
+        begun = time.time_ns() - CLOCK_TICK_NS
+        with tempfile.TemporaryDirectory(prefix="bpf2py-") as scratch:
+            result, depfile = Path(scratch, job.object.name), Path(scratch, "depfile")
+            said = compile_source(
+                compiler,
+                job.source,
+                result,
+                target=job.target.target,
+                architecture=_architecture(job.target),
+                extra=(*_flags(job.target), "-MD", "-MF", str(depfile)),
+                cwd=self.project.root,
+                color=self.color,
+            )
+            data = result.read_bytes()
+            inputs = self._digests(dependencies(depfile), begun)
+        text = self._text(job, data)
+        return _Made(text=text, object=data, inputs=inputs, diagnostics=said)
+
+    def finish(self, job: Job, made: _Made | None, check: bool, copied: set[Path]) -> Outcome:
+        """Write what was made, or compare it; *copied* are the runtime's copies seen so far."""
+        module = self.project.root / job.module
+        texts: dict[Path, str] = {}
+        stale: list[Path] = []
+        folder = module.parent / vendor.FOLDER
+        if job.target.vendor and folder not in copied:
+            vendor.require_ours(folder)
+            texts = {folder / name: text for name, text in vendor.files().items()}
+            stale = vendor.left_over(folder)
+            copied.add(folder)
+        objects: dict[Path, bytes] = {}
+        if made is not None:
+            texts[module] = made.text
+            if made.object is not None:
+                objects[self.project.root / job.object] = made.object
+        files = (module, *objects, *(path for path in texts if path != module))
+        reasons = output.reasons(texts, objects, stale) if check else {}
+        if check:
+            status = Status.OUTDATED if reasons else Status.UNCHANGED
+        else:
+            written = output.publish_all(texts, objects, stale)
+            status = Status.WRITTEN if written else Status.UNCHANGED
+            if made and self.state:
+                self._record(job, made)
+        said = made.diagnostics if made else ""
+        return Outcome(job=job, status=status, files=files, diagnostics=said, reasons=reasons)
+
+    def recipe(self, job: Job) -> str:
+        """The digest of all that decides what becomes of the inputs."""
+        how: list[object] = [job.object.as_posix(), repr(job.target)]
+        if job.target.vendor:
+            how.append(vendor.import_name((self.project.root / job.module).parent))
+        if job.source is not None:
+            compiler, its_version = self._compiler(job.target)
+            how += [
+                its_version,
+                compiler.arguments(
+                    job.source,
+                    job.object,
+                    target=job.target.target,
+                    architecture=_architecture(job.target),
+                    extra=_flags(job.target),
+                ),
+                compiler.strip_command(job.object),
+            ]
+        return digest(json.dumps(how).encode())
+
+    def _compiler(self, target: Target) -> tuple[Compiler, str]:
+        with self._versions_lock:
+            if target.clang not in self._versions:
+                found = require_compiler(target.clang or os.environ.get("CLANG"))
+                self._versions[target.clang] = found, version(found)
+            return self._versions[target.clang]
+
+    def _text(self, job: Job, data: bytes) -> str:
+        target = job.target
+        with self._generating:
+            return module_text(
+                data,
+                file_name=job.object.name,
+                directory=(self.project.root / job.module).parent,
+                vendored=target.vendor,
+                class_name=target.class_name,
+                types=target.types,
+                events=dict(target.events),
+                as_bytes=target.as_bytes,
+            )
+
+    def _digests(self, paths: Iterable[Path], begun: int) -> dict[str, str]:
+        """Contents by path; empty content for what changed while it was read, to be made again."""
+        found: dict[str, str] = {}
+        for path in paths:
+            file = self.project.root / path
+            data = file.read_bytes()
+            found[path.as_posix()] = digest(data) if file.stat().st_mtime_ns < begun else ""
+        return found
+
+    def _record(self, job: Job, made: _Made) -> None:
+        assert self.state is not None
+        outputs = {job.module.as_posix(): digest((self.project.root / job.module).read_bytes())}
+        if made.object is not None:
+            outputs[job.object.as_posix()] = digest(made.object)
+        self.state.record(job.module.as_posix(), self.recipe(job), made.inputs, outputs)
+
+
+def _flags(target: Target) -> tuple[str, ...]:
+    return (*(f"-I{folder}" for folder in target.includes), *target.cflags)
+
+
+def _architecture(target: Target) -> str:
+    found = target.arch or host_architecture()
+    if found is None:
+        raise CompileError(
+            "this machine's registers have no name in bpf_tracing.h", hint="say arch = …"
+        )
+    return found

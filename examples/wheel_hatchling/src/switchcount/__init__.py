@@ -1,0 +1,1 @@
+"""Counts how often each CPU goes from one task to another."""

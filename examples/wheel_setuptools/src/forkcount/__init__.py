@@ -1,0 +1,1 @@
+"""Counts the processes and threads that are started."""
