@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import errno
 from functools import cache
+from typing import TYPE_CHECKING
 
 from ..uapi import AttachType, ProgType
+from .syscalls.bpf import ENOTSUPP
+from .syscalls.btf import btf_load
 from .syscalls.fd import FD
 from .syscalls.link import link_create
 from .syscalls.prog import LoadRequest, prog_load
+
+if TYPE_CHECKING:
+    from ..btf.sanitize import BTFFeature
 
 #: r0 = 0; exit.  The same bytes in either byte order: every field wider than a byte is zero.
 _EXIT = bytes.fromhex("b700000000000000 9500000000000000")
@@ -65,3 +71,27 @@ def has_perf_event_links() -> bool:
 def has_tcx() -> bool:
     """tcx links (6.6): ENODEV for the interface instead of EINVAL for the attach type."""
     return _knows_link(ProgType.SCHED_CLS, AttachType.TCX_INGRESS, _NO_FD)
+
+
+#: How BTF_LOAD refuses what it does not know; a header that is too long is E2BIG.
+_UNKNOWN_BTF = (errno.EINVAL, errno.E2BIG, errno.EOPNOTSUPP, ENOTSUPP)
+
+
+@cache
+def missing_btf_features() -> frozenset[BTFFeature]:
+    """What BTF_LOAD refuses though nothing is wrong with it; everything where there is no BTF_LOAD.
+
+    Asked only after some BTF was refused, so it costs a dozen system calls on old kernels alone.
+    """
+    from ..btf.sanitize import smallest_with
+
+    missing: list[BTFFeature] = []
+    for feature, blob in smallest_with().items():
+        what = f"probe BTF with {feature.name}"
+        try:
+            FD(btf_load(blob, what=what, explain=False), what).close()
+        except OSError as exc:
+            if exc.errno not in _UNKNOWN_BTF:
+                raise
+            missing.append(feature)
+    return frozenset(missing)

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 #: verifier seconds, and since 6.4 (1216640938035) what fitted is the end, where the reason is.
 _LOG_FIRST = 1 << 20
 _LOG_LIMIT = (1 << 24) - 1
+#: BPF_LOG_STATS: a log without the instructions, but with the complaint (5.2).
+_LOG_STATS = 4
 
 
 def load(
@@ -87,16 +89,21 @@ def load(
 def _load_btf(spec: ObjectSpec) -> FD | None:
     """The object's BTF in the kernel; None, with a warning, where the kernel refuses it.
 
-    Without it maps and programs lose their types and C lines; what cannot live without is refused
-    by the kernel with a reason of its own.
+    It is tried as it is, then without what this kernel does not know.  Without any, maps and
+    programs lose their types and C lines; what cannot live without is refused by the kernel with a
+    reason of its own.
     """
     if not spec.btf:
         return None
     what = f"BTF of object {spec.name!r}"
     try:
-        return FD(with_memlock(lambda: btf_load(spec.btf, what=what)), what)
+        return FD(with_memlock(lambda: btf_load(spec.btf, what=what, explain=False)), what)
     except PermissionError:
         raise
+    except OSError:
+        btf = _sanitized(spec.btf)
+    try:
+        return FD(with_memlock(lambda: btf_load(btf, what=what)), what)
     except OSError as exc:
         import warnings
 
@@ -104,6 +111,17 @@ def _load_btf(spec: ObjectSpec) -> FD | None:
             f"going on without BTF, which this kernel refuses: {exc}", RuntimeWarning, stacklevel=4
         )
         return None
+
+
+def _sanitized(btf: bytes) -> bytes:
+    from ..btf import BTFError
+    from ..btf.sanitize import sanitize
+    from .features import missing_btf_features
+
+    try:
+        return sanitize(btf, missing_btf_features())
+    except BTFError:
+        return btf  # the kernel says better what is wrong with it
 
 
 class _ProgramLoader:
@@ -168,11 +186,17 @@ class _ProgramLoader:
                 # With its traceback it would keep this frame, and this frame it.
                 refused = exc.with_traceback(None)
         number, log, error = load_with_log(request, level or 1)
+        text = log.text
+        if error is not None and log.full and not log.true_size:
+            # Before 6.4 it is the end that is missing, and the reason with it, or nothing but the
+            # room for the log stood against loading.
+            number, short, error = load_with_log(request, _LOG_STATS)
+            text += f"\n{short.text}"
         if number is not None:
-            return LoadedProgram(program, FD(number, request.what), log.text if level else "")
+            return LoadedProgram(program, FD(number, request.what), text if level else "")
         assert error is not None
-        if log.text.strip():
-            raise rejection_of(error, log.text, program, outcomes, source)
+        if text.strip():
+            raise rejection_of(error, text, program, outcomes, source)
         raise _explained(refused or error, program, self._spec) from None
 
     def _target(self, program: ProgramSpec) -> Target | None:

@@ -1,7 +1,7 @@
 """For tests on the real kernel: who may run them, what may be missing, what must not leak.
 
 A test skips for two reasons only: this process may not use bpf(2), or the kernel has not got the
-feature (:class:`NotSupportedError`, or ``needs``).  With ``CI`` set, a feature of EXPECTED_IN_CI
+feature (:class:`NotSupportedError`, ``needs``, or ``requires`` of ``abilities``).  With ``CI`` set, a feature of EXPECTED_IN_CI
 that is missing fails instead: a skip must not hide a regression.
 """
 
@@ -29,6 +29,18 @@ EXPECTED_IN_CI = frozenset(
         "bpffs",
         "kernel BTF",
         "network namespaces",
+        "attach targets in program information (5.19)",
+        "bloom filters (5.16)",
+        "bpf_loop (5.17)",
+        "bpf_strncmp (5.17)",
+        "cpu v4 instructions (6.6)",
+        "links for perf events (5.15)",
+        "syscall programs (5.14)",
+        "task storage (5.11)",
+        "timers (5.15)",
+        "untrusted kernel pointers (6.3)",
+        "verified instructions in program information (5.16)",
+        "XDP fragments (5.18)",
     }
 )
 

@@ -3,19 +3,42 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 
 from bpf2py.btf import decode, encode
 from bpf2py.btf import types as t
+from bpf2py.btf.sanitize import BTFFeature, sanitize
+from bpf2py.runtime import features
 from bpf2py.runtime.syscalls.btf import btf_load
 
 from ..btf.samples import EVERY_KIND
 from ..btf.strategies import DATA
 
+#: Behind EVERY_KIND: what old kernels refuse of the kinds they know, and an ENUM64 in a bitfield.
+OLD_ONES: list[t.Type] = [
+    t.Datasec("?.empty", 8, ()),
+    t.DeclTag("attribute", 5, attribute=True),
+    t.TypeTag("attribute", 1, attribute=True),
+    t.Struct("narrow", 8, (t.Member("wide", 9, 0, 20),), kind_flag=True),
+    t.Func("local", 18, 0),
+]
+
 
 def test_the_kernel_takes_every_kind() -> None:
-    os.close(btf_load(encode(EVERY_KIND, byte_order="little"), what="every kind"))
+    blob = encode(EVERY_KIND, byte_order=sys.byteorder)
+    os.close(btf_load(sanitize(blob, features.missing_btf_features()), what="every kind"))
+
+
+@pytest.mark.parametrize("feature", BTFFeature, ids=lambda feature: feature.name)
+def test_the_kernel_takes_what_stands_for_a_feature(feature: BTFFeature) -> None:
+    blob = encode([*EVERY_KIND, *OLD_ONES], byte_order=sys.byteorder)
+    missing = features.missing_btf_features() | {feature}
+    os.close(btf_load(sanitize(blob, missing), what="without"))
+    # An old kernel lacks all that is newer as well.
+    missing |= set(list(BTFFeature)[list(BTFFeature).index(feature) :])
+    os.close(btf_load(sanitize(blob, missing), what="without what is newer"))
 
 
 def test_the_kernel_takes_a_compiled_object_s_types_encoded_again() -> None:

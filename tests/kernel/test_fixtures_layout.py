@@ -18,6 +18,7 @@ from bpf2py.elf import read_object
 from bpf2py.runtime import codec
 from generated_fixtures.types_check_bpf import All, Key, TypesCheck
 from tests import layout_oracle
+from tests.kernel.abilities import requires
 
 FOLDER = Path(__file__).parents[2] / "generated_fixtures"
 SOURCE = FOLDER / "types_check.bpf.c"
@@ -109,6 +110,8 @@ def test_an_event_has_the_same_constants(loaded: TypesCheck) -> None:
 
 @pytest.mark.parametrize("infix", ["clang14", "clang16", "v4"])
 def test_other_compilers_and_cpus_lay_out_the_same_bytes(infix: str) -> None:
+    if infix == "v4":
+        requires("cpu v4 instructions (6.6)")
     name = f"types_check.{infix}"
     spec = read_object((FOLDER / f"{name}.bpf.o").read_bytes(), name=name)
     with runtime.load(spec) as loaded:

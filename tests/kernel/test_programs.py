@@ -17,6 +17,7 @@ from bpf2py.spec import MapRelocation, MapSpec
 from bpf2py.uapi import AttachType, MapFlags, MapType, ProgType, XDPAction
 from tests.runtime.bpf_code import (
     EXIT,
+    NOTHING,
     XDP_PASS,
     add,
     an_object,
@@ -99,7 +100,9 @@ def test_a_context_goes_in_and_comes_back() -> None:
 
 def test_input_the_kind_cannot_take_is_explained() -> None:
     with (
-        runtime.load(an_object(program())) as loaded,
+        runtime.load(
+            an_object(program(NOTHING, prog_type=ProgType.SCHED_CLS, section="tc"))
+        ) as loaded,
         pytest.raises(OSError, match="at least the 14 bytes of an Ethernet header"),
     ):
         loaded.programs["prog"].run(b"short")

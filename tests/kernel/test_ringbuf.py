@@ -115,7 +115,10 @@ def test_more_than_the_ring_holds_is_refused_to_the_program_and_the_rest_is_whol
     with ring(output(sample)) as (handle, prog):
         events: RingBuf[bytes] = RingBuf(handle)
         prog.run(PACKET, repeat=100)
-        assert events.drain() == [sample] * 15
+        held = events.drain()
+        # How near to full a ring may come has changed: one more record would fill it or overrun it.
+        assert PAGE - 2 * 256 <= 256 * len(held) < PAGE
+        assert held == [sample] * len(held)
         prog.run(PACKET, repeat=3)
         assert [bytes(raw) for raw in events.read_raw(timeout=0)] == [sample] * 3
 

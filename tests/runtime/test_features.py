@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bpf2py.runtime import features
+from bpf2py.runtime import NotSupportedError, features
 from bpf2py.runtime.links import perf_event as links
 from bpf2py.runtime.syscalls import perf_event
 from bpf2py.runtime.syscalls.fd import FD
@@ -21,6 +21,7 @@ pytestmark = pytest.mark.usefixtures("no_open_files")
 @pytest.fixture(autouse=True)
 def fresh_probes() -> None:
     features.has_tcx.cache_clear()
+    features.missing_btf_features.cache_clear()
     features.has_perf_event_links.cache_clear()
 
 
@@ -90,8 +91,10 @@ def test_without_perf_links_the_program_is_set_on_the_event_itself(
     monkeypatch.setattr(perf_event, "set_bpf", lambda *_, **__: steps.append("set"))
     monkeypatch.setattr(perf_event, "enable", lambda *_, **__: steps.append("enable"))
     event = FD(kernel.descriptor())
-    number = event.fileno()
     with links.attach_event(3, event, None, "program 'p'") as link:
-        assert link.fileno() == number
+        for use in (link.fileno, link.info, link.detach, lambda: link.pin("/sys/fs/bpf/link")):
+            with pytest.raises(NotSupportedError, match=r"links for perf events .*5\.15"):
+                use()
+        assert not event.closed
     assert steps == ["set", "enable"]
     assert event.closed

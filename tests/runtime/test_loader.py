@@ -107,6 +107,46 @@ def test_the_log_grows_on_kernels_that_name_no_size_whatever_the_errno(
     assert caught.value.errno == errno.EACCES
 
 
+def test_the_reason_behind_the_end_of_a_log_comes_from_one_without_instructions(
+    kernel: FakeKernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loader, "_LOG_LIMIT", loader._LOG_FIRST)
+
+    def refuse(attr: Attr) -> int:
+        if len(attr.bytes) == 144:
+            if attr.u32(24) == 4:  # BPF_LOG_STATS
+                attr.write_memory(32, b"BPF program is too large. Processed 1000001 insn\n\0")
+                return -errno.E2BIG
+            attr.write_memory(32, (b"0: (95) exit\n" * 100_000)[: attr.u32(28) - 1] + b"\0")
+            return -errno.ENOSPC
+        return -errno.E2BIG
+
+    kernel.handlers[Cmd.PROG_LOAD] = refuse
+    with pytest.raises(runtime.VerifierError, match="program is too large") as caught:
+        runtime.load(an_object(program()))
+    assert caught.value.errno == errno.E2BIG
+    assert len(caught.value.log) > loader._LOG_LIMIT
+    assert "split it" in caught.value.hint
+
+
+def test_a_program_whose_log_is_too_long_for_the_kernel_loads_all_the_same(
+    kernel: FakeKernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loader, "_LOG_LIMIT", loader._LOG_FIRST)
+
+    def fill(attr: Attr) -> int:
+        if attr.u32(24) == 4:
+            attr.write_memory(32, b"processed 1000 insns\n\0")
+            return kernel.descriptor()
+        attr.write_memory(32, (b"0: (95) exit\n" * 100_000)[: attr.u32(28) - 1] + b"\0")
+        return -errno.ENOSPC
+
+    kernel.handlers[Cmd.PROG_LOAD] = fill
+    with runtime.load(an_object(program()), log_level=2) as loaded:
+        assert loaded.programs["prog"].log.startswith("0: (95) exit\n")
+        assert loaded.programs["prog"].log.endswith("processed 1000 insns\n")
+
+
 def test_a_log_that_ends_in_efault_is_kept(kernel: FakeKernel) -> None:
     handler = refuse_with_log("0: (95) exit\nverifier bug: oops\n", errno.EFAULT)
     kernel.handlers[Cmd.PROG_LOAD] = handler  # type: ignore[assignment]

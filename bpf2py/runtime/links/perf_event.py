@@ -35,6 +35,17 @@ class PerfEventLink(Link):
         if event is not None:
             event.what = f"perf event of {what}"
 
+    def fileno(self) -> int:
+        """The link's descriptor, still owned by this object; :class:`ClosedError` after closing.
+
+        NotSupportedError before 5.15: there is no link, and so nothing to ask about, to pin or to
+        update.
+        """
+        number = super().fileno()
+        if self._event is None:
+            raise NotSupportedError("links for perf events", "5.15", self._what)
+        return number
+
     def close(self) -> None:
         """Give up the link: the program comes off unless the link is pinned.  Twice is harmless."""
         try:

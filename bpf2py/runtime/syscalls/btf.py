@@ -1,7 +1,7 @@
 """BPF_BTF_LOAD: give an object's BTF to the kernel (4.18).
 
-In: the blob.  Out: a descriptor, owned by the caller.  Not here: replacing kinds an old kernel
-does not know.
+In: the blob.  Out: a descriptor, owned by the caller.  Not here: replacing what an old
+kernel does not know (btf/sanitize.py).
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ _LOAD = Struct("=QQIIII")
 _LOG_SIZE = 1 << 16
 
 
-def btf_load(btf: bytes, *, what: str) -> int:
+def btf_load(btf: bytes, *, what: str, explain: bool = True) -> int:
     """Load *btf* and return its descriptor.
 
     Raises :class:`OSError`; when the kernel's log says why it refused, the last line of that log
-    is in the message and the whole log in its ``__notes__``.
+    is in the message and the whole log in its ``__notes__``, unless *explain* is off.
     """
     place = door.address(btf)
     try:
@@ -28,6 +28,8 @@ def btf_load(btf: bytes, *, what: str) -> int:
             Cmd.BTF_LOAD, bytearray(_LOAD.pack(place, 0, len(btf), 0, 0, 0)), 20, what=what
         )
     except OSError as exc:
+        if not explain:
+            raise
         first = exc
     log = bytearray(_LOG_SIZE)
     attr = bytearray(_LOAD.pack(place, door.address(log), len(btf), len(log), 1, 0))

@@ -7,6 +7,7 @@ newer than the kernel reads as 0.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -183,7 +184,14 @@ def btf_info(fd: int, *, what: str) -> BTFInfo:
     """BPF_OBJ_GET_INFO_BY_FD of loaded BTF (4.18; ``name`` and ``kernel`` 5.11)."""
     name = bytearray(_NAME_ROOM)
     info = bytearray(_BTF_INFO.pack(0, 0, 0, door.address(name), len(name), 0))
-    _info(fd, info, what=what)
+    try:
+        _info(fd, info, what=what)
+    except OSError as exc:
+        # Who does not know the name refuses the place for it.
+        if exc.errno != errno.E2BIG:
+            raise
+        info = bytearray(_BTF_INFO.size)
+        _info(fd, info, what=what)
     _, size, btf_id, _, _, kernel = _BTF_INFO.unpack(info)
     return BTFInfo(id=btf_id, size=size, name=_text(name), kernel=bool(kernel))
 

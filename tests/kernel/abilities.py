@@ -1,0 +1,186 @@
+"""What kernels from 5.10 on may not have, and how these tests find out: by trying, without bpf2py's
+loader.  ``requires`` is the one place where a test skips because the kernel is too old.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import struct
+import sys
+from collections.abc import Callable
+from functools import cache
+
+from bpf2py.asm import Instruction, load_imm64
+from bpf2py.asm import opcodes as op
+from bpf2py.btf import encode
+from bpf2py.btf import types as t
+from bpf2py.runtime import features
+from bpf2py.runtime.syscalls import bpf as door
+from bpf2py.runtime.syscalls.btf import btf_load
+from bpf2py.runtime.syscalls.fd import FD
+from bpf2py.runtime.syscalls.map import map_create
+from bpf2py.runtime.syscalls.prog import LoadRequest, LogBuffer, prog_load
+from bpf2py.uapi import Cmd, MapFlags, MapType, ProgFlags, ProgType
+from tests.kernel.conftest import EXPECTED_IN_CI, missing
+from tests.runtime.bpf_code import (
+    EXIT,
+    NOTHING,
+    add,
+    call,
+    code,
+    jump_if_equal,
+    load,
+    mov,
+    mov_reg,
+    store,
+)
+
+
+def _program(
+    insns: bytes = NOTHING,
+    prog_type: ProgType = ProgType.XDP,
+    flags: int = 0,
+    *,
+    refusal: int = errno.EINVAL,
+) -> bool:
+    """Whether the kernel loads it; any other *refusal* is no answer."""
+    request = LoadRequest(prog_type, insns, "GPL", "probe", flags=flags)
+    try:
+        os.close(prog_load(request))
+    except OSError as exc:
+        if exc.errno != refusal:
+            raise
+        return False
+    return True
+
+
+def _helper(name: str) -> bool:
+    """Whether the verifier knows the helper: called without arguments, it is refused either way."""
+    request = LoadRequest(ProgType.SCHED_CLS, code(call(name), mov(0, 0), EXIT), "GPL", "probe")
+    log = LogBuffer(1, 1 << 16)
+    try:
+        os.close(prog_load(request, log))
+    except OSError:
+        if not log.text:
+            raise
+        return "unknown" not in log.text
+    return True
+
+
+def _bloom_filter() -> bool:
+    try:
+        map_create(MapType.BLOOM_FILTER, key_size=0, value_size=8, max_entries=1).close()
+    except OSError as exc:
+        if exc.errno != errno.EINVAL:
+            raise
+        return False
+    return True
+
+
+def _task_storage() -> bool:
+    blob = encode([t.Int("int", 4, 32, signed=True)], byte_order=sys.byteorder)
+    with FD(btf_load(blob, what="probe"), "probe") as btf:
+        try:
+            map_create(
+                MapType.TASK_STORAGE,
+                key_size=4,
+                value_size=4,
+                max_entries=0,
+                flags=MapFlags.NO_PREALLOC,
+                btf_fd=btf.fileno(),
+                btf_key_type_id=1,
+                btf_value_type_id=1,
+            ).close()
+        except OSError as exc:
+            if exc.errno != errno.EINVAL:
+                raise
+            return False
+    return True
+
+
+def _untrusted_kernel_pointers() -> bool:
+    """Whether what is read through such a pointer is more than a number to the verifier."""
+    blob = encode(
+        [
+            t.Int("int", 4, 32, signed=True),
+            t.Struct("task_struct", 4, (t.Member("member", 1, 0),)),
+            t.TypeTag("kptr_untrusted", 2),
+            t.Ptr(3),
+            t.Struct("value", 8, (t.Member("pointer", 4, 0),)),
+        ],
+        byte_order=sys.byteorder,
+    )
+    try:
+        btf = FD(btf_load(blob, what="probe"), "probe")
+    except OSError as exc:
+        if exc.errno != errno.EINVAL:
+            raise
+        return False
+    with btf:
+        values = map_create(
+            MapType.ARRAY,
+            key_size=4,
+            value_size=8,
+            max_entries=1,
+            btf_fd=btf.fileno(),
+            btf_key_type_id=1,
+            btf_value_type_id=5,
+        )
+    with values:
+        insns = code(
+            store(10, -4, 0, op.W),
+            mov_reg(2, 10),
+            add(2, -4),
+            load_imm64(1, values.fileno(), src=1),  # BPF_PSEUDO_MAP_FD
+            call("map_lookup_elem"),
+            jump_if_equal(0, 0, 3),
+            load(0, 0, 0),
+            jump_if_equal(0, 0, 1),
+            load(0, 0, 0, op.W),
+            EXIT,
+        )
+        return _program(insns, ProgType.SCHED_CLS, refusal=errno.EACCES)
+
+
+def _program_info_until(end: int) -> bool:
+    """Whether the kernel's ``struct bpf_prog_info`` has *end* bytes: it writes back how many it filled."""
+    request = LoadRequest(ProgType.XDP, NOTHING, "GPL", "probe")
+    with FD(prog_load(request), "probe") as program:
+        info = bytearray(512)
+        attr = bytearray(struct.pack("=IIQ", program.fileno(), len(info), door.address(info)))
+        door.bpf(Cmd.OBJ_GET_INFO_BY_FD, attr, what="probe")
+    return int(struct.unpack("=IIQ", attr)[1]) >= end
+
+
+_SIGN_EXTENDING_MOVE = Instruction(op.ALU64 | op.MOV | op.X, 0, 0, 8)
+
+ABILITIES: dict[str, Callable[[], bool]] = {
+    "attach targets in program information (5.19)": lambda: _program_info_until(228),
+    "bloom filters (5.16)": _bloom_filter,
+    "bpf_loop (5.17)": lambda: _helper("loop"),
+    "bpf_strncmp (5.17)": lambda: _helper("strncmp"),
+    "cpu v4 instructions (6.6)": lambda: _program(code(mov(0, 0), _SIGN_EXTENDING_MOVE, EXIT)),
+    "links for perf events (5.15)": features.has_perf_event_links,
+    "syscall programs (5.14)": lambda: _program(NOTHING, ProgType.SYSCALL, ProgFlags.SLEEPABLE),
+    "task storage (5.11)": _task_storage,
+    "timers (5.15)": lambda: _helper("timer_init"),
+    "untrusted kernel pointers (6.3)": _untrusted_kernel_pointers,
+    "verified instructions in program information (5.16)": lambda: _program_info_until(220),
+    "XDP fragments (5.18)": lambda: _program(flags=ProgFlags.XDP_HAS_FRAGS),
+}
+
+
+@cache
+def has(ability: str) -> bool:
+    """Whether this kernel can do that; where CI's must, it is not asked."""
+    if os.environ.get("CI") and ability in EXPECTED_IN_CI:
+        return True
+    return ABILITIES[ability]()
+
+
+def requires(*abilities: str) -> None:
+    """Skip the test unless the kernel can do all of them."""
+    for ability in abilities:
+        if not has(ability):
+            missing(ability)
