@@ -6,15 +6,21 @@ Object sha256: 45258de9b58cc2465c85b2434ff994ed516a5aec064f408378e4ed2744b520c3
 
 from __future__ import annotations
 
-import dataclasses
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Traffic:
-    """``struct traffic``, 16 bytes."""
+    """``struct traffic``, 16 bytes, aligned to 8.
+
+    ::
+
+        struct traffic {
+            __u64 packets;
+            __u64 bytes;
+        };
+    """
 
     packets: int = 0  # __u64, offset 0
     bytes: int = 0  # __u64, offset 8
@@ -37,12 +43,14 @@ class BenchHashMapSpecs(runtime.MapSpecs):
     """The maps of ``bench_hash.bpf.o`` before loading."""
 
     flows: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``struct traffic``, 1048576 entries."""
 
 
 class BenchHashProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``bench_hash.bpf.o`` before loading."""
 
     count: spec.ProgramSpec
+    """Section ``xdp``, bench_hash.bpf.c:22."""
 
 
 class BenchHashSpec(runtime.TypedSpec["BenchHash"]):
@@ -72,7 +80,7 @@ class BenchHashPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.count = runtime.XDP(loaded.program("count"))
-        """Section ``xdp``."""
+        """Section ``xdp``, bench_hash.bpf.c:22."""
 
 
 class BenchHash(runtime.Object):

@@ -6,15 +6,26 @@ Object sha256: e9e1ea94ea3ceea5f4c08ab7b4662c825325fa3a12fabd3fe42188425fa52ed3
 
 from __future__ import annotations
 
-import dataclasses
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Event:
-    """``struct event``, 64 bytes."""
+    """``struct event``, 64 bytes, aligned to 8.
+
+    ::
+
+        struct event {
+            __u64 ts;
+            __u32 pid;
+            __u32 uid;
+            __s32 ret;
+            __s32 flags;
+            __u64 seq;
+            char comm[32];
+        };
+    """
 
     ts: int = 0  # __u64, offset 0
     pid: int = 0  # __u32, offset 8
@@ -47,12 +58,14 @@ class BenchRingbufMapSpecs(runtime.MapSpecs):
     """The maps of ``bench_ringbuf.bpf.o`` before loading."""
 
     events: spec.MapSpec
+    """``BPF_MAP_TYPE_RINGBUF``, events ``struct event``, 16777216 bytes."""
 
 
 class BenchRingbufProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``bench_ringbuf.bpf.o`` before loading."""
 
     produce: spec.ProgramSpec
+    """Section ``xdp``, bench_ringbuf.bpf.c:29."""
 
 
 class BenchRingbufBssSpec(runtime.DataSpec):
@@ -92,7 +105,7 @@ class BenchRingbufPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.produce = runtime.XDP(loaded.program("produce"))
-        """Section ``xdp``."""
+        """Section ``xdp``, bench_ringbuf.bpf.c:29."""
 
 
 class BenchRingbufBss(runtime.Data):

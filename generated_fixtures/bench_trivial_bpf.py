@@ -21,6 +21,7 @@ class BenchTrivialProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``bench_trivial.bpf.o`` before loading."""
 
     pass_: spec.ProgramSpec
+    """Section ``xdp``, bench_trivial.bpf.c:10."""
 
     __c_names__: typing.ClassVar = {"pass_": "pass"}
 
@@ -47,7 +48,7 @@ class BenchTrivialPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.pass_ = runtime.XDP(loaded.program("pass"))
-        """Section ``xdp``."""
+        """Section ``xdp``, bench_trivial.bpf.c:10."""
 
 
 class BenchTrivial(runtime.Object):

@@ -20,6 +20,7 @@ class BigProgramProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``big_program.bpf.o`` before loading."""
 
     long_way: spec.ProgramSpec
+    """Section ``socket``, big_program.bpf.c:25."""
 
 
 class BigProgramDataSpec(runtime.DataSpec):
@@ -52,7 +53,7 @@ class BigProgramPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.long_way = runtime.SocketFilter(loaded.program("long_way"))
-        """Section ``socket``."""
+        """Section ``socket``, big_program.bpf.c:25."""
 
 
 class BigProgramData(runtime.Data):

@@ -6,15 +6,21 @@ Object sha256: 7a69ea669ff171f19988cc3d059aea6026ee400c7bd383363f2869506945e9f5
 
 from __future__ import annotations
 
-import dataclasses
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Total:
-    """``struct total``, 16 bytes."""
+    """``struct total``, 16 bytes, aligned to 8.
+
+    ::
+
+        struct total {
+            __u64 sum;
+            __u32 seen;
+        };
+    """
 
     sum: int = 0  # __u64, offset 0
     seen: int = 0  # __u32, offset 8
@@ -37,13 +43,16 @@ class CallbacksMapSpecs(runtime.MapSpecs):
     """The maps of ``callbacks.bpf.o`` before loading."""
 
     numbers: spec.MapSpec
+    """``BPF_MAP_TYPE_ARRAY``, key ``__u32``, value ``__u64``, 8 entries."""
 
 
 class CallbacksProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``callbacks.bpf.o`` before loading."""
 
     loops: spec.ProgramSpec
+    """Section ``socket``, callbacks.bpf.c:42."""
     walks: spec.ProgramSpec
+    """Section ``socket``, callbacks.bpf.c:52."""
 
 
 class CallbacksBssSpec(runtime.DataSpec):
@@ -83,9 +92,9 @@ class CallbacksPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.loops = runtime.SocketFilter(loaded.program("loops"))
-        """Section ``socket``."""
+        """Section ``socket``, callbacks.bpf.c:42."""
         self.walks = runtime.SocketFilter(loaded.program("walks"))
-        """Section ``socket``."""
+        """Section ``socket``, callbacks.bpf.c:52."""
 
 
 class CallbacksBss(runtime.Data):

@@ -6,15 +6,40 @@ Object sha256: b2f661388dbfee0ca9bc5ac766eca816d0a4a0900e7fd41411d84acd913a0524
 
 from __future__ import annotations
 
-import dataclasses
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class BitResults:
-    """``struct bit_results``, 168 bytes."""
+    """``struct bit_results``, 168 bytes, aligned to 8.
+
+    ::
+
+        struct bit_results {
+            __u64 prio_signed;
+            __u64 policy_signed;
+            __u64 exit_state_signed;
+            __u64 comm_signed;
+            __u64 execve_lshift;
+            __u64 execve_rshift;
+            __u64 execve_offset;
+            __u64 execve_size;
+            __u64 execve_signed;
+            __u64 prio_lshift;
+            __u64 prio_rshift;
+            __u64 pkt_type_lshift;
+            __u64 pkt_type_rshift;
+            __u64 nonagle_lshift;
+            __u64 nonagle_rshift;
+            __u64 version_lshift;
+            __u64 version_rshift;
+            __u64 on_rq_lshift;
+            __u64 on_rq_rshift;
+            __u64 never_a_bit_exists;
+            __u64 parent_size;
+        };
+    """
 
     prio_signed: int = 0  # __u64, offset 0
     policy_signed: int = 0  # __u64, offset 8
@@ -79,9 +104,13 @@ class CoreBitfieldsProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``core_bitfields.bpf.o`` before loading."""
 
     measure: spec.ProgramSpec
+    """Section ``raw_tp/sys_enter``, core_bitfields.bpf.c:98."""
     read_current: spec.ProgramSpec
+    """Section ``raw_tp/sys_exit``, core_bitfields.bpf.c:129."""
     direct: spec.ProgramSpec
+    """Section ``tp_btf/sched_switch``, core_bitfields.bpf.c:144."""
     wrong_size: spec.ProgramSpec
+    """Section ``tp_btf/sched_switch``, core_bitfields.bpf.c:156."""
 
 
 class CoreBitfieldsBssSpec(runtime.DataSpec):
@@ -116,13 +145,13 @@ class CoreBitfieldsPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.measure = runtime.RawTracepoint(loaded.program("measure"))
-        """Section ``raw_tp/sys_enter``."""
+        """Section ``raw_tp/sys_enter``, core_bitfields.bpf.c:98."""
         self.read_current = runtime.RawTracepoint(loaded.program("read_current"))
-        """Section ``raw_tp/sys_exit``."""
+        """Section ``raw_tp/sys_exit``, core_bitfields.bpf.c:129."""
         self.direct = runtime.BTFTracepoint(loaded.program("direct"))
-        """Section ``tp_btf/sched_switch``."""
+        """Section ``tp_btf/sched_switch``, core_bitfields.bpf.c:144."""
         self.wrong_size = runtime.BTFTracepoint(loaded.program("wrong_size"))
-        """Section ``tp_btf/sched_switch``."""
+        """Section ``tp_btf/sched_switch``, core_bitfields.bpf.c:156."""
 
 
 class CoreBitfieldsBss(runtime.Data):

@@ -6,15 +6,35 @@ Object sha256: bd0e57cc239a24a8eb0fbb5608f38509f6f6e1baa439feb833f7b1e9df68fe1c
 
 from __future__ import annotations
 
-import dataclasses
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class EnumResults:
-    """``struct enum_results``, 128 bytes."""
+    """``struct enum_results``, 128 bytes, aligned to 8.
+
+    ::
+
+        struct enum_results {
+            __u64 pid;
+            __u64 sid;
+            __u64 normal;
+            __u64 movable;
+            __u64 restart;
+            __u64 ovf;
+            __u64 prog_load;
+            __u64 freeze;
+            __u64 link_create;
+            __u64 guarded;
+            __u64 pid_exists;
+            __u64 no_value_exists;
+            __u64 no_enum_exists;
+            __u64 freeze_exists;
+            __u64 btf_load_exists;
+            __u64 phy_exists;
+        };
+    """
 
     pid: int = 0  # __u64, offset 0
     sid: int = 0  # __u64, offset 8
@@ -69,8 +89,11 @@ class CoreEnumsProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``core_enums.bpf.o`` before loading."""
 
     measure: spec.ProgramSpec
+    """Section ``raw_tp/sys_enter``, core_enums.bpf.c:76."""
     top_bit: spec.ProgramSpec
+    """Section ``raw_tp/sched_switch``, core_enums.bpf.c:102."""
     missing_value: spec.ProgramSpec
+    """Section ``raw_tp/sys_exit``, core_enums.bpf.c:110."""
 
 
 class CoreEnumsBssSpec(runtime.DataSpec):
@@ -105,11 +128,11 @@ class CoreEnumsPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.measure = runtime.RawTracepoint(loaded.program("measure"))
-        """Section ``raw_tp/sys_enter``."""
+        """Section ``raw_tp/sys_enter``, core_enums.bpf.c:76."""
         self.top_bit = runtime.RawTracepoint(loaded.program("top_bit"))
-        """Section ``raw_tp/sched_switch``."""
+        """Section ``raw_tp/sched_switch``, core_enums.bpf.c:102."""
         self.missing_value = runtime.RawTracepoint(loaded.program("missing_value"))
-        """Section ``raw_tp/sys_exit``."""
+        """Section ``raw_tp/sys_exit``, core_enums.bpf.c:110."""
 
 
 class CoreEnumsBss(runtime.Data):

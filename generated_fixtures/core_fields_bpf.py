@@ -6,16 +6,40 @@ Object sha256: 2a8f04645dc433b63529148702d22c03e743bb492015a08840ed94bf706af176
 
 from __future__ import annotations
 
-import dataclasses
 import typing
 
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class FieldResults:
-    """``struct field_results``, 152 bytes."""
+    """``struct field_results``, 152 bytes, aligned to 8.
+
+    ::
+
+        struct field_results {
+            __u64 tasks_prev_offset;
+            __u64 pid_offset;
+            __u64 pid_size;
+            __u64 comm_size;
+            __u64 comm_5_offset;
+            __u64 nodename_offset;
+            __u64 numbers_offset;
+            __u64 pids_2_offset;
+            __u64 lru_offset;
+            __u64 private_offset;
+            __u64 skc_num_offset;
+            __u64 sk_list_offset;
+            __u64 group_node_next_offset;
+            __u64 pid_exists;
+            __u64 never_exists;
+            __u64 old_state_exists;
+            __u64 new_state_exists;
+            __u64 sk_num_exists;
+            __u64 array_exists;
+        };
+    """
 
     tasks_prev_offset: int = 0  # __u64, offset 0
     pid_offset: int = 0  # __u64, offset 8
@@ -65,9 +89,17 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class ListHeadMine:
-    """``struct list_head___mine``, 16 bytes."""
+    """``struct list_head___mine``, 16 bytes, aligned to 8.
+
+    ::
+
+        struct list_head___mine {
+            struct list_head___mine *prev;
+            struct list_head___mine *next;
+        };
+    """
 
     prev: int = 0  # struct list_head___mine *, offset 0
     next: int = 0  # struct list_head___mine *, offset 8
@@ -84,7 +116,15 @@ codec.struct(
 
 
 class Written(codec.Union):
-    """``anonymous union``, 64 bytes: one storage, a view of it per member."""
+    """``anonymous union``, 64 bytes, aligned to 8; one storage, a view of it per member.
+
+    ::
+
+        union {
+            struct list_head___mine list;
+            char room[64];
+        };
+    """
 
     __slots__ = ()
 
@@ -116,10 +156,15 @@ class CoreFieldsProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``core_fields.bpf.o`` before loading."""
 
     measure: spec.ProgramSpec
+    """Section ``raw_tp/sys_enter``, core_fields.bpf.c:158."""
     read_current: spec.ProgramSpec
+    """Section ``raw_tp/sys_exit``, core_fields.bpf.c:187."""
     switched: spec.ProgramSpec
+    """Section ``tp_btf/sched_switch``, core_fields.bpf.c:230."""
     store: spec.ProgramSpec
+    """Section ``raw_tp/sched_wakeup``, core_fields.bpf.c:248."""
     missing_member: spec.ProgramSpec
+    """Section ``raw_tp/sched_wakeup_new``, core_fields.bpf.c:261."""
 
 
 class CoreFieldsBssSpec(runtime.DataSpec):
@@ -156,15 +201,15 @@ class CoreFieldsPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.measure = runtime.RawTracepoint(loaded.program("measure"))
-        """Section ``raw_tp/sys_enter``."""
+        """Section ``raw_tp/sys_enter``, core_fields.bpf.c:158."""
         self.read_current = runtime.RawTracepoint(loaded.program("read_current"))
-        """Section ``raw_tp/sys_exit``."""
+        """Section ``raw_tp/sys_exit``, core_fields.bpf.c:187."""
         self.switched = runtime.BTFTracepoint(loaded.program("switched"))
-        """Section ``tp_btf/sched_switch``."""
+        """Section ``tp_btf/sched_switch``, core_fields.bpf.c:230."""
         self.store = runtime.RawTracepoint(loaded.program("store"))
-        """Section ``raw_tp/sched_wakeup``."""
+        """Section ``raw_tp/sched_wakeup``, core_fields.bpf.c:248."""
         self.missing_member = runtime.RawTracepoint(loaded.program("missing_member"))
-        """Section ``raw_tp/sched_wakeup_new``."""
+        """Section ``raw_tp/sched_wakeup_new``, core_fields.bpf.c:261."""
 
 
 class CoreFieldsBss(runtime.Data):

@@ -20,6 +20,7 @@ class CoreHeavyProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``core_heavy.bpf.o`` before loading."""
 
     heavy: spec.ProgramSpec
+    """Section ``raw_tp/sys_enter``, core_heavy.bpf.c:241."""
 
 
 class CoreHeavyBssSpec(runtime.DataSpec):
@@ -52,7 +53,7 @@ class CoreHeavyPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.heavy = runtime.RawTracepoint(loaded.program("heavy"))
-        """Section ``raw_tp/sys_enter``."""
+        """Section ``raw_tp/sys_enter``, core_heavy.bpf.c:241."""
 
 
 class CoreHeavyBss(runtime.Data):

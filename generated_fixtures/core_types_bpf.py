@@ -6,15 +6,47 @@ Object sha256: a94cbd53129be4038894d765d65a3ff4be2c756f9637248904e944e08b218114
 
 from __future__ import annotations
 
-import dataclasses
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class TypeResults:
-    """``struct type_results``, 248 bytes."""
+    """``struct type_results``, 248 bytes, aligned to 8.
+
+    ::
+
+        struct type_results {
+            __u64 task_exists;
+            __u64 none_exists;
+            __u64 union_exists;
+            __u64 atomic_exists;
+            __u64 initcall_exists;
+            __u64 initcall_void_exists;
+            __u64 enum_exists;
+            __u64 no_enum_exists;
+            __u64 typedef_exists;
+            __u64 no_typedef_exists;
+            __u64 list_matches;
+            __u64 callback_matches;
+            __u64 task_matches;
+            __u64 wrong_matches;
+            __u64 more_matches;
+            __u64 atomic_matches;
+            __u64 initcall_matches;
+            __u64 initcall_void_matches;
+            __u64 enum_matches;
+            __u64 odd_enum_matches;
+            __u64 int_matches;
+            __u64 list_size;
+            __u64 task_size;
+            __u64 none_size;
+            __u64 gfp_size;
+            __u64 ktime_size;
+            __u64 task_local_id;
+            /* 4 more lines */
+        };
+    """
 
     task_exists: int = 0  # __u64, offset 0
     none_exists: int = 0  # __u64, offset 8
@@ -99,6 +131,7 @@ class CoreTypesProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``core_types.bpf.o`` before loading."""
 
     measure: spec.ProgramSpec
+    """Section ``raw_tp/sys_enter``, core_types.bpf.c:113."""
 
 
 class CoreTypesBssSpec(runtime.DataSpec):
@@ -131,7 +164,7 @@ class CoreTypesPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.measure = runtime.RawTracepoint(loaded.program("measure"))
-        """Section ``raw_tp/sys_enter``."""
+        """Section ``raw_tp/sys_enter``, core_types.bpf.c:113."""
 
 
 class CoreTypesBss(runtime.Data):

@@ -20,7 +20,9 @@ class CpuV4ProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``cpu_v4.v4.bpf.o`` before loading."""
 
     computes: spec.ProgramSpec
+    """Section ``socket``, cpu_v4.bpf.c:18."""
     jumps: spec.ProgramSpec
+    """Section ``socket``, cpu_v4.bpf.c:28."""
 
 
 class CpuV4DataSpec(runtime.DataSpec):
@@ -67,9 +69,9 @@ class CpuV4Programs(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.computes = runtime.SocketFilter(loaded.program("computes"))
-        """Section ``socket``."""
+        """Section ``socket``, cpu_v4.bpf.c:18."""
         self.jumps = runtime.SocketFilter(loaded.program("jumps"))
-        """Section ``socket``."""
+        """Section ``socket``, cpu_v4.bpf.c:28."""
 
 
 class CpuV4Data(runtime.Data):

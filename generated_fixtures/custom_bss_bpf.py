@@ -6,15 +6,21 @@ Object sha256: 064a536ee6d158547a6fd34b09b12ceadbab17df3410fe02deb3288694c52864
 
 from __future__ import annotations
 
-import dataclasses
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Other:
-    """``anonymous struct``, 4 bytes."""
+    """``anonymous struct``, 4 bytes, aligned to 2.
+
+    ::
+
+        struct {
+            __u16 a;
+            __u16 b;
+        };
+    """
 
     a: int = 0  # __u16, offset 0
     b: int = 0  # __u16, offset 2
@@ -41,6 +47,7 @@ class CustomBssProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``custom_bss.bpf.o`` before loading."""
 
     set: spec.ProgramSpec
+    """Section ``socket``, custom_bss.bpf.c:17."""
 
 
 class CustomBssBssSpec(runtime.DataSpec):
@@ -91,7 +98,7 @@ class CustomBssPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.set = runtime.SocketFilter(loaded.program("set"))
-        """Section ``socket``."""
+        """Section ``socket``, custom_bss.bpf.c:17."""
 
 
 class CustomBssBss(runtime.Data):

@@ -20,6 +20,7 @@ class ErrGplOnlyProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``err_gpl_only.bpf.o`` before loading."""
 
     uses_gpl_helper: spec.ProgramSpec
+    """Section ``tp/syscalls/sys_enter_getpgid``, err_gpl_only.bpf.c:9."""
 
 
 class ErrGplOnlyBssSpec(runtime.DataSpec):
@@ -52,7 +53,7 @@ class ErrGplOnlyPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.uses_gpl_helper = runtime.Tracepoint(loaded.program("uses_gpl_helper"))
-        """Section ``tp/syscalls/sys_enter_getpgid``."""
+        """Section ``tp/syscalls/sys_enter_getpgid``, err_gpl_only.bpf.c:9."""
 
 
 class ErrGplOnlyBss(runtime.Data):

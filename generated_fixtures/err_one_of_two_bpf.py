@@ -16,13 +16,16 @@ class ErrOneOfTwoMapSpecs(runtime.MapSpecs):
     """The maps of ``err_one_of_two.bpf.o`` before loading."""
 
     only_map: spec.MapSpec
+    """``BPF_MAP_TYPE_ARRAY``, key ``__u32``, value ``__u32``, 1 entries."""
 
 
 class ErrOneOfTwoProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``err_one_of_two.bpf.o`` before loading."""
 
     good: spec.ProgramSpec
+    """Section ``socket``, err_one_of_two.bpf.c:14."""
     bad: spec.ProgramSpec
+    """Section ``socket``, err_one_of_two.bpf.c:26."""
 
 
 class ErrOneOfTwoSpec(runtime.TypedSpec["ErrOneOfTwo"]):
@@ -52,9 +55,9 @@ class ErrOneOfTwoPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.good = runtime.SocketFilter(loaded.program("good"))
-        """Section ``socket``."""
+        """Section ``socket``, err_one_of_two.bpf.c:14."""
         self.bad = runtime.SocketFilter(loaded.program("bad"))
-        """Section ``socket``."""
+        """Section ``socket``, err_one_of_two.bpf.c:26."""
 
 
 class ErrOneOfTwo(runtime.Object):

@@ -6,17 +6,22 @@ Object sha256: a93ecd534fe640c69a1ad12e1635f8330572a95aa74059202e77d082fe480872
 
 from __future__ import annotations
 
-import dataclasses
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Table:
-    """``struct table``, 32 bytes."""
+    """``struct table``, 32 bytes, aligned to 4.
 
-    slots: list[int] = dataclasses.field(default_factory=lambda: [0] * 8)  # __u32[8], offset 0
+    ::
+
+        struct table {
+            __u32 slots[8];
+        };
+    """
+
+    slots: list[int] = codec.field(default_factory=lambda: [0] * 8)  # __u32[8], offset 0
 
 
 codec.struct(
@@ -33,12 +38,14 @@ class ErrOutOfBoundsMapSpecs(runtime.MapSpecs):
     """The maps of ``err_out_of_bounds.bpf.o`` before loading."""
 
     tables: spec.MapSpec
+    """``BPF_MAP_TYPE_ARRAY``, key ``__u32``, value ``struct table``, 1 entries."""
 
 
 class ErrOutOfBoundsProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``err_out_of_bounds.bpf.o`` before loading."""
 
     reads_outside: spec.ProgramSpec
+    """Section ``socket``, err_out_of_bounds.bpf.c:23."""
 
 
 class ErrOutOfBoundsSpec(runtime.TypedSpec["ErrOutOfBounds"]):
@@ -68,7 +75,7 @@ class ErrOutOfBoundsPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.reads_outside = runtime.SocketFilter(loaded.program("reads_outside"))
-        """Section ``socket``."""
+        """Section ``socket``, err_out_of_bounds.bpf.c:23."""
 
 
 class ErrOutOfBounds(runtime.Object):

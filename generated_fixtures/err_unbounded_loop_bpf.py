@@ -20,6 +20,7 @@ class ErrUnboundedLoopProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``err_unbounded_loop.bpf.o`` before loading."""
 
     never_ends: spec.ProgramSpec
+    """Section ``socket``, err_unbounded_loop.bpf.c:9."""
 
 
 class ErrUnboundedLoopDataSpec(runtime.DataSpec):
@@ -52,7 +53,7 @@ class ErrUnboundedLoopPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.never_ends = runtime.SocketFilter(loaded.program("never_ends"))
-        """Section ``socket``."""
+        """Section ``socket``, err_unbounded_loop.bpf.c:9."""
 
 
 class ErrUnboundedLoopData(runtime.Data):

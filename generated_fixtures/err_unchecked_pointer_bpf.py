@@ -16,12 +16,14 @@ class ErrUncheckedPointerMapSpecs(runtime.MapSpecs):
     """The maps of ``err_unchecked_pointer.bpf.o`` before loading."""
 
     counts: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u64``, 1 entries."""
 
 
 class ErrUncheckedPointerProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``err_unchecked_pointer.bpf.o`` before loading."""
 
     forgets_the_check: spec.ProgramSpec
+    """Section ``socket``, err_unchecked_pointer.bpf.c:14."""
 
 
 class ErrUncheckedPointerSpec(runtime.TypedSpec["ErrUncheckedPointer"]):
@@ -51,7 +53,7 @@ class ErrUncheckedPointerPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.forgets_the_check = runtime.SocketFilter(loaded.program("forgets_the_check"))
-        """Section ``socket``."""
+        """Section ``socket``, err_unchecked_pointer.bpf.c:14."""
 
 
 class ErrUncheckedPointer(runtime.Object):

@@ -6,7 +6,6 @@ Object sha256: bbc544719c7f02ad3aa84d42d1143bd68b766274a2f1b6f89c98b74a042b518e
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 
 from bpf2py import runtime, spec, uapi
@@ -14,16 +13,34 @@ from bpf2py.runtime import codec
 
 
 class Mode(enum.IntEnum):
-    """``enum mode``."""
+    """``enum mode``, 4 bytes, aligned to 4.
+
+    ::
+
+        enum mode {
+            MODE_OFF = 0,
+            MODE_ON = 1,
+            MODE_AUTO = 7,
+        };
+    """
 
     MODE_OFF = 0
     MODE_ON = 1
     MODE_AUTO = 7
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Limits:
-    """``struct limits``, 12 bytes."""
+    """``struct limits``, 12 bytes, aligned to 4.
+
+    ::
+
+        struct limits {
+            __u32 low;
+            __s32 high;
+            char unit[4];
+        };
+    """
 
     low: int = 0  # __u32, offset 0
     high: int = 0  # __s32, offset 4
@@ -41,9 +58,17 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Node:
-    """``struct node``, 16 bytes."""
+    """``struct node``, 16 bytes, aligned to 8.
+
+    ::
+
+        struct node {
+            struct node *next;
+            void *owner;
+        };
+    """
 
     next: int = 0  # struct node *, offset 0
     owner: int = 0  # void *, offset 8
@@ -70,8 +95,11 @@ class GlobalsProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``globals.bpf.o`` before loading."""
 
     check_defaults: spec.ProgramSpec
+    """Section ``socket``, globals.bpf.c:71."""
     check_changed: spec.ProgramSpec
+    """Section ``socket``, globals.bpf.c:92."""
     change: spec.ProgramSpec
+    """Section ``socket``, globals.bpf.c:129."""
 
 
 class GlobalsRodataSpec(runtime.DataSpec):
@@ -188,11 +216,11 @@ class GlobalsPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.check_defaults = runtime.SocketFilter(loaded.program("check_defaults"))
-        """Section ``socket``."""
+        """Section ``socket``, globals.bpf.c:71."""
         self.check_changed = runtime.SocketFilter(loaded.program("check_changed"))
-        """Section ``socket``."""
+        """Section ``socket``, globals.bpf.c:92."""
         self.change = runtime.SocketFilter(loaded.program("change"))
-        """Section ``socket``."""
+        """Section ``socket``, globals.bpf.c:129."""
 
 
 class GlobalsRodata(runtime.Data):

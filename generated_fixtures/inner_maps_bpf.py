@@ -16,15 +16,20 @@ class InnerMapsMapSpecs(runtime.MapSpecs):
     """The maps of ``inner_maps.bpf.o`` before loading."""
 
     outer: spec.MapSpec
+    """``BPF_MAP_TYPE_ARRAY_OF_MAPS``, key ``__u32``, value of 4 bytes, 4 entries."""
     inner_one: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u64``, 4 entries."""
     inner_two: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u64``, 4 entries."""
     by_cgroup: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH_OF_MAPS``, key ``__u64``, value of 4 bytes, 8 entries."""
 
 
 class InnerMapsProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``inner_maps.bpf.o`` before loading."""
 
     fill: spec.ProgramSpec
+    """Section ``socket``, inner_maps.bpf.c:34."""
 
 
 class InnerMapsSpec(runtime.TypedSpec["InnerMaps"]):
@@ -45,13 +50,13 @@ class InnerMapsMaps(runtime.Maps):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.outer = runtime.Map(loaded.map("outer"), codec.U32, codec.Bytes(4))
-        """``BPF_MAP_TYPE_ARRAY_OF_MAPS``, key ``__u32``, 4 entries."""
+        """``BPF_MAP_TYPE_ARRAY_OF_MAPS``, key ``__u32``, value of 4 bytes, 4 entries."""
         self.inner_one = runtime.HashMap(loaded.map("inner_one"), codec.U32, codec.U64)
         """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u64``, 4 entries."""
         self.inner_two = runtime.HashMap(loaded.map("inner_two"), codec.U32, codec.U64)
         """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u64``, 4 entries."""
         self.by_cgroup = runtime.Map(loaded.map("by_cgroup"), codec.U64, codec.Bytes(4))
-        """``BPF_MAP_TYPE_HASH_OF_MAPS``, key ``__u64``, 8 entries."""
+        """``BPF_MAP_TYPE_HASH_OF_MAPS``, key ``__u64``, value of 4 bytes, 8 entries."""
 
 
 class InnerMapsPrograms(runtime.Programs):
@@ -60,7 +65,7 @@ class InnerMapsPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.fill = runtime.SocketFilter(loaded.program("fill"))
-        """Section ``socket``."""
+        """Section ``socket``, inner_maps.bpf.c:34."""
 
 
 class InnerMaps(runtime.Object):

@@ -6,15 +6,22 @@ Object sha256: 0f4131aadf3f268d45eeed8e7db7a9ec7246a5c0397d517580e26a178856f9d3
 
 from __future__ import annotations
 
-import dataclasses
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Locked:
-    """``struct locked``, 16 bytes."""
+    """``struct locked``, 16 bytes, aligned to 8.
+
+    ::
+
+        struct locked {
+            __u32 before;
+            struct bpf_spin_lock lock;
+            __u64 after;
+        };
+    """
 
     before: int = 0  # __u32, offset 0
     # struct bpf_spin_lock lock, offset 4: the kernel's own
@@ -31,9 +38,18 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Timed:
-    """``struct timed``, 32 bytes."""
+    """``struct timed``, 32 bytes, aligned to 8.
+
+    ::
+
+        struct timed {
+            __u64 fired;
+            struct bpf_timer timer;
+            __u32 period;
+        };
+    """
 
     fired: int = 0  # __u64, offset 0
     # struct bpf_timer timer, offset 8: the kernel's own
@@ -57,14 +73,18 @@ class KernelFieldsMapSpecs(runtime.MapSpecs):
     """The maps of ``kernel_fields.bpf.o`` before loading."""
 
     locks: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``struct locked``, 4 entries."""
     timers: spec.MapSpec
+    """``BPF_MAP_TYPE_ARRAY``, key ``__u32``, value ``struct timed``, 1 entries."""
 
 
 class KernelFieldsProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``kernel_fields.bpf.o`` before loading."""
 
     under_lock: spec.ProgramSpec
+    """Section ``tc``, kernel_fields.bpf.c:46."""
     start_timer: spec.ProgramSpec
+    """Section ``tc``, kernel_fields.bpf.c:62."""
 
 
 class KernelFieldsSpec(runtime.TypedSpec["KernelFields"]):
@@ -96,9 +116,9 @@ class KernelFieldsPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.under_lock = runtime.SchedCLS(loaded.program("under_lock"))
-        """Section ``tc``."""
+        """Section ``tc``, kernel_fields.bpf.c:46."""
         self.start_timer = runtime.SchedCLS(loaded.program("start_timer"))
-        """Section ``tc``."""
+        """Section ``tc``, kernel_fields.bpf.c:62."""
 
 
 class KernelFields(runtime.Object):

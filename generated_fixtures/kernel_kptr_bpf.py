@@ -6,15 +6,13 @@ Object sha256: 93235f517addbd98193267c49f7385cf91ef7d9cdcb6872d7351432f4bec9258
 
 from __future__ import annotations
 
-import dataclasses
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Holder:
-    """``struct holder``, 24 bytes."""
+    """``struct holder``, 24 bytes, aligned to 8."""
 
     before: int = 0  # __u64, offset 0
     # struct task_struct * task, offset 8: the kernel's own
@@ -38,12 +36,14 @@ class KernelKptrMapSpecs(runtime.MapSpecs):
     """The maps of ``kernel_kptr.bpf.o`` before loading."""
 
     holders: spec.MapSpec
+    """``BPF_MAP_TYPE_ARRAY``, key ``__u32``, value ``struct holder``, 1 entries."""
 
 
 class KernelKptrProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``kernel_kptr.bpf.o`` before loading."""
 
     holds: spec.ProgramSpec
+    """Section ``tc``, kernel_kptr.bpf.c:29."""
 
 
 class KernelKptrBssSpec(runtime.DataSpec):
@@ -81,7 +81,7 @@ class KernelKptrPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.holds = runtime.SchedCLS(loaded.program("holds"))
-        """Section ``tc``."""
+        """Section ``tc``, kernel_kptr.bpf.c:29."""
 
 
 class KernelKptrBss(runtime.Data):

@@ -16,16 +16,22 @@ class ManyProgramsMapSpecs(runtime.MapSpecs):
     """The maps of ``many_programs.bpf.o`` before loading."""
 
     runs: spec.MapSpec
+    """``BPF_MAP_TYPE_ARRAY``, key ``__u32``, value ``__u64``, 4 entries."""
 
 
 class ManyProgramsProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``many_programs.bpf.o`` before loading."""
 
     first: spec.ProgramSpec
+    """Section ``socket``, many_programs.bpf.c:23."""
     second: spec.ProgramSpec
+    """Section ``socket``, many_programs.bpf.c:29."""
     third: spec.ProgramSpec
+    """Section ``tc``, many_programs.bpf.c:35."""
     fourth: spec.ProgramSpec
+    """Section ``xdp``, many_programs.bpf.c:41."""
     fifth: spec.ProgramSpec
+    """Section ``xdp``, many_programs.bpf.c:47."""
 
 
 class ManyProgramsSpec(runtime.TypedSpec["ManyPrograms"]):
@@ -55,15 +61,15 @@ class ManyProgramsPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.first = runtime.SocketFilter(loaded.program("first"))
-        """Section ``socket``."""
+        """Section ``socket``, many_programs.bpf.c:23."""
         self.second = runtime.SocketFilter(loaded.program("second"))
-        """Section ``socket``."""
+        """Section ``socket``, many_programs.bpf.c:29."""
         self.third = runtime.SchedCLS(loaded.program("third"))
-        """Section ``tc``."""
+        """Section ``tc``, many_programs.bpf.c:35."""
         self.fourth = runtime.XDP(loaded.program("fourth"))
-        """Section ``xdp``."""
+        """Section ``xdp``, many_programs.bpf.c:41."""
         self.fifth = runtime.XDP(loaded.program("fifth"))
-        """Section ``xdp``."""
+        """Section ``xdp``, many_programs.bpf.c:47."""
 
 
 class ManyPrograms(runtime.Object):

@@ -6,7 +6,6 @@ Object sha256: 2928cba80f2c573e250209fc8474921118aac1f011d1f4c53c708c252ce785fa
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 
 from bpf2py import runtime, spec, uapi
@@ -14,16 +13,33 @@ from bpf2py.runtime import codec
 
 
 class Shape(enum.IntEnum):
-    """``enum shape``."""
+    """``enum shape``, 4 bytes, aligned to 4.
+
+    ::
+
+        enum shape {
+            CIRCLE = 0,
+            SQUARE = 1,
+            TRIANGLE = 10,
+        };
+    """
 
     CIRCLE = 0
     SQUARE = 1
     TRIANGLE = 10
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Point:
-    """``struct point``, 8 bytes."""
+    """``struct point``, 8 bytes, aligned to 4.
+
+    ::
+
+        struct point {
+            __s32 x;
+            __s32 y;
+        };
+    """
 
     x: int = 0  # __s32, offset 0
     y: int = 0  # __s32, offset 4
@@ -39,9 +55,18 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True, unsafe_hash=True)
+@codec.dataclass(slots=True, unsafe_hash=True)
 class Key:
-    """``struct key``, 8 bytes."""
+    """``struct key``, 8 bytes, aligned to 2.
+
+    ::
+
+        struct key {
+            __u16 port;
+            __u8 proto;
+            char tag[5];
+        };
+    """
 
     port: int = 0  # __u16, offset 0
     proto: int = 0  # __u8, offset 2
@@ -59,9 +84,17 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class RangeT:
-    """``range_t``, 8 bytes."""
+    """``range_t``, 8 bytes, aligned to 4.
+
+    ::
+
+        typedef struct {
+            __u32 low;
+            __u32 high;
+        } range_t;
+    """
 
     low: int = 0  # __u32, offset 0
     high: int = 0  # __u32, offset 4
@@ -84,24 +117,41 @@ class MapAttrsMapSpecs(runtime.MapSpecs):
     """The maps of ``map_attrs.bpf.o`` before loading."""
 
     by_shape: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``enum shape``, value ``enum shape``, 7 entries."""
     triangles: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``struct key``, value ``struct point[3]``, 8 entries."""
     flagged: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u64``, 100 entries, flags
+    ``BPF_F_NO_PREALLOC | BPF_F_RDONLY_PROG``."""
     mapped: spec.MapSpec
+    """``BPF_MAP_TYPE_ARRAY``, key ``__u32``, value ``__u64``, 5 entries, flags
+    ``BPF_F_MMAPABLE``."""
     pinned_counts: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 3 entries, pinned by name."""
     on_node_zero: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 4 entries, flags
+    ``BPF_F_NUMA_NODE``, NUMA node 0."""
     bloom: spec.MapSpec
+    """``BPF_MAP_TYPE_BLOOM_FILTER``, value ``struct key``, 1000 entries, map_extra 0x5."""
     untyped: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key of 6 bytes, value of 10 bytes, 6 entries."""
     durations: spec.MapSpec
+    """``BPF_MAP_TYPE_ARRAY``, key ``int``, value ``duration_t``, 9 entries."""
     ranges: spec.MapSpec
+    """``BPF_MAP_TYPE_ARRAY``, key ``__u32``, value ``range_t``, 10 entries."""
     polygons: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``duration_t``, value ``polygon``, 11 entries."""
     left: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u8``, value ``__u8[3]``, 12 entries."""
     right: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u8``, value ``__u8[3]``, 12 entries."""
 
 
 class MapAttrsProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``map_attrs.bpf.o`` before loading."""
 
     touch: spec.ProgramSpec
+    """Section ``socket``, map_attrs.bpf.c:124."""
 
 
 class MapAttrsSpec(runtime.TypedSpec["MapAttrs"]):
@@ -130,17 +180,20 @@ class MapAttrsMaps(runtime.Maps):
         )
         """``BPF_MAP_TYPE_HASH``, key ``struct key``, value ``struct point[3]``, 8 entries."""
         self.flagged = runtime.HashMap(loaded.map("flagged"), codec.U32, codec.U64)
-        """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u64``, 100 entries."""
+        """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u64``, 100 entries, flags
+        ``BPF_F_NO_PREALLOC | BPF_F_RDONLY_PROG``."""
         self.mapped = runtime.ArrayMap(loaded.map("mapped"), codec.U64)
-        """``BPF_MAP_TYPE_ARRAY``, key ``__u32``, value ``__u64``, 5 entries."""
+        """``BPF_MAP_TYPE_ARRAY``, key ``__u32``, value ``__u64``, 5 entries, flags
+        ``BPF_F_MMAPABLE``."""
         self.pinned_counts = runtime.HashMap(loaded.map("pinned_counts"), codec.U32, codec.U32)
-        """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 3 entries."""
+        """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 3 entries, pinned by name."""
         self.on_node_zero = runtime.HashMap(loaded.map("on_node_zero"), codec.U32, codec.U32)
-        """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 4 entries."""
+        """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 4 entries, flags
+        ``BPF_F_NUMA_NODE``, NUMA node 0."""
         self.bloom = runtime.Map(loaded.map("bloom"), codec.Bytes(0), codec.of(Key))
-        """``BPF_MAP_TYPE_BLOOM_FILTER``, value ``struct key``, 1000 entries."""
+        """``BPF_MAP_TYPE_BLOOM_FILTER``, value ``struct key``, 1000 entries, map_extra 0x5."""
         self.untyped = runtime.HashMap(loaded.map("untyped"), codec.Bytes(6), codec.Bytes(10))
-        """``BPF_MAP_TYPE_HASH``, 6 entries."""
+        """``BPF_MAP_TYPE_HASH``, key of 6 bytes, value of 10 bytes, 6 entries."""
         self.durations = runtime.ArrayMap(loaded.map("durations"), codec.U64)
         """``BPF_MAP_TYPE_ARRAY``, key ``int``, value ``duration_t``, 9 entries."""
         self.ranges = runtime.ArrayMap(loaded.map("ranges"), codec.of(RangeT))
@@ -161,7 +214,7 @@ class MapAttrsPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.touch = runtime.SocketFilter(loaded.program("touch"))
-        """Section ``socket``."""
+        """Section ``socket``, map_attrs.bpf.c:124."""
 
 
 class MapAttrs(runtime.Object):

@@ -6,15 +6,22 @@ Object sha256: 257ba168fccd58ff63c63283c8e5baff871c0f16eb7bb8e2855a7a7a9a396af6
 
 from __future__ import annotations
 
-import dataclasses
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Start:
-    """``struct start``, 32 bytes."""
+    """``struct start``, 32 bytes, aligned to 8.
+
+    ::
+
+        struct start {
+            __u64 ts;
+            __s32 cpu;
+            char comm[16];
+        };
+    """
 
     ts: int = 0  # __u64, offset 0
     cpu: int = 0  # __s32, offset 8
@@ -32,9 +39,20 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True, unsafe_hash=True)
+@codec.dataclass(slots=True, unsafe_hash=True)
 class Flow:
-    """``struct flow``, 16 bytes."""
+    """``struct flow``, 16 bytes, aligned to 4.
+
+    ::
+
+        struct flow {
+            __u32 saddr;
+            __u32 daddr;
+            __u16 sport;
+            __u16 dport;
+            __u8 proto;
+        };
+    """
 
     saddr: int = 0  # __u32, offset 0
     daddr: int = 0  # __u32, offset 4
@@ -56,9 +74,17 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Counters:
-    """``struct counters``, 16 bytes."""
+    """``struct counters``, 16 bytes, aligned to 8.
+
+    ::
+
+        struct counters {
+            __u64 packets;
+            __u32 errors;
+        };
+    """
 
     packets: int = 0  # __u64, offset 0
     errors: int = 0  # __u32, offset 8
@@ -74,14 +100,24 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Event:
-    """``struct event``, 48 bytes."""
+    """``struct event``, 48 bytes, aligned to 8.
+
+    ::
+
+        struct event {
+            __u32 pid;
+            __u32 kind;
+            char comm[16];
+            __u64 args[3];
+        };
+    """
 
     pid: int = 0  # __u32, offset 0
     kind: int = 0  # __u32, offset 4
     comm: str = ""  # char[16], offset 8
-    args: list[int] = dataclasses.field(default_factory=lambda: [0] * 3)  # __u64[3], offset 24
+    args: list[int] = codec.field(default_factory=lambda: [0] * 3)  # __u64[3], offset 24
 
 
 codec.struct(
@@ -96,9 +132,17 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Sample:
-    """``struct sample``, 16 bytes."""
+    """``struct sample``, 16 bytes, aligned to 8.
+
+    ::
+
+        struct sample {
+            __u64 ip;
+            __u16 weight;
+        };
+    """
 
     ip: int = 0  # __u64, offset 0
     weight: int = 0  # __u16, offset 8
@@ -121,23 +165,36 @@ class MapsBasicMapSpecs(runtime.MapSpecs):
     """The maps of ``maps_basic.bpf.o`` before loading."""
 
     start: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``struct start``, 1024 entries."""
     flows: spec.MapSpec
+    """``BPF_MAP_TYPE_LRU_HASH``, key ``struct flow``, value ``__u64``, 512 entries."""
     table: spec.MapSpec
+    """``BPF_MAP_TYPE_ARRAY``, key ``__u32``, value ``__s64``, 16 entries."""
     percpu_flows: spec.MapSpec
+    """``BPF_MAP_TYPE_PERCPU_HASH``, key ``__u16``, value ``struct counters``, 64 entries."""
     percpu_table: spec.MapSpec
+    """``BPF_MAP_TYPE_PERCPU_ARRAY``, key ``__u32``, value ``__u32``, 4 entries."""
     percpu_lru: spec.MapSpec
+    """``BPF_MAP_TYPE_LRU_PERCPU_HASH``, key ``__u64``, value ``char[5]``, 128 entries."""
     events: spec.MapSpec
+    """``BPF_MAP_TYPE_RINGBUF``, events ``struct event``, 65536 bytes."""
     raw_events: spec.MapSpec
+    """``BPF_MAP_TYPE_RINGBUF``, 4096 bytes."""
     samples: spec.MapSpec
+    """``BPF_MAP_TYPE_PERF_EVENT_ARRAY``, events ``struct sample``."""
     raw_samples: spec.MapSpec
+    """``BPF_MAP_TYPE_PERF_EVENT_ARRAY``."""
 
 
 class MapsBasicProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``maps_basic.bpf.o`` before loading."""
 
     fill: spec.ProgramSpec
+    """Section ``socket``, maps_basic.bpf.c:103."""
     emit: spec.ProgramSpec
+    """Section ``socket``, maps_basic.bpf.c:133."""
     emit_perf: spec.ProgramSpec
+    """Section ``socket``, maps_basic.bpf.c:152."""
 
 
 class MapsBasicSpec(runtime.TypedSpec["MapsBasic"]):
@@ -187,11 +244,11 @@ class MapsBasicPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.fill = runtime.SocketFilter(loaded.program("fill"))
-        """Section ``socket``."""
+        """Section ``socket``, maps_basic.bpf.c:103."""
         self.emit = runtime.SocketFilter(loaded.program("emit"))
-        """Section ``socket``."""
+        """Section ``socket``, maps_basic.bpf.c:133."""
         self.emit_perf = runtime.SocketFilter(loaded.program("emit_perf"))
-        """Section ``socket``."""
+        """Section ``socket``, maps_basic.bpf.c:152."""
 
 
 class MapsBasic(runtime.Object):

@@ -6,16 +6,23 @@ Object sha256: 1d35534c425cac6e01d19ac1b6834c1631996137043d624c71764f336a950a4d
 
 from __future__ import annotations
 
-import dataclasses
 import typing
 
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Job:
-    """``struct job``, 8 bytes."""
+    """``struct job``, 8 bytes, aligned to 4.
+
+    ::
+
+        struct job {
+            __u32 id;
+            __u8 urgent;
+        };
+    """
 
     id: int = 0  # __u32, offset 0
     urgent: int = 0  # __u8, offset 4
@@ -31,9 +38,17 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True, unsafe_hash=True)
+@codec.dataclass(slots=True, unsafe_hash=True)
 class Prefix:
-    """``struct prefix``, 8 bytes."""
+    """``struct prefix``, 8 bytes, aligned to 4.
+
+    ::
+
+        struct prefix {
+            __u32 bits;
+            __u8 addr[4];
+        };
+    """
 
     bits: int = 0  # __u32, offset 0
     addr: bytes = bytes(4)  # __u8[4], offset 4
@@ -50,7 +65,15 @@ codec.struct(
 
 
 class BpfDevmapValBpfProg(codec.Union):
-    """``anonymous union``, 4 bytes: one storage, a view of it per member."""
+    """``anonymous union``, 4 bytes, aligned to 4; one storage, a view of it per member.
+
+    ::
+
+        union {
+            int fd;
+            __u32 id;
+        };
+    """
 
     __slots__ = ()
 
@@ -71,13 +94,24 @@ class BpfDevmapValBpfProg(codec.Union):
 codec.union(BpfDevmapValBpfProg, 4)
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class BpfDevmapVal:
-    """``struct bpf_devmap_val``, 8 bytes."""
+    """``struct bpf_devmap_val``, 8 bytes, aligned to 4.
+
+    ::
+
+        struct bpf_devmap_val {
+            __u32 ifindex;
+            union {
+                int fd;
+                __u32 id;
+            } bpf_prog;
+        };
+    """
 
     ifindex: int = 0  # __u32, offset 0
     # union, offset 4
-    bpf_prog: BpfDevmapValBpfProg = dataclasses.field(default_factory=BpfDevmapValBpfProg)
+    bpf_prog: BpfDevmapValBpfProg = codec.field(default_factory=BpfDevmapValBpfProg)
 
 
 codec.struct(
@@ -91,7 +125,15 @@ codec.struct(
 
 
 class BpfCpumapValBpfProg(codec.Union):
-    """``anonymous union``, 4 bytes: one storage, a view of it per member."""
+    """``anonymous union``, 4 bytes, aligned to 4; one storage, a view of it per member.
+
+    ::
+
+        union {
+            int fd;
+            __u32 id;
+        };
+    """
 
     __slots__ = ()
 
@@ -112,13 +154,24 @@ class BpfCpumapValBpfProg(codec.Union):
 codec.union(BpfCpumapValBpfProg, 4)
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class BpfCpumapVal:
-    """``struct bpf_cpumap_val``, 8 bytes."""
+    """``struct bpf_cpumap_val``, 8 bytes, aligned to 4.
+
+    ::
+
+        struct bpf_cpumap_val {
+            __u32 qsize;
+            union {
+                int fd;
+                __u32 id;
+            } bpf_prog;
+        };
+    """
 
     qsize: int = 0  # __u32, offset 0
     # union, offset 4
-    bpf_prog: BpfCpumapValBpfProg = dataclasses.field(default_factory=BpfCpumapValBpfProg)
+    bpf_prog: BpfCpumapValBpfProg = codec.field(default_factory=BpfCpumapValBpfProg)
 
 
 codec.struct(
@@ -138,27 +191,47 @@ class MapsOtherMapSpecs(runtime.MapSpecs):
     """The maps of ``maps_other.bpf.o`` before loading."""
 
     queue: spec.MapSpec
+    """``BPF_MAP_TYPE_QUEUE``, value ``struct job``, 8 entries."""
     stack: spec.MapSpec
+    """``BPF_MAP_TYPE_STACK``, value ``struct job``, 8 entries."""
     seen: spec.MapSpec
+    """``BPF_MAP_TYPE_BLOOM_FILTER``, value ``__u64``, 100 entries, map_extra 0x3."""
     routes: spec.MapSpec
+    """``BPF_MAP_TYPE_LPM_TRIE``, key ``struct prefix``, value ``__u32``, 32 entries, flags
+    ``BPF_F_NO_PREALLOC``."""
     stacks: spec.MapSpec
+    """``BPF_MAP_TYPE_STACK_TRACE``, key of 4 bytes, value of 1016 bytes, 64 entries."""
     cgroups: spec.MapSpec
+    """``BPF_MAP_TYPE_CGROUP_ARRAY``, key of 4 bytes, value of 4 bytes, 2 entries."""
     devices: spec.MapSpec
+    """``BPF_MAP_TYPE_DEVMAP``, key ``__u32``, value ``struct bpf_devmap_val``, 4 entries."""
     devices_by_key: spec.MapSpec
+    """``BPF_MAP_TYPE_DEVMAP_HASH``, key ``__u32``, value ``__u32``, 4 entries."""
     cpus: spec.MapSpec
+    """``BPF_MAP_TYPE_CPUMAP``, key ``__u32``, value ``struct bpf_cpumap_val``, 2 entries."""
     xsks: spec.MapSpec
+    """``BPF_MAP_TYPE_XSKMAP``, key ``__u32``, value ``__u32``, 2 entries."""
     sockets: spec.MapSpec
+    """``BPF_MAP_TYPE_SOCKMAP``, key ``__u32``, value ``__u64``, 4 entries."""
     sockets_by_key: spec.MapSpec
+    """``BPF_MAP_TYPE_SOCKHASH``, key ``struct prefix``, value ``__u64``, 4 entries."""
     reuseport: spec.MapSpec
+    """``BPF_MAP_TYPE_REUSEPORT_SOCKARRAY``, key ``__u32``, value ``__u64``, 4 entries."""
     by_socket: spec.MapSpec
+    """``BPF_MAP_TYPE_SK_STORAGE``, key ``int``, value ``struct job``, flags
+    ``BPF_F_NO_PREALLOC``."""
     by_task: spec.MapSpec
+    """``BPF_MAP_TYPE_TASK_STORAGE``, key ``int``, value ``struct job``, flags
+    ``BPF_F_NO_PREALLOC``."""
 
 
 class MapsOtherProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``maps_other.bpf.o`` before loading."""
 
     push: spec.ProgramSpec
+    """Section ``socket``, maps_other.bpf.c:122."""
     route: spec.ProgramSpec
+    """Section ``socket``, maps_other.bpf.c:139."""
 
 
 class MapsOtherSpec(runtime.TypedSpec["MapsOther"]):
@@ -183,13 +256,14 @@ class MapsOtherMaps(runtime.Maps):
         self.stack = runtime.Queue(loaded.map("stack"), codec.of(Job))
         """``BPF_MAP_TYPE_STACK``, value ``struct job``, 8 entries."""
         self.seen = runtime.Map(loaded.map("seen"), codec.Bytes(0), codec.U64)
-        """``BPF_MAP_TYPE_BLOOM_FILTER``, value ``__u64``, 100 entries."""
+        """``BPF_MAP_TYPE_BLOOM_FILTER``, value ``__u64``, 100 entries, map_extra 0x3."""
         self.routes = runtime.LPMTrie(loaded.map("routes"), codec.of(Prefix), codec.U32)
-        """``BPF_MAP_TYPE_LPM_TRIE``, key ``struct prefix``, value ``__u32``, 32 entries."""
+        """``BPF_MAP_TYPE_LPM_TRIE``, key ``struct prefix``, value ``__u32``, 32 entries, flags
+        ``BPF_F_NO_PREALLOC``."""
         self.stacks = runtime.Map(loaded.map("stacks"), codec.Bytes(4), codec.Bytes(1016))
-        """``BPF_MAP_TYPE_STACK_TRACE``, 64 entries."""
+        """``BPF_MAP_TYPE_STACK_TRACE``, key of 4 bytes, value of 1016 bytes, 64 entries."""
         self.cgroups = runtime.Map(loaded.map("cgroups"), codec.Bytes(4), codec.Bytes(4))
-        """``BPF_MAP_TYPE_CGROUP_ARRAY``, 2 entries."""
+        """``BPF_MAP_TYPE_CGROUP_ARRAY``, key of 4 bytes, value of 4 bytes, 2 entries."""
         self.devices = runtime.Map(loaded.map("devices"), codec.U32, codec.of(BpfDevmapVal))
         """``BPF_MAP_TYPE_DEVMAP``, key ``__u32``, value ``struct bpf_devmap_val``, 4 entries."""
         self.devices_by_key = runtime.Map(loaded.map("devices_by_key"), codec.U32, codec.U32)
@@ -205,9 +279,11 @@ class MapsOtherMaps(runtime.Maps):
         self.reuseport = runtime.Map(loaded.map("reuseport"), codec.U32, codec.U64)
         """``BPF_MAP_TYPE_REUSEPORT_SOCKARRAY``, key ``__u32``, value ``__u64``, 4 entries."""
         self.by_socket = runtime.Map(loaded.map("by_socket"), codec.S32, codec.of(Job))
-        """``BPF_MAP_TYPE_SK_STORAGE``, key ``int``, value ``struct job``."""
+        """``BPF_MAP_TYPE_SK_STORAGE``, key ``int``, value ``struct job``, flags
+        ``BPF_F_NO_PREALLOC``."""
         self.by_task = runtime.Map(loaded.map("by_task"), codec.S32, codec.of(Job))
-        """``BPF_MAP_TYPE_TASK_STORAGE``, key ``int``, value ``struct job``."""
+        """``BPF_MAP_TYPE_TASK_STORAGE``, key ``int``, value ``struct job``, flags
+        ``BPF_F_NO_PREALLOC``."""
 
 
 class MapsOtherPrograms(runtime.Programs):
@@ -216,9 +292,9 @@ class MapsOtherPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.push = runtime.SocketFilter(loaded.program("push"))
-        """Section ``socket``."""
+        """Section ``socket``, maps_other.bpf.c:122."""
         self.route = runtime.SocketFilter(loaded.program("route"))
-        """Section ``socket``."""
+        """Section ``socket``, maps_other.bpf.c:139."""
 
 
 class MapsOther(runtime.Object):

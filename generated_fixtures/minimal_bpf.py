@@ -19,6 +19,7 @@ class MinimalProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``minimal.bpf.o`` before loading."""
 
     minimal: spec.ProgramSpec
+    """Section ``socket``, minimal.bpf.c:9."""
 
 
 class MinimalSpec(runtime.TypedSpec["Minimal"]):
@@ -43,7 +44,7 @@ class MinimalPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.minimal = runtime.SocketFilter(loaded.program("minimal"))
-        """Section ``socket``."""
+        """Section ``socket``, minimal.bpf.c:9."""
 
 
 class Minimal(runtime.Object):

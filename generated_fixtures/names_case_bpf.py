@@ -6,15 +6,20 @@ Object sha256: a2a9e06a96a905cd932914e366d3f8f24460a1d32919b0d58f158e2c4f41dee3
 
 from __future__ import annotations
 
-import dataclasses
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class MyEvent:
-    """``struct my_event``, 4 bytes."""
+    """``struct my_event``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct my_event {
+            int a;
+        };
+    """
 
     a: int = 0  # int, offset 0
 
@@ -26,9 +31,16 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class MyEvent_2:
-    """``struct MyEvent``, 4 bytes."""
+    """``struct MyEvent``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct MyEvent {
+            int b;
+        };
+    """
 
     b: int = 0  # int, offset 0
 
@@ -40,9 +52,16 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class MyEvent_3:
-    """``struct my__event``, 4 bytes."""
+    """``struct my__event``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct my__event {
+            int c;
+        };
+    """
 
     c: int = 0  # int, offset 0
 
@@ -54,9 +73,19 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Pass:
-    """``struct pass``, 16 bytes."""
+    """``struct pass``, 16 bytes, aligned to 4.
+
+    ::
+
+        struct pass {
+            int d;
+            int pass;
+            int pass_;
+            int Pass;
+        };
+    """
 
     d: int = 0  # int, offset 0
     pass__: int = 0  # int, offset 4
@@ -87,6 +116,7 @@ class NamesCaseProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``names_case.bpf.o`` before loading."""
 
     run: spec.ProgramSpec
+    """Section ``socket``, names_case.bpf.c:33."""
 
 
 class NamesCaseDataSpec(runtime.DataSpec):
@@ -125,7 +155,7 @@ class NamesCasePrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.run = runtime.SocketFilter(loaded.program("run"))
-        """Section ``socket``."""
+        """Section ``socket``, names_case.bpf.c:33."""
 
 
 class NamesCaseData(runtime.Data):

@@ -6,7 +6,6 @@ Object sha256: 3469f0577221ba19ea24aa0422c6dd3e720a2f65403e1eeb71d0a0d7a25ce310
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import typing
 
@@ -15,15 +14,30 @@ from bpf2py.runtime import codec
 
 
 class Mode(enum.IntEnum):
-    """``enum mode``."""
+    """``enum mode``, 4 bytes, aligned to 4.
+
+    ::
+
+        enum mode {
+            mode_off = 0,
+            mode_on = 1,
+        };
+    """
 
     mode_off = 0
     mode_on = 1
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Item:
-    """``struct item``, 4 bytes."""
+    """``struct item``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct item {
+            __u32 value;
+        };
+    """
 
     value: int = 0  # __u32, offset 0
 
@@ -35,9 +49,16 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Thing:
-    """``struct thing``, 4 bytes."""
+    """``struct thing``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct thing {
+            int tag;
+        };
+    """
 
     tag: int = 0  # int, offset 0
 
@@ -49,9 +70,16 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Thing_2:
-    """``thing``, 4 bytes."""
+    """``thing``, 4 bytes, aligned to 4.
+
+    ::
+
+        typedef struct {
+            int alias;
+        } thing;
+    """
 
     alias: int = 0  # int, offset 0
 
@@ -63,9 +91,16 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class NamesClash_:
-    """``struct names_clash``, 4 bytes."""
+    """``struct names_clash``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct names_clash {
+            int value;
+        };
+    """
 
     value: int = 0  # int, offset 0
 
@@ -77,9 +112,16 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class NamesClashMaps_:
-    """``struct names_clash_maps``, 4 bytes."""
+    """``struct names_clash_maps``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct names_clash_maps {
+            int value;
+        };
+    """
 
     value: int = 0  # int, offset 0
 
@@ -91,9 +133,16 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class NamesClashRodata_:
-    """``struct NamesClashRodata``, 4 bytes."""
+    """``struct NamesClashRodata``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct NamesClashRodata {
+            int value;
+        };
+    """
 
     value: int = 0  # int, offset 0
 
@@ -105,9 +154,17 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Rodata:
-    """``struct rodata``, 8 bytes."""
+    """``struct rodata``, 8 bytes, aligned to 4.
+
+    ::
+
+        struct rodata {
+            int maps;
+            int programs;
+        };
+    """
 
     maps: int = 0  # int, offset 0
     programs: int = 0  # int, offset 4
@@ -124,7 +181,15 @@ codec.struct(
 
 
 class Total(codec.Union):
-    """``union total``, 4 bytes: one storage, a view of it per member."""
+    """``union total``, 4 bytes, aligned to 4; one storage, a view of it per member.
+
+    ::
+
+        union total {
+            __u32 whole;
+            __u16 half;
+        };
+    """
 
     __slots__ = ()
 
@@ -145,9 +210,16 @@ class Total(codec.Union):
 codec.union(Total, 4)
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Event:
-    """``struct event``, 4 bytes."""
+    """``struct event``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct event {
+            __u32 value;
+        };
+    """
 
     value: int = 0  # __u32, offset 0
 
@@ -159,13 +231,22 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class TotalHolder:
-    """``struct total_holder``, 12 bytes."""
+    """``struct total_holder``, 12 bytes, aligned to 4.
 
-    total: Total = dataclasses.field(default_factory=Total)  # union total, offset 0
+    ::
+
+        struct total_holder {
+            union total total;
+            enum mode mode;
+            struct event event;
+        };
+    """
+
+    total: Total = codec.field(default_factory=Total)  # union total, offset 0
     mode: Mode | int = Mode.mode_off  # enum mode, offset 4
-    event: Event = dataclasses.field(default_factory=Event)  # struct event, offset 8
+    event: Event = codec.field(default_factory=Event)  # struct event, offset 8
 
 
 codec.struct(
@@ -186,12 +267,14 @@ class NamesClashMapSpecs(runtime.MapSpecs):
     """The maps of ``names_clash.bpf.o`` before loading."""
 
     item: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``struct item``, 2 entries."""
 
 
 class NamesClashProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``names_clash.bpf.o`` before loading."""
 
     event: spec.ProgramSpec
+    """Section ``socket``, names_clash.bpf.c:84."""
 
 
 class NamesClashDataSpec(runtime.DataSpec):
@@ -263,7 +346,7 @@ class NamesClashPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.event = runtime.SocketFilter(loaded.program("event"))
-        """Section ``socket``."""
+        """Section ``socket``, names_clash.bpf.c:84."""
 
 
 class NamesClashData(runtime.Data):

@@ -6,7 +6,6 @@ Object sha256: 58add2b83f9da6679a8beafa1799d76951300ddeae9805341a312ed8774590dd
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import typing
 
@@ -15,7 +14,28 @@ from bpf2py.runtime import codec
 
 
 class True_(enum.IntEnum):
-    """``enum True``."""
+    """``enum True``, 4 bytes, aligned to 4.
+
+    ::
+
+        enum True {
+            mro = 0,
+            name = 1,
+            value = 2,
+            _ignore_ = 3,
+            _missing_ = 4,
+            _name_ = 5,
+            __members__ = 6,
+            def = 7,
+            class_ = 8,
+            True_value = 9,
+            _value_ = 100,
+            __module__ = 101,
+            _private_member = 102,
+            __mangled_member = 103,
+            self_ = 104,
+        };
+    """
 
     mro_ = 0
     name_ = 1
@@ -35,16 +55,59 @@ class True_(enum.IntEnum):
 
 
 class WithPrefix(enum.IntEnum):
-    """``enum with_prefix``."""
+    """``enum with_prefix``, 4 bytes, aligned to 4.
+
+    ::
+
+        enum with_prefix {
+            WITH_PREFIX_1ST = 0,
+            WITH_PREFIX_2ND = 1,
+            WITH_PREFIX_None = 2,
+        };
+    """
 
     WITH_PREFIX_1ST = 0
     WITH_PREFIX_2ND = 1
     WITH_PREFIX_None = 2
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Class:
-    """``struct class``, 228 bytes."""
+    """``struct class``, 228 bytes, aligned to 4.
+
+    ::
+
+        struct class {
+            int def;
+            int None;
+            int True;
+            int False;
+            int self;
+            int cls;
+            int lambda;
+            int import;
+            int from;
+            int is;
+            int in;
+            int not;
+            int and;
+            int or;
+            int pass;
+            int async;
+            int await;
+            int yield;
+            int with;
+            int global;
+            int nonlocal;
+            int raise;
+            int try;
+            int except;
+            int finally;
+            int del;
+            int as;
+            /* 30 more lines */
+        };
+    """
 
     def__: int = 0  # int, offset 0
     None__: int = 0  # int, offset 4
@@ -82,7 +145,7 @@ class Class:
     str: int = 0  # int, offset 132
     list: int = 0  # int, offset 136
     object: int = 0  # int, offset 140
-    dataclasses_: int = 0  # int, offset 144
+    dataclasses: int = 0  # int, offset 144
     codec_: int = 0  # int, offset 148
     runtime: int = 0  # int, offset 152
     spec: int = 0  # int, offset 156
@@ -145,7 +208,7 @@ codec.struct(
         ("str", 132, codec.S32),
         ("list", 136, codec.S32),
         ("object", 140, codec.S32),
-        ("dataclasses_", 144, codec.S32),
+        ("dataclasses", 144, codec.S32),
         ("codec_", 148, codec.S32),
         ("runtime", 152, codec.S32),
         ("spec", 156, codec.S32),
@@ -170,11 +233,19 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class List:
-    """``struct list``, 232 bytes."""
+    """``struct list``, 232 bytes, aligned to 4.
 
-    object: Class = dataclasses.field(default_factory=Class)  # struct class, offset 0
+    ::
+
+        struct list {
+            struct class object;
+            int dict;
+        };
+    """
+
+    object: Class = codec.field(default_factory=Class)  # struct class, offset 0
     dict: int = 0  # int, offset 228
 
 
@@ -188,9 +259,16 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Hidden:
-    """``struct _hidden``, 4 bytes."""
+    """``struct _hidden``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct _hidden {
+            int value;
+        };
+    """
 
     value: int = 0  # int, offset 0
 
@@ -202,9 +280,16 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Reserved:
-    """``struct __reserved``, 4 bytes."""
+    """``struct __reserved``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct __reserved {
+            int value;
+        };
+    """
 
     value: int = 0  # int, offset 0
 
@@ -216,9 +301,16 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class _1st:
-    """``struct _1st``, 4 bytes."""
+    """``struct _1st``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct _1st {
+            int digit;
+        };
+    """
 
     digit: int = 0  # int, offset 0
 
@@ -230,9 +322,16 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Str:
-    """``struct str``, 4 bytes."""
+    """``struct str``, 4 bytes, aligned to 1.
+
+    ::
+
+        struct str {
+            char text[4];
+        };
+    """
 
     text: str = ""  # char[4], offset 0
 
@@ -244,9 +343,16 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Int:
-    """``struct int_``, 4 bytes."""
+    """``struct int_``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct int_ {
+            int value;
+        };
+    """
 
     value: int = 0  # int, offset 0
 
@@ -258,9 +364,16 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Codec:
-    """``struct codec``, 4 bytes."""
+    """``struct codec``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct codec {
+            int value;
+        };
+    """
 
     value: int = 0  # int, offset 0
 
@@ -272,9 +385,16 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Runtime:
-    """``struct runtime``, 4 bytes."""
+    """``struct runtime``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct runtime {
+            int value;
+        };
+    """
 
     value: int = 0  # int, offset 0
 
@@ -286,9 +406,16 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class ValueError:
-    """``struct ValueError``, 4 bytes."""
+    """``struct ValueError``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct ValueError {
+            int value;
+        };
+    """
 
     value: int = 0  # int, offset 0
 
@@ -300,9 +427,16 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Property:
-    """``struct property``, 4 bytes."""
+    """``struct property``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct property {
+            int getter;
+        };
+    """
 
     getter: int = 0  # int, offset 0
 
@@ -315,7 +449,15 @@ codec.struct(
 
 
 class None_(codec.Union):
-    """``union None``, 4 bytes: one storage, a view of it per member."""
+    """``union None``, 4 bytes, aligned to 4; one storage, a view of it per member.
+
+    ::
+
+        union None {
+            int nothing;
+            char no;
+        };
+    """
 
     __slots__ = ()
 
@@ -343,21 +485,37 @@ class NamesKeywordsMapSpecs(runtime.MapSpecs):
     """The maps of ``names_keywords.bpf.o`` before loading."""
 
     lambda_: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``struct class``, 2 entries."""
     items: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 2 entries."""
     keys: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 2 entries."""
     get: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 2 entries."""
     close: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 2 entries."""
     load: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 2 entries."""
     maps: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 2 entries."""
     programs: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 2 entries."""
     self: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 2 entries."""
     loaded: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 2 entries."""
     _loaded: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 2 entries."""
     __init___: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 2 entries."""
     __class___: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 2 entries."""
     __iter___: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 2 entries."""
     __mangled___: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 2 entries."""
     pass_: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 2 entries."""
 
     __c_names__: typing.ClassVar = {
         "lambda_": "lambda",
@@ -373,10 +531,15 @@ class NamesKeywordsProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``names_keywords.bpf.o`` before loading."""
 
     yield_: spec.ProgramSpec
+    """Section ``socket``, names_keywords.bpf.c:199."""
     raise_: spec.ProgramSpec
+    """Section ``socket``, names_keywords.bpf.c:212."""
     attach: spec.ProgramSpec
+    """Section ``socket``, names_keywords.bpf.c:218."""
     __enter___: spec.ProgramSpec
+    """Section ``socket``, names_keywords.bpf.c:224."""
     _under: spec.ProgramSpec
+    """Section ``socket``, names_keywords.bpf.c:230."""
 
     __c_names__: typing.ClassVar = {"yield_": "yield", "raise_": "raise", "__enter___": "__enter__"}
 
@@ -506,15 +669,15 @@ class NamesKeywordsPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.yield_ = runtime.SocketFilter(loaded.program("yield"))
-        """Section ``socket``."""
+        """Section ``socket``, names_keywords.bpf.c:199."""
         self.raise_ = runtime.SocketFilter(loaded.program("raise"))
-        """Section ``socket``."""
+        """Section ``socket``, names_keywords.bpf.c:212."""
         self.attach = runtime.SocketFilter(loaded.program("attach"))
-        """Section ``socket``."""
+        """Section ``socket``, names_keywords.bpf.c:218."""
         self.__enter___ = runtime.SocketFilter(loaded.program("__enter__"))
-        """Section ``socket``."""
+        """Section ``socket``, names_keywords.bpf.c:224."""
         self._under = runtime.SocketFilter(loaded.program("_under"))
-        """Section ``socket``."""
+        """Section ``socket``, names_keywords.bpf.c:230."""
 
 
 class NamesKeywordsData(runtime.Data):

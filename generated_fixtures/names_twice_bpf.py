@@ -16,13 +16,16 @@ class NamesTwiceMapSpecs(runtime.MapSpecs):
     """The maps of ``names_twice.bpf.o`` before loading."""
 
     sums: spec.MapSpec
+    """``BPF_MAP_TYPE_ARRAY``, key ``__u32``, value ``__u64``, 1 entries."""
 
 
 class NamesTwiceProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``names_twice.bpf.o`` before loading."""
 
     first: spec.ProgramSpec
+    """Section ``socket``, names_twice.bpf.c:20."""
     second: spec.ProgramSpec
+    """Section ``socket``, names_twice.bpf.c:32."""
 
 
 class NamesTwiceSpec(runtime.TypedSpec["NamesTwice"]):
@@ -52,9 +55,9 @@ class NamesTwicePrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.first = runtime.SocketFilter(loaded.program("first"))
-        """Section ``socket``."""
+        """Section ``socket``, names_twice.bpf.c:20."""
         self.second = runtime.SocketFilter(loaded.program("second"))
-        """Section ``socket``."""
+        """Section ``socket``, names_twice.bpf.c:32."""
 
 
 class NamesTwice(runtime.Object):

@@ -19,6 +19,7 @@ class NoLicenseProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``no_license.bpf.o`` before loading."""
 
     unlicensed: spec.ProgramSpec
+    """Section ``socket``, no_license.bpf.c:9."""
 
 
 class NoLicenseSpec(runtime.TypedSpec["NoLicense"]):
@@ -43,7 +44,7 @@ class NoLicensePrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.unlicensed = runtime.SocketFilter(loaded.program("unlicensed"))
-        """Section ``socket``."""
+        """Section ``socket``, no_license.bpf.c:9."""
 
 
 class NoLicense(runtime.Object):

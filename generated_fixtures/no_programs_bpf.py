@@ -6,15 +6,21 @@ Object sha256: 59d1dff744f7791bdca1fb91660fbf3bce2b6f8d6b524f5cac31e7baa1594ba8
 
 from __future__ import annotations
 
-import dataclasses
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Setting:
-    """``struct setting``, 16 bytes."""
+    """``struct setting``, 16 bytes, aligned to 4.
+
+    ::
+
+        struct setting {
+            __u32 limit;
+            char label[12];
+        };
+    """
 
     limit: int = 0  # __u32, offset 0
     label: str = ""  # char[12], offset 4
@@ -37,6 +43,7 @@ class NoProgramsMapSpecs(runtime.MapSpecs):
     """The maps of ``no_programs.bpf.o`` before loading."""
 
     settings: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``struct setting``, 8 entries."""
 
 
 class NoProgramsProgramSpecs(runtime.ProgramSpecs):

@@ -20,8 +20,11 @@ class OptionalProgProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``optional_prog.bpf.o`` before loading."""
 
     always: spec.ProgramSpec
+    """Section ``tp/syscalls/sys_enter_getpgid``, optional_prog.bpf.c:10."""
     on_request: spec.ProgramSpec
+    """Section ``tp/syscalls/sys_enter_getsid``, optional_prog.bpf.c:17."""
     never: spec.ProgramSpec
+    """Section ``tp_btf/bpf2py_no_such_tracepoint``, optional_prog.bpf.c:26."""
 
 
 class OptionalProgBssSpec(runtime.DataSpec):
@@ -54,11 +57,11 @@ class OptionalProgPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.always = runtime.Tracepoint(loaded.program("always"))
-        """Section ``tp/syscalls/sys_enter_getpgid``."""
+        """Section ``tp/syscalls/sys_enter_getpgid``, optional_prog.bpf.c:10."""
         self.on_request = runtime.Tracepoint(loaded.program("on_request"))
-        """Section ``tp/syscalls/sys_enter_getsid``."""
+        """Section ``tp/syscalls/sys_enter_getsid``, optional_prog.bpf.c:17."""
         self.never = runtime.BTFTracepoint(loaded.program("never"))
-        """Section ``tp_btf/bpf2py_no_such_tracepoint``."""
+        """Section ``tp_btf/bpf2py_no_such_tracepoint``, optional_prog.bpf.c:26."""
 
 
 class OptionalProgBss(runtime.Data):

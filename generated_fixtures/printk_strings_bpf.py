@@ -20,8 +20,11 @@ class PrintkStringsProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``printk_strings.bpf.o`` before loading."""
 
     says_hello: spec.ProgramSpec
+    """Section ``tracepoint/syscalls/sys_enter_getpgid``, printk_strings.bpf.c:10."""
     looks_up: spec.ProgramSpec
+    """Section ``socket``, printk_strings.bpf.c:21."""
     spells: spec.ProgramSpec
+    """Section ``socket``, printk_strings.bpf.c:32."""
 
 
 class PrintkStringsRodataSpec(runtime.DataSpec):
@@ -54,11 +57,11 @@ class PrintkStringsPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.says_hello = runtime.Tracepoint(loaded.program("says_hello"))
-        """Section ``tracepoint/syscalls/sys_enter_getpgid``."""
+        """Section ``tracepoint/syscalls/sys_enter_getpgid``, printk_strings.bpf.c:10."""
         self.looks_up = runtime.SocketFilter(loaded.program("looks_up"))
-        """Section ``socket``."""
+        """Section ``socket``, printk_strings.bpf.c:21."""
         self.spells = runtime.SocketFilter(loaded.program("spells"))
-        """Section ``socket``."""
+        """Section ``socket``, printk_strings.bpf.c:32."""
 
 
 class PrintkStringsRodata(runtime.Data):

@@ -6,15 +6,23 @@ Object sha256: 724854b273b76fc306c5477366eeda478a665396156625444635dbaf29b8dc89
 
 from __future__ import annotations
 
-import dataclasses
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Request:
-    """``struct request``, 24 bytes."""
+    """``struct request``, 24 bytes, aligned to 8.
+
+    ::
+
+        struct request {
+            __u32 left;
+            __u32 right;
+            __u64 sum;
+            char text[8];
+        };
+    """
 
     left: int = 0  # __u32, offset 0
     right: int = 0  # __u32, offset 4
@@ -45,11 +53,17 @@ class ProgramRunsProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``program_runs.bpf.o`` before loading."""
 
     swaps: spec.ProgramSpec
+    """Section ``xdp``, program_runs.bpf.c:19."""
     shortens: spec.ProgramSpec
+    """Section ``xdp``, program_runs.bpf.c:40."""
     where: spec.ProgramSpec
+    """Section ``xdp``, program_runs.bpf.c:47."""
     marks: spec.ProgramSpec
+    """Section ``tc``, program_runs.bpf.c:52."""
     adds: spec.ProgramSpec
+    """Section ``syscall``, program_runs.bpf.c:64."""
     raw_args: spec.ProgramSpec
+    """Section ``raw_tp/sys_enter``, program_runs.bpf.c:75."""
 
 
 class ProgramRunsBssSpec(runtime.DataSpec):
@@ -86,17 +100,17 @@ class ProgramRunsPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.swaps = runtime.XDP(loaded.program("swaps"))
-        """Section ``xdp``."""
+        """Section ``xdp``, program_runs.bpf.c:19."""
         self.shortens = runtime.XDP(loaded.program("shortens"))
-        """Section ``xdp``."""
+        """Section ``xdp``, program_runs.bpf.c:40."""
         self.where = runtime.XDP(loaded.program("where"))
-        """Section ``xdp``."""
+        """Section ``xdp``, program_runs.bpf.c:47."""
         self.marks = runtime.SchedCLS(loaded.program("marks"))
-        """Section ``tc``."""
+        """Section ``tc``, program_runs.bpf.c:52."""
         self.adds = runtime.Program(loaded.program("adds"))
-        """Section ``syscall``."""
+        """Section ``syscall``, program_runs.bpf.c:64."""
         self.raw_args = runtime.RawTracepoint(loaded.program("raw_args"))
-        """Section ``raw_tp/sys_enter``."""
+        """Section ``raw_tp/sys_enter``, program_runs.bpf.c:75."""
 
 
 class ProgramRunsBss(runtime.Data):

@@ -20,15 +20,25 @@ class SectionKindsProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``section_kinds.bpf.o`` before loading."""
 
     on_socket: spec.ProgramSpec
+    """Section ``socket``, section_kinds.bpf.c:14."""
     on_xdp: spec.ProgramSpec
+    """Section ``xdp``, section_kinds.bpf.c:20."""
     on_xdp_frags: spec.ProgramSpec
+    """Section ``xdp.frags``, section_kinds.bpf.c:26."""
     on_tc: spec.ProgramSpec
+    """Section ``tc``, section_kinds.bpf.c:32."""
     on_tracepoint: spec.ProgramSpec
+    """Section ``tracepoint/syscalls/sys_enter_getpgid``, section_kinds.bpf.c:36."""
     on_tp: spec.ProgramSpec
+    """Section ``tp/syscalls/sys_exit_getpgid``, section_kinds.bpf.c:43."""
     on_raw_tp: spec.ProgramSpec
+    """Section ``raw_tp/sys_enter``, section_kinds.bpf.c:50."""
     on_raw_tracepoint: spec.ProgramSpec
+    """Section ``raw_tracepoint/sys_exit``, section_kinds.bpf.c:58."""
     on_tp_btf: spec.ProgramSpec
+    """Section ``tp_btf/sys_enter``, section_kinds.bpf.c:65."""
     on_syscall: spec.ProgramSpec
+    """Section ``syscall``, section_kinds.bpf.c:75."""
 
 
 class SectionKindsBssSpec(runtime.DataSpec):
@@ -73,25 +83,25 @@ class SectionKindsPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.on_socket = runtime.SocketFilter(loaded.program("on_socket"))
-        """Section ``socket``."""
+        """Section ``socket``, section_kinds.bpf.c:14."""
         self.on_xdp = runtime.XDP(loaded.program("on_xdp"))
-        """Section ``xdp``."""
+        """Section ``xdp``, section_kinds.bpf.c:20."""
         self.on_xdp_frags = runtime.XDP(loaded.program("on_xdp_frags"))
-        """Section ``xdp.frags``."""
+        """Section ``xdp.frags``, section_kinds.bpf.c:26."""
         self.on_tc = runtime.SchedCLS(loaded.program("on_tc"))
-        """Section ``tc``."""
+        """Section ``tc``, section_kinds.bpf.c:32."""
         self.on_tracepoint = runtime.Tracepoint(loaded.program("on_tracepoint"))
-        """Section ``tracepoint/syscalls/sys_enter_getpgid``."""
+        """Section ``tracepoint/syscalls/sys_enter_getpgid``, section_kinds.bpf.c:36."""
         self.on_tp = runtime.Tracepoint(loaded.program("on_tp"))
-        """Section ``tp/syscalls/sys_exit_getpgid``."""
+        """Section ``tp/syscalls/sys_exit_getpgid``, section_kinds.bpf.c:43."""
         self.on_raw_tp = runtime.RawTracepoint(loaded.program("on_raw_tp"))
-        """Section ``raw_tp/sys_enter``."""
+        """Section ``raw_tp/sys_enter``, section_kinds.bpf.c:50."""
         self.on_raw_tracepoint = runtime.RawTracepoint(loaded.program("on_raw_tracepoint"))
-        """Section ``raw_tracepoint/sys_exit``."""
+        """Section ``raw_tracepoint/sys_exit``, section_kinds.bpf.c:58."""
         self.on_tp_btf = runtime.BTFTracepoint(loaded.program("on_tp_btf"))
-        """Section ``tp_btf/sys_enter``."""
+        """Section ``tp_btf/sys_enter``, section_kinds.bpf.c:65."""
         self.on_syscall = runtime.Program(loaded.program("on_syscall"))
-        """Section ``syscall``."""
+        """Section ``syscall``, section_kinds.bpf.c:75."""
 
 
 class SectionKindsBss(runtime.Data):

@@ -19,172 +19,339 @@ class SectionNamesProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``section_names.bpf.o`` before loading."""
 
     on_socket: spec.ProgramSpec
+    """Section ``socket``, section_names.bpf.c:11."""
     on_sk_reuseport_migrate: spec.ProgramSpec
+    """Section ``sk_reuseport/migrate``, section_names.bpf.c:12."""
     on_sk_reuseport: spec.ProgramSpec
+    """Section ``sk_reuseport``, section_names.bpf.c:13."""
     on_kprobe: spec.ProgramSpec
+    """Section ``kprobe``, section_names.bpf.c:14."""
     on_kprobe_to: spec.ProgramSpec
+    """Section ``kprobe/do_exit+0x10``, section_names.bpf.c:15."""
     on_uprobe: spec.ProgramSpec
+    """Section ``uprobe``, section_names.bpf.c:16."""
     on_uprobe_to: spec.ProgramSpec
+    """Section ``uprobe//proc/self/exe:main``, section_names.bpf.c:17."""
     on_uprobe_s: spec.ProgramSpec
+    """Section ``uprobe.s``, section_names.bpf.c:18."""
     on_uprobe_s_to: spec.ProgramSpec
+    """Section ``uprobe.s//proc/self/exe:main``, section_names.bpf.c:19."""
     on_kretprobe: spec.ProgramSpec
+    """Section ``kretprobe``, section_names.bpf.c:20."""
     on_kretprobe_to: spec.ProgramSpec
+    """Section ``kretprobe/do_exit``, section_names.bpf.c:21."""
     on_uretprobe: spec.ProgramSpec
+    """Section ``uretprobe``, section_names.bpf.c:22."""
     on_uretprobe_to: spec.ProgramSpec
+    """Section ``uretprobe//proc/self/exe:main``, section_names.bpf.c:23."""
     on_uretprobe_s: spec.ProgramSpec
+    """Section ``uretprobe.s``, section_names.bpf.c:24."""
     on_uretprobe_s_to: spec.ProgramSpec
+    """Section ``uretprobe.s//proc/self/exe:main``, section_names.bpf.c:25."""
     on_kprobe_multi: spec.ProgramSpec
+    """Section ``kprobe.multi``, section_names.bpf.c:26."""
     on_kprobe_multi_to: spec.ProgramSpec
+    """Section ``kprobe.multi/tcp_*``, section_names.bpf.c:27."""
     on_kretprobe_multi: spec.ProgramSpec
+    """Section ``kretprobe.multi``, section_names.bpf.c:28."""
     on_kretprobe_multi_to: spec.ProgramSpec
+    """Section ``kretprobe.multi/tcp_*``, section_names.bpf.c:29."""
     on_kprobe_session: spec.ProgramSpec
+    """Section ``kprobe.session``, section_names.bpf.c:30."""
     on_kprobe_session_to: spec.ProgramSpec
+    """Section ``kprobe.session/tcp_*``, section_names.bpf.c:31."""
     on_uprobe_multi: spec.ProgramSpec
+    """Section ``uprobe.multi``, section_names.bpf.c:32."""
     on_uprobe_multi_to: spec.ProgramSpec
+    """Section ``uprobe.multi//proc/self/exe:ma*``, section_names.bpf.c:33."""
     on_uretprobe_multi: spec.ProgramSpec
+    """Section ``uretprobe.multi``, section_names.bpf.c:34."""
     on_uretprobe_multi_to: spec.ProgramSpec
+    """Section ``uretprobe.multi//proc/self/exe:ma*``, section_names.bpf.c:35."""
     on_uprobe_session: spec.ProgramSpec
+    """Section ``uprobe.session``, section_names.bpf.c:36."""
     on_uprobe_session_to: spec.ProgramSpec
+    """Section ``uprobe.session//proc/self/exe:ma*``, section_names.bpf.c:37."""
     on_uprobe_multi_s: spec.ProgramSpec
+    """Section ``uprobe.multi.s``, section_names.bpf.c:38."""
     on_uprobe_multi_s_to: spec.ProgramSpec
+    """Section ``uprobe.multi.s//proc/self/exe:ma*``, section_names.bpf.c:39."""
     on_uretprobe_multi_s: spec.ProgramSpec
+    """Section ``uretprobe.multi.s``, section_names.bpf.c:40."""
     on_uretprobe_multi_s_to: spec.ProgramSpec
+    """Section ``uretprobe.multi.s//proc/self/exe:ma*``, section_names.bpf.c:41."""
     on_uprobe_session_s: spec.ProgramSpec
+    """Section ``uprobe.session.s``, section_names.bpf.c:42."""
     on_uprobe_session_s_to: spec.ProgramSpec
+    """Section ``uprobe.session.s//proc/self/exe:ma*``, section_names.bpf.c:43."""
     on_ksyscall: spec.ProgramSpec
+    """Section ``ksyscall``, section_names.bpf.c:44."""
     on_ksyscall_to: spec.ProgramSpec
+    """Section ``ksyscall/openat``, section_names.bpf.c:45."""
     on_kretsyscall: spec.ProgramSpec
+    """Section ``kretsyscall``, section_names.bpf.c:46."""
     on_kretsyscall_to: spec.ProgramSpec
+    """Section ``kretsyscall/openat``, section_names.bpf.c:47."""
     on_usdt: spec.ProgramSpec
+    """Section ``usdt``, section_names.bpf.c:48."""
     on_usdt_to: spec.ProgramSpec
+    """Section ``usdt//proc/self/exe:provider:probe``, section_names.bpf.c:49."""
     on_usdt_s: spec.ProgramSpec
+    """Section ``usdt.s``, section_names.bpf.c:50."""
     on_usdt_s_to: spec.ProgramSpec
+    """Section ``usdt.s//proc/self/exe:provider:probe``, section_names.bpf.c:51."""
     on_tc_ingress: spec.ProgramSpec
+    """Section ``tc/ingress``, section_names.bpf.c:52."""
     on_tc_egress: spec.ProgramSpec
+    """Section ``tc/egress``, section_names.bpf.c:53."""
     on_tcx_ingress: spec.ProgramSpec
+    """Section ``tcx/ingress``, section_names.bpf.c:54."""
     on_tcx_egress: spec.ProgramSpec
+    """Section ``tcx/egress``, section_names.bpf.c:55."""
     on_tc: spec.ProgramSpec
+    """Section ``tc``, section_names.bpf.c:56."""
     on_classifier: spec.ProgramSpec
+    """Section ``classifier``, section_names.bpf.c:57."""
     on_action: spec.ProgramSpec
+    """Section ``action``, section_names.bpf.c:58."""
     on_netkit_primary: spec.ProgramSpec
+    """Section ``netkit/primary``, section_names.bpf.c:59."""
     on_netkit_peer: spec.ProgramSpec
+    """Section ``netkit/peer``, section_names.bpf.c:60."""
     on_tracepoint: spec.ProgramSpec
+    """Section ``tracepoint``, section_names.bpf.c:61."""
     on_tracepoint_to: spec.ProgramSpec
+    """Section ``tracepoint/sched/sched_switch``, section_names.bpf.c:62."""
     on_tp: spec.ProgramSpec
+    """Section ``tp``, section_names.bpf.c:63."""
     on_tp_to: spec.ProgramSpec
+    """Section ``tp/sched/sched_switch``, section_names.bpf.c:64."""
     on_tracepoint_s: spec.ProgramSpec
+    """Section ``tracepoint.s``, section_names.bpf.c:65."""
     on_tracepoint_s_to: spec.ProgramSpec
+    """Section ``tracepoint.s/sched/sched_switch``, section_names.bpf.c:66."""
     on_tp_s: spec.ProgramSpec
+    """Section ``tp.s``, section_names.bpf.c:67."""
     on_tp_s_to: spec.ProgramSpec
+    """Section ``tp.s/sched/sched_switch``, section_names.bpf.c:68."""
     on_raw_tracepoint: spec.ProgramSpec
+    """Section ``raw_tracepoint``, section_names.bpf.c:69."""
     on_raw_tracepoint_to: spec.ProgramSpec
+    """Section ``raw_tracepoint/sched_switch``, section_names.bpf.c:70."""
     on_raw_tp: spec.ProgramSpec
+    """Section ``raw_tp``, section_names.bpf.c:71."""
     on_raw_tp_to: spec.ProgramSpec
+    """Section ``raw_tp/sched_switch``, section_names.bpf.c:72."""
     on_raw_tracepoint_s: spec.ProgramSpec
+    """Section ``raw_tracepoint.s``, section_names.bpf.c:73."""
     on_raw_tracepoint_s_to: spec.ProgramSpec
+    """Section ``raw_tracepoint.s/sched_switch``, section_names.bpf.c:74."""
     on_raw_tp_s: spec.ProgramSpec
+    """Section ``raw_tp.s``, section_names.bpf.c:75."""
     on_raw_tp_s_to: spec.ProgramSpec
+    """Section ``raw_tp.s/sched_switch``, section_names.bpf.c:76."""
     on_raw_tracepoint_w: spec.ProgramSpec
+    """Section ``raw_tracepoint.w``, section_names.bpf.c:77."""
     on_raw_tracepoint_w_to: spec.ProgramSpec
+    """Section ``raw_tracepoint.w/sched_switch``, section_names.bpf.c:78."""
     on_raw_tp_w: spec.ProgramSpec
+    """Section ``raw_tp.w``, section_names.bpf.c:79."""
     on_raw_tp_w_to: spec.ProgramSpec
+    """Section ``raw_tp.w/sched_switch``, section_names.bpf.c:80."""
     on_tp_btf: spec.ProgramSpec
+    """Section ``tp_btf``, section_names.bpf.c:81."""
     on_tp_btf_to: spec.ProgramSpec
+    """Section ``tp_btf/sched_switch``, section_names.bpf.c:82."""
     on_tp_btf_s: spec.ProgramSpec
+    """Section ``tp_btf.s``, section_names.bpf.c:83."""
     on_tp_btf_s_to: spec.ProgramSpec
+    """Section ``tp_btf.s/sched_switch``, section_names.bpf.c:84."""
     on_fentry: spec.ProgramSpec
+    """Section ``fentry``, section_names.bpf.c:85."""
     on_fentry_to: spec.ProgramSpec
+    """Section ``fentry/do_exit``, section_names.bpf.c:86."""
     on_fmod_ret: spec.ProgramSpec
+    """Section ``fmod_ret``, section_names.bpf.c:87."""
     on_fmod_ret_to: spec.ProgramSpec
+    """Section ``fmod_ret/do_exit``, section_names.bpf.c:88."""
     on_fexit: spec.ProgramSpec
+    """Section ``fexit``, section_names.bpf.c:89."""
     on_fexit_to: spec.ProgramSpec
+    """Section ``fexit/do_exit``, section_names.bpf.c:90."""
     on_fentry_s: spec.ProgramSpec
+    """Section ``fentry.s``, section_names.bpf.c:91."""
     on_fentry_s_to: spec.ProgramSpec
+    """Section ``fentry.s/do_exit``, section_names.bpf.c:92."""
     on_fmod_ret_s: spec.ProgramSpec
+    """Section ``fmod_ret.s``, section_names.bpf.c:93."""
     on_fmod_ret_s_to: spec.ProgramSpec
+    """Section ``fmod_ret.s/do_exit``, section_names.bpf.c:94."""
     on_fexit_s: spec.ProgramSpec
+    """Section ``fexit.s``, section_names.bpf.c:95."""
     on_fexit_s_to: spec.ProgramSpec
+    """Section ``fexit.s/do_exit``, section_names.bpf.c:96."""
     on_fsession: spec.ProgramSpec
+    """Section ``fsession``, section_names.bpf.c:97."""
     on_fsession_to: spec.ProgramSpec
+    """Section ``fsession/do_exit``, section_names.bpf.c:98."""
     on_fsession_s: spec.ProgramSpec
+    """Section ``fsession.s``, section_names.bpf.c:99."""
     on_fsession_s_to: spec.ProgramSpec
+    """Section ``fsession.s/do_exit``, section_names.bpf.c:100."""
     on_fsession_multi: spec.ProgramSpec
+    """Section ``fsession.multi``, section_names.bpf.c:101."""
     on_fsession_multi_to: spec.ProgramSpec
+    """Section ``fsession.multi/tcp_*``, section_names.bpf.c:102."""
     on_fsession_multi_s: spec.ProgramSpec
+    """Section ``fsession.multi.s``, section_names.bpf.c:103."""
     on_fsession_multi_s_to: spec.ProgramSpec
+    """Section ``fsession.multi.s/tcp_*``, section_names.bpf.c:104."""
     on_fentry_multi: spec.ProgramSpec
+    """Section ``fentry.multi``, section_names.bpf.c:105."""
     on_fentry_multi_to: spec.ProgramSpec
+    """Section ``fentry.multi/tcp_*``, section_names.bpf.c:106."""
     on_fexit_multi: spec.ProgramSpec
+    """Section ``fexit.multi``, section_names.bpf.c:107."""
     on_fexit_multi_to: spec.ProgramSpec
+    """Section ``fexit.multi/tcp_*``, section_names.bpf.c:108."""
     on_fentry_multi_s: spec.ProgramSpec
+    """Section ``fentry.multi.s``, section_names.bpf.c:109."""
     on_fentry_multi_s_to: spec.ProgramSpec
+    """Section ``fentry.multi.s/tcp_*``, section_names.bpf.c:110."""
     on_fexit_multi_s: spec.ProgramSpec
+    """Section ``fexit.multi.s``, section_names.bpf.c:111."""
     on_fexit_multi_s_to: spec.ProgramSpec
+    """Section ``fexit.multi.s/tcp_*``, section_names.bpf.c:112."""
     on_freplace: spec.ProgramSpec
+    """Section ``freplace``, section_names.bpf.c:113."""
     on_freplace_to: spec.ProgramSpec
+    """Section ``freplace/do_exit``, section_names.bpf.c:114."""
     on_lsm: spec.ProgramSpec
+    """Section ``lsm``, section_names.bpf.c:115."""
     on_lsm_to: spec.ProgramSpec
+    """Section ``lsm/file_open``, section_names.bpf.c:116."""
     on_lsm_s: spec.ProgramSpec
+    """Section ``lsm.s``, section_names.bpf.c:117."""
     on_lsm_s_to: spec.ProgramSpec
+    """Section ``lsm.s/file_open``, section_names.bpf.c:118."""
     on_lsm_cgroup: spec.ProgramSpec
+    """Section ``lsm_cgroup``, section_names.bpf.c:119."""
     on_lsm_cgroup_to: spec.ProgramSpec
+    """Section ``lsm_cgroup/socket_post_create``, section_names.bpf.c:120."""
     on_iter: spec.ProgramSpec
+    """Section ``iter``, section_names.bpf.c:121."""
     on_iter_to: spec.ProgramSpec
+    """Section ``iter/task``, section_names.bpf.c:122."""
     on_iter_s: spec.ProgramSpec
+    """Section ``iter.s``, section_names.bpf.c:123."""
     on_iter_s_to: spec.ProgramSpec
+    """Section ``iter.s/task``, section_names.bpf.c:124."""
     on_syscall: spec.ProgramSpec
+    """Section ``syscall``, section_names.bpf.c:125."""
     on_xdp_frags_devmap: spec.ProgramSpec
+    """Section ``xdp.frags/devmap``, section_names.bpf.c:126."""
     on_xdp_devmap: spec.ProgramSpec
+    """Section ``xdp/devmap``, section_names.bpf.c:127."""
     on_xdp_frags_cpumap: spec.ProgramSpec
+    """Section ``xdp.frags/cpumap``, section_names.bpf.c:128."""
     on_xdp_cpumap: spec.ProgramSpec
+    """Section ``xdp/cpumap``, section_names.bpf.c:129."""
     on_xdp_frags: spec.ProgramSpec
+    """Section ``xdp.frags``, section_names.bpf.c:130."""
     on_xdp: spec.ProgramSpec
+    """Section ``xdp``, section_names.bpf.c:131."""
     on_perf_event: spec.ProgramSpec
+    """Section ``perf_event``, section_names.bpf.c:132."""
     on_lwt_in: spec.ProgramSpec
+    """Section ``lwt_in``, section_names.bpf.c:133."""
     on_lwt_out: spec.ProgramSpec
+    """Section ``lwt_out``, section_names.bpf.c:134."""
     on_lwt_xmit: spec.ProgramSpec
+    """Section ``lwt_xmit``, section_names.bpf.c:135."""
     on_sockops: spec.ProgramSpec
+    """Section ``sockops``, section_names.bpf.c:136."""
     on_sk_skb_stream_parser: spec.ProgramSpec
+    """Section ``sk_skb/stream_parser``, section_names.bpf.c:137."""
     on_sk_skb_stream_verdict: spec.ProgramSpec
+    """Section ``sk_skb/stream_verdict``, section_names.bpf.c:138."""
     on_sk_skb_verdict: spec.ProgramSpec
+    """Section ``sk_skb/verdict``, section_names.bpf.c:139."""
     on_sk_skb: spec.ProgramSpec
+    """Section ``sk_skb``, section_names.bpf.c:140."""
     on_sk_msg: spec.ProgramSpec
+    """Section ``sk_msg``, section_names.bpf.c:141."""
     on_flow_dissector: spec.ProgramSpec
+    """Section ``flow_dissector``, section_names.bpf.c:142."""
     on_cgroup_skb_ingress: spec.ProgramSpec
+    """Section ``cgroup_skb/ingress``, section_names.bpf.c:143."""
     on_cgroup_skb_egress: spec.ProgramSpec
+    """Section ``cgroup_skb/egress``, section_names.bpf.c:144."""
     on_cgroup_skb: spec.ProgramSpec
+    """Section ``cgroup/skb``, section_names.bpf.c:145."""
     on_cgroup_sock_create: spec.ProgramSpec
+    """Section ``cgroup/sock_create``, section_names.bpf.c:146."""
     on_cgroup_sock_release: spec.ProgramSpec
+    """Section ``cgroup/sock_release``, section_names.bpf.c:147."""
     on_cgroup_sock: spec.ProgramSpec
+    """Section ``cgroup/sock``, section_names.bpf.c:148."""
     on_cgroup_post_bind4: spec.ProgramSpec
+    """Section ``cgroup/post_bind4``, section_names.bpf.c:149."""
     on_cgroup_post_bind6: spec.ProgramSpec
+    """Section ``cgroup/post_bind6``, section_names.bpf.c:150."""
     on_cgroup_bind4: spec.ProgramSpec
+    """Section ``cgroup/bind4``, section_names.bpf.c:151."""
     on_cgroup_bind6: spec.ProgramSpec
+    """Section ``cgroup/bind6``, section_names.bpf.c:152."""
     on_cgroup_connect4: spec.ProgramSpec
+    """Section ``cgroup/connect4``, section_names.bpf.c:153."""
     on_cgroup_connect6: spec.ProgramSpec
+    """Section ``cgroup/connect6``, section_names.bpf.c:154."""
     on_cgroup_connect_unix: spec.ProgramSpec
+    """Section ``cgroup/connect_unix``, section_names.bpf.c:155."""
     on_cgroup_sendmsg4: spec.ProgramSpec
+    """Section ``cgroup/sendmsg4``, section_names.bpf.c:156."""
     on_cgroup_sendmsg6: spec.ProgramSpec
+    """Section ``cgroup/sendmsg6``, section_names.bpf.c:157."""
     on_cgroup_sendmsg_unix: spec.ProgramSpec
+    """Section ``cgroup/sendmsg_unix``, section_names.bpf.c:158."""
     on_cgroup_recvmsg4: spec.ProgramSpec
+    """Section ``cgroup/recvmsg4``, section_names.bpf.c:159."""
     on_cgroup_recvmsg6: spec.ProgramSpec
+    """Section ``cgroup/recvmsg6``, section_names.bpf.c:160."""
     on_cgroup_recvmsg_unix: spec.ProgramSpec
+    """Section ``cgroup/recvmsg_unix``, section_names.bpf.c:161."""
     on_cgroup_getpeername4: spec.ProgramSpec
+    """Section ``cgroup/getpeername4``, section_names.bpf.c:162."""
     on_cgroup_getpeername6: spec.ProgramSpec
+    """Section ``cgroup/getpeername6``, section_names.bpf.c:163."""
     on_cgroup_getpeername_unix: spec.ProgramSpec
+    """Section ``cgroup/getpeername_unix``, section_names.bpf.c:164."""
     on_cgroup_getsockname4: spec.ProgramSpec
+    """Section ``cgroup/getsockname4``, section_names.bpf.c:165."""
     on_cgroup_getsockname6: spec.ProgramSpec
+    """Section ``cgroup/getsockname6``, section_names.bpf.c:166."""
     on_cgroup_getsockname_unix: spec.ProgramSpec
+    """Section ``cgroup/getsockname_unix``, section_names.bpf.c:167."""
     on_cgroup_sysctl: spec.ProgramSpec
+    """Section ``cgroup/sysctl``, section_names.bpf.c:168."""
     on_cgroup_getsockopt: spec.ProgramSpec
+    """Section ``cgroup/getsockopt``, section_names.bpf.c:169."""
     on_cgroup_setsockopt: spec.ProgramSpec
+    """Section ``cgroup/setsockopt``, section_names.bpf.c:170."""
     on_cgroup_dev: spec.ProgramSpec
+    """Section ``cgroup/dev``, section_names.bpf.c:171."""
     on_sk_lookup: spec.ProgramSpec
+    """Section ``sk_lookup``, section_names.bpf.c:172."""
     on_netfilter: spec.ProgramSpec
+    """Section ``netfilter``, section_names.bpf.c:173."""
     on_optional_kprobe: spec.ProgramSpec
+    """Section ``kprobe/do_exit``, section_names.bpf.c:176."""
     on_optional_xdp: spec.ProgramSpec
+    """Section ``xdp``, section_names.bpf.c:177."""
     on_fentry_in_module: spec.ProgramSpec
+    """Section ``fentry/bpf:some_function``, section_names.bpf.c:178."""
     on_kprobe_with_dots: spec.ProgramSpec
+    """Section ``kprobe/bpf_map.part.0``, section_names.bpf.c:179."""
 
 
 class SectionNamesSpec(runtime.TypedSpec["SectionNames"]):
@@ -209,347 +376,347 @@ class SectionNamesPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.on_socket = runtime.SocketFilter(loaded.program("on_socket"))
-        """Section ``socket``."""
+        """Section ``socket``, section_names.bpf.c:11."""
         self.on_sk_reuseport_migrate = runtime.Program(loaded.program("on_sk_reuseport_migrate"))
-        """Section ``sk_reuseport/migrate``."""
+        """Section ``sk_reuseport/migrate``, section_names.bpf.c:12."""
         self.on_sk_reuseport = runtime.Program(loaded.program("on_sk_reuseport"))
-        """Section ``sk_reuseport``."""
+        """Section ``sk_reuseport``, section_names.bpf.c:13."""
         self.on_kprobe = runtime.Program(loaded.program("on_kprobe"))
-        """Section ``kprobe``."""
+        """Section ``kprobe``, section_names.bpf.c:14."""
         self.on_kprobe_to = runtime.Program(loaded.program("on_kprobe_to"))
-        """Section ``kprobe/do_exit+0x10``."""
+        """Section ``kprobe/do_exit+0x10``, section_names.bpf.c:15."""
         self.on_uprobe = runtime.Program(loaded.program("on_uprobe"))
-        """Section ``uprobe``."""
+        """Section ``uprobe``, section_names.bpf.c:16."""
         self.on_uprobe_to = runtime.Program(loaded.program("on_uprobe_to"))
-        """Section ``uprobe//proc/self/exe:main``."""
+        """Section ``uprobe//proc/self/exe:main``, section_names.bpf.c:17."""
         self.on_uprobe_s = runtime.Program(loaded.program("on_uprobe_s"))
-        """Section ``uprobe.s``."""
+        """Section ``uprobe.s``, section_names.bpf.c:18."""
         self.on_uprobe_s_to = runtime.Program(loaded.program("on_uprobe_s_to"))
-        """Section ``uprobe.s//proc/self/exe:main``."""
+        """Section ``uprobe.s//proc/self/exe:main``, section_names.bpf.c:19."""
         self.on_kretprobe = runtime.Program(loaded.program("on_kretprobe"))
-        """Section ``kretprobe``."""
+        """Section ``kretprobe``, section_names.bpf.c:20."""
         self.on_kretprobe_to = runtime.Program(loaded.program("on_kretprobe_to"))
-        """Section ``kretprobe/do_exit``."""
+        """Section ``kretprobe/do_exit``, section_names.bpf.c:21."""
         self.on_uretprobe = runtime.Program(loaded.program("on_uretprobe"))
-        """Section ``uretprobe``."""
+        """Section ``uretprobe``, section_names.bpf.c:22."""
         self.on_uretprobe_to = runtime.Program(loaded.program("on_uretprobe_to"))
-        """Section ``uretprobe//proc/self/exe:main``."""
+        """Section ``uretprobe//proc/self/exe:main``, section_names.bpf.c:23."""
         self.on_uretprobe_s = runtime.Program(loaded.program("on_uretprobe_s"))
-        """Section ``uretprobe.s``."""
+        """Section ``uretprobe.s``, section_names.bpf.c:24."""
         self.on_uretprobe_s_to = runtime.Program(loaded.program("on_uretprobe_s_to"))
-        """Section ``uretprobe.s//proc/self/exe:main``."""
+        """Section ``uretprobe.s//proc/self/exe:main``, section_names.bpf.c:25."""
         self.on_kprobe_multi = runtime.Program(loaded.program("on_kprobe_multi"))
-        """Section ``kprobe.multi``."""
+        """Section ``kprobe.multi``, section_names.bpf.c:26."""
         self.on_kprobe_multi_to = runtime.Program(loaded.program("on_kprobe_multi_to"))
-        """Section ``kprobe.multi/tcp_*``."""
+        """Section ``kprobe.multi/tcp_*``, section_names.bpf.c:27."""
         self.on_kretprobe_multi = runtime.Program(loaded.program("on_kretprobe_multi"))
-        """Section ``kretprobe.multi``."""
+        """Section ``kretprobe.multi``, section_names.bpf.c:28."""
         self.on_kretprobe_multi_to = runtime.Program(loaded.program("on_kretprobe_multi_to"))
-        """Section ``kretprobe.multi/tcp_*``."""
+        """Section ``kretprobe.multi/tcp_*``, section_names.bpf.c:29."""
         self.on_kprobe_session = runtime.Program(loaded.program("on_kprobe_session"))
-        """Section ``kprobe.session``."""
+        """Section ``kprobe.session``, section_names.bpf.c:30."""
         self.on_kprobe_session_to = runtime.Program(loaded.program("on_kprobe_session_to"))
-        """Section ``kprobe.session/tcp_*``."""
+        """Section ``kprobe.session/tcp_*``, section_names.bpf.c:31."""
         self.on_uprobe_multi = runtime.Program(loaded.program("on_uprobe_multi"))
-        """Section ``uprobe.multi``."""
+        """Section ``uprobe.multi``, section_names.bpf.c:32."""
         self.on_uprobe_multi_to = runtime.Program(loaded.program("on_uprobe_multi_to"))
-        """Section ``uprobe.multi//proc/self/exe:ma*``."""
+        """Section ``uprobe.multi//proc/self/exe:ma*``, section_names.bpf.c:33."""
         self.on_uretprobe_multi = runtime.Program(loaded.program("on_uretprobe_multi"))
-        """Section ``uretprobe.multi``."""
+        """Section ``uretprobe.multi``, section_names.bpf.c:34."""
         self.on_uretprobe_multi_to = runtime.Program(loaded.program("on_uretprobe_multi_to"))
-        """Section ``uretprobe.multi//proc/self/exe:ma*``."""
+        """Section ``uretprobe.multi//proc/self/exe:ma*``, section_names.bpf.c:35."""
         self.on_uprobe_session = runtime.Program(loaded.program("on_uprobe_session"))
-        """Section ``uprobe.session``."""
+        """Section ``uprobe.session``, section_names.bpf.c:36."""
         self.on_uprobe_session_to = runtime.Program(loaded.program("on_uprobe_session_to"))
-        """Section ``uprobe.session//proc/self/exe:ma*``."""
+        """Section ``uprobe.session//proc/self/exe:ma*``, section_names.bpf.c:37."""
         self.on_uprobe_multi_s = runtime.Program(loaded.program("on_uprobe_multi_s"))
-        """Section ``uprobe.multi.s``."""
+        """Section ``uprobe.multi.s``, section_names.bpf.c:38."""
         self.on_uprobe_multi_s_to = runtime.Program(loaded.program("on_uprobe_multi_s_to"))
-        """Section ``uprobe.multi.s//proc/self/exe:ma*``."""
+        """Section ``uprobe.multi.s//proc/self/exe:ma*``, section_names.bpf.c:39."""
         self.on_uretprobe_multi_s = runtime.Program(loaded.program("on_uretprobe_multi_s"))
-        """Section ``uretprobe.multi.s``."""
+        """Section ``uretprobe.multi.s``, section_names.bpf.c:40."""
         self.on_uretprobe_multi_s_to = runtime.Program(loaded.program("on_uretprobe_multi_s_to"))
-        """Section ``uretprobe.multi.s//proc/self/exe:ma*``."""
+        """Section ``uretprobe.multi.s//proc/self/exe:ma*``, section_names.bpf.c:41."""
         self.on_uprobe_session_s = runtime.Program(loaded.program("on_uprobe_session_s"))
-        """Section ``uprobe.session.s``."""
+        """Section ``uprobe.session.s``, section_names.bpf.c:42."""
         self.on_uprobe_session_s_to = runtime.Program(loaded.program("on_uprobe_session_s_to"))
-        """Section ``uprobe.session.s//proc/self/exe:ma*``."""
+        """Section ``uprobe.session.s//proc/self/exe:ma*``, section_names.bpf.c:43."""
         self.on_ksyscall = runtime.Program(loaded.program("on_ksyscall"))
-        """Section ``ksyscall``."""
+        """Section ``ksyscall``, section_names.bpf.c:44."""
         self.on_ksyscall_to = runtime.Program(loaded.program("on_ksyscall_to"))
-        """Section ``ksyscall/openat``."""
+        """Section ``ksyscall/openat``, section_names.bpf.c:45."""
         self.on_kretsyscall = runtime.Program(loaded.program("on_kretsyscall"))
-        """Section ``kretsyscall``."""
+        """Section ``kretsyscall``, section_names.bpf.c:46."""
         self.on_kretsyscall_to = runtime.Program(loaded.program("on_kretsyscall_to"))
-        """Section ``kretsyscall/openat``."""
+        """Section ``kretsyscall/openat``, section_names.bpf.c:47."""
         self.on_usdt = runtime.Program(loaded.program("on_usdt"))
-        """Section ``usdt``."""
+        """Section ``usdt``, section_names.bpf.c:48."""
         self.on_usdt_to = runtime.Program(loaded.program("on_usdt_to"))
-        """Section ``usdt//proc/self/exe:provider:probe``."""
+        """Section ``usdt//proc/self/exe:provider:probe``, section_names.bpf.c:49."""
         self.on_usdt_s = runtime.Program(loaded.program("on_usdt_s"))
-        """Section ``usdt.s``."""
+        """Section ``usdt.s``, section_names.bpf.c:50."""
         self.on_usdt_s_to = runtime.Program(loaded.program("on_usdt_s_to"))
-        """Section ``usdt.s//proc/self/exe:provider:probe``."""
+        """Section ``usdt.s//proc/self/exe:provider:probe``, section_names.bpf.c:51."""
         self.on_tc_ingress = runtime.SchedCLS(loaded.program("on_tc_ingress"))
-        """Section ``tc/ingress``."""
+        """Section ``tc/ingress``, section_names.bpf.c:52."""
         self.on_tc_egress = runtime.SchedCLS(loaded.program("on_tc_egress"))
-        """Section ``tc/egress``."""
+        """Section ``tc/egress``, section_names.bpf.c:53."""
         self.on_tcx_ingress = runtime.SchedCLS(loaded.program("on_tcx_ingress"))
-        """Section ``tcx/ingress``."""
+        """Section ``tcx/ingress``, section_names.bpf.c:54."""
         self.on_tcx_egress = runtime.SchedCLS(loaded.program("on_tcx_egress"))
-        """Section ``tcx/egress``."""
+        """Section ``tcx/egress``, section_names.bpf.c:55."""
         self.on_tc = runtime.SchedCLS(loaded.program("on_tc"))
-        """Section ``tc``."""
+        """Section ``tc``, section_names.bpf.c:56."""
         self.on_classifier = runtime.SchedCLS(loaded.program("on_classifier"))
-        """Section ``classifier``."""
+        """Section ``classifier``, section_names.bpf.c:57."""
         self.on_action = runtime.Program(loaded.program("on_action"))
-        """Section ``action``."""
+        """Section ``action``, section_names.bpf.c:58."""
         self.on_netkit_primary = runtime.SchedCLS(loaded.program("on_netkit_primary"))
-        """Section ``netkit/primary``."""
+        """Section ``netkit/primary``, section_names.bpf.c:59."""
         self.on_netkit_peer = runtime.SchedCLS(loaded.program("on_netkit_peer"))
-        """Section ``netkit/peer``."""
+        """Section ``netkit/peer``, section_names.bpf.c:60."""
         self.on_tracepoint = runtime.Tracepoint(loaded.program("on_tracepoint"))
-        """Section ``tracepoint``."""
+        """Section ``tracepoint``, section_names.bpf.c:61."""
         self.on_tracepoint_to = runtime.Tracepoint(loaded.program("on_tracepoint_to"))
-        """Section ``tracepoint/sched/sched_switch``."""
+        """Section ``tracepoint/sched/sched_switch``, section_names.bpf.c:62."""
         self.on_tp = runtime.Tracepoint(loaded.program("on_tp"))
-        """Section ``tp``."""
+        """Section ``tp``, section_names.bpf.c:63."""
         self.on_tp_to = runtime.Tracepoint(loaded.program("on_tp_to"))
-        """Section ``tp/sched/sched_switch``."""
+        """Section ``tp/sched/sched_switch``, section_names.bpf.c:64."""
         self.on_tracepoint_s = runtime.Tracepoint(loaded.program("on_tracepoint_s"))
-        """Section ``tracepoint.s``."""
+        """Section ``tracepoint.s``, section_names.bpf.c:65."""
         self.on_tracepoint_s_to = runtime.Tracepoint(loaded.program("on_tracepoint_s_to"))
-        """Section ``tracepoint.s/sched/sched_switch``."""
+        """Section ``tracepoint.s/sched/sched_switch``, section_names.bpf.c:66."""
         self.on_tp_s = runtime.Tracepoint(loaded.program("on_tp_s"))
-        """Section ``tp.s``."""
+        """Section ``tp.s``, section_names.bpf.c:67."""
         self.on_tp_s_to = runtime.Tracepoint(loaded.program("on_tp_s_to"))
-        """Section ``tp.s/sched/sched_switch``."""
+        """Section ``tp.s/sched/sched_switch``, section_names.bpf.c:68."""
         self.on_raw_tracepoint = runtime.RawTracepoint(loaded.program("on_raw_tracepoint"))
-        """Section ``raw_tracepoint``."""
+        """Section ``raw_tracepoint``, section_names.bpf.c:69."""
         self.on_raw_tracepoint_to = runtime.RawTracepoint(loaded.program("on_raw_tracepoint_to"))
-        """Section ``raw_tracepoint/sched_switch``."""
+        """Section ``raw_tracepoint/sched_switch``, section_names.bpf.c:70."""
         self.on_raw_tp = runtime.RawTracepoint(loaded.program("on_raw_tp"))
-        """Section ``raw_tp``."""
+        """Section ``raw_tp``, section_names.bpf.c:71."""
         self.on_raw_tp_to = runtime.RawTracepoint(loaded.program("on_raw_tp_to"))
-        """Section ``raw_tp/sched_switch``."""
+        """Section ``raw_tp/sched_switch``, section_names.bpf.c:72."""
         self.on_raw_tracepoint_s = runtime.RawTracepoint(loaded.program("on_raw_tracepoint_s"))
-        """Section ``raw_tracepoint.s``."""
+        """Section ``raw_tracepoint.s``, section_names.bpf.c:73."""
         self.on_raw_tracepoint_s_to = runtime.RawTracepoint(
             loaded.program("on_raw_tracepoint_s_to")
         )
-        """Section ``raw_tracepoint.s/sched_switch``."""
+        """Section ``raw_tracepoint.s/sched_switch``, section_names.bpf.c:74."""
         self.on_raw_tp_s = runtime.RawTracepoint(loaded.program("on_raw_tp_s"))
-        """Section ``raw_tp.s``."""
+        """Section ``raw_tp.s``, section_names.bpf.c:75."""
         self.on_raw_tp_s_to = runtime.RawTracepoint(loaded.program("on_raw_tp_s_to"))
-        """Section ``raw_tp.s/sched_switch``."""
+        """Section ``raw_tp.s/sched_switch``, section_names.bpf.c:76."""
         self.on_raw_tracepoint_w = runtime.RawTracepoint(loaded.program("on_raw_tracepoint_w"))
-        """Section ``raw_tracepoint.w``."""
+        """Section ``raw_tracepoint.w``, section_names.bpf.c:77."""
         self.on_raw_tracepoint_w_to = runtime.RawTracepoint(
             loaded.program("on_raw_tracepoint_w_to")
         )
-        """Section ``raw_tracepoint.w/sched_switch``."""
+        """Section ``raw_tracepoint.w/sched_switch``, section_names.bpf.c:78."""
         self.on_raw_tp_w = runtime.RawTracepoint(loaded.program("on_raw_tp_w"))
-        """Section ``raw_tp.w``."""
+        """Section ``raw_tp.w``, section_names.bpf.c:79."""
         self.on_raw_tp_w_to = runtime.RawTracepoint(loaded.program("on_raw_tp_w_to"))
-        """Section ``raw_tp.w/sched_switch``."""
+        """Section ``raw_tp.w/sched_switch``, section_names.bpf.c:80."""
         self.on_tp_btf = runtime.BTFTracepoint(loaded.program("on_tp_btf"))
-        """Section ``tp_btf``."""
+        """Section ``tp_btf``, section_names.bpf.c:81."""
         self.on_tp_btf_to = runtime.BTFTracepoint(loaded.program("on_tp_btf_to"))
-        """Section ``tp_btf/sched_switch``."""
+        """Section ``tp_btf/sched_switch``, section_names.bpf.c:82."""
         self.on_tp_btf_s = runtime.BTFTracepoint(loaded.program("on_tp_btf_s"))
-        """Section ``tp_btf.s``."""
+        """Section ``tp_btf.s``, section_names.bpf.c:83."""
         self.on_tp_btf_s_to = runtime.BTFTracepoint(loaded.program("on_tp_btf_s_to"))
-        """Section ``tp_btf.s/sched_switch``."""
+        """Section ``tp_btf.s/sched_switch``, section_names.bpf.c:84."""
         self.on_fentry = runtime.Tracing(loaded.program("on_fentry"))
-        """Section ``fentry``."""
+        """Section ``fentry``, section_names.bpf.c:85."""
         self.on_fentry_to = runtime.Tracing(loaded.program("on_fentry_to"))
-        """Section ``fentry/do_exit``."""
+        """Section ``fentry/do_exit``, section_names.bpf.c:86."""
         self.on_fmod_ret = runtime.Tracing(loaded.program("on_fmod_ret"))
-        """Section ``fmod_ret``."""
+        """Section ``fmod_ret``, section_names.bpf.c:87."""
         self.on_fmod_ret_to = runtime.Tracing(loaded.program("on_fmod_ret_to"))
-        """Section ``fmod_ret/do_exit``."""
+        """Section ``fmod_ret/do_exit``, section_names.bpf.c:88."""
         self.on_fexit = runtime.Tracing(loaded.program("on_fexit"))
-        """Section ``fexit``."""
+        """Section ``fexit``, section_names.bpf.c:89."""
         self.on_fexit_to = runtime.Tracing(loaded.program("on_fexit_to"))
-        """Section ``fexit/do_exit``."""
+        """Section ``fexit/do_exit``, section_names.bpf.c:90."""
         self.on_fentry_s = runtime.Tracing(loaded.program("on_fentry_s"))
-        """Section ``fentry.s``."""
+        """Section ``fentry.s``, section_names.bpf.c:91."""
         self.on_fentry_s_to = runtime.Tracing(loaded.program("on_fentry_s_to"))
-        """Section ``fentry.s/do_exit``."""
+        """Section ``fentry.s/do_exit``, section_names.bpf.c:92."""
         self.on_fmod_ret_s = runtime.Tracing(loaded.program("on_fmod_ret_s"))
-        """Section ``fmod_ret.s``."""
+        """Section ``fmod_ret.s``, section_names.bpf.c:93."""
         self.on_fmod_ret_s_to = runtime.Tracing(loaded.program("on_fmod_ret_s_to"))
-        """Section ``fmod_ret.s/do_exit``."""
+        """Section ``fmod_ret.s/do_exit``, section_names.bpf.c:94."""
         self.on_fexit_s = runtime.Tracing(loaded.program("on_fexit_s"))
-        """Section ``fexit.s``."""
+        """Section ``fexit.s``, section_names.bpf.c:95."""
         self.on_fexit_s_to = runtime.Tracing(loaded.program("on_fexit_s_to"))
-        """Section ``fexit.s/do_exit``."""
+        """Section ``fexit.s/do_exit``, section_names.bpf.c:96."""
         self.on_fsession = runtime.Tracing(loaded.program("on_fsession"))
-        """Section ``fsession``."""
+        """Section ``fsession``, section_names.bpf.c:97."""
         self.on_fsession_to = runtime.Tracing(loaded.program("on_fsession_to"))
-        """Section ``fsession/do_exit``."""
+        """Section ``fsession/do_exit``, section_names.bpf.c:98."""
         self.on_fsession_s = runtime.Tracing(loaded.program("on_fsession_s"))
-        """Section ``fsession.s``."""
+        """Section ``fsession.s``, section_names.bpf.c:99."""
         self.on_fsession_s_to = runtime.Tracing(loaded.program("on_fsession_s_to"))
-        """Section ``fsession.s/do_exit``."""
+        """Section ``fsession.s/do_exit``, section_names.bpf.c:100."""
         self.on_fsession_multi = runtime.Program(loaded.program("on_fsession_multi"))
-        """Section ``fsession.multi``."""
+        """Section ``fsession.multi``, section_names.bpf.c:101."""
         self.on_fsession_multi_to = runtime.Program(loaded.program("on_fsession_multi_to"))
-        """Section ``fsession.multi/tcp_*``."""
+        """Section ``fsession.multi/tcp_*``, section_names.bpf.c:102."""
         self.on_fsession_multi_s = runtime.Program(loaded.program("on_fsession_multi_s"))
-        """Section ``fsession.multi.s``."""
+        """Section ``fsession.multi.s``, section_names.bpf.c:103."""
         self.on_fsession_multi_s_to = runtime.Program(loaded.program("on_fsession_multi_s_to"))
-        """Section ``fsession.multi.s/tcp_*``."""
+        """Section ``fsession.multi.s/tcp_*``, section_names.bpf.c:104."""
         self.on_fentry_multi = runtime.Program(loaded.program("on_fentry_multi"))
-        """Section ``fentry.multi``."""
+        """Section ``fentry.multi``, section_names.bpf.c:105."""
         self.on_fentry_multi_to = runtime.Program(loaded.program("on_fentry_multi_to"))
-        """Section ``fentry.multi/tcp_*``."""
+        """Section ``fentry.multi/tcp_*``, section_names.bpf.c:106."""
         self.on_fexit_multi = runtime.Program(loaded.program("on_fexit_multi"))
-        """Section ``fexit.multi``."""
+        """Section ``fexit.multi``, section_names.bpf.c:107."""
         self.on_fexit_multi_to = runtime.Program(loaded.program("on_fexit_multi_to"))
-        """Section ``fexit.multi/tcp_*``."""
+        """Section ``fexit.multi/tcp_*``, section_names.bpf.c:108."""
         self.on_fentry_multi_s = runtime.Program(loaded.program("on_fentry_multi_s"))
-        """Section ``fentry.multi.s``."""
+        """Section ``fentry.multi.s``, section_names.bpf.c:109."""
         self.on_fentry_multi_s_to = runtime.Program(loaded.program("on_fentry_multi_s_to"))
-        """Section ``fentry.multi.s/tcp_*``."""
+        """Section ``fentry.multi.s/tcp_*``, section_names.bpf.c:110."""
         self.on_fexit_multi_s = runtime.Program(loaded.program("on_fexit_multi_s"))
-        """Section ``fexit.multi.s``."""
+        """Section ``fexit.multi.s``, section_names.bpf.c:111."""
         self.on_fexit_multi_s_to = runtime.Program(loaded.program("on_fexit_multi_s_to"))
-        """Section ``fexit.multi.s/tcp_*``."""
+        """Section ``fexit.multi.s/tcp_*``, section_names.bpf.c:112."""
         self.on_freplace = runtime.Program(loaded.program("on_freplace"))
-        """Section ``freplace``."""
+        """Section ``freplace``, section_names.bpf.c:113."""
         self.on_freplace_to = runtime.Program(loaded.program("on_freplace_to"))
-        """Section ``freplace/do_exit``."""
+        """Section ``freplace/do_exit``, section_names.bpf.c:114."""
         self.on_lsm = runtime.Tracing(loaded.program("on_lsm"))
-        """Section ``lsm``."""
+        """Section ``lsm``, section_names.bpf.c:115."""
         self.on_lsm_to = runtime.Tracing(loaded.program("on_lsm_to"))
-        """Section ``lsm/file_open``."""
+        """Section ``lsm/file_open``, section_names.bpf.c:116."""
         self.on_lsm_s = runtime.Tracing(loaded.program("on_lsm_s"))
-        """Section ``lsm.s``."""
+        """Section ``lsm.s``, section_names.bpf.c:117."""
         self.on_lsm_s_to = runtime.Tracing(loaded.program("on_lsm_s_to"))
-        """Section ``lsm.s/file_open``."""
+        """Section ``lsm.s/file_open``, section_names.bpf.c:118."""
         self.on_lsm_cgroup = runtime.Program(loaded.program("on_lsm_cgroup"))
-        """Section ``lsm_cgroup``."""
+        """Section ``lsm_cgroup``, section_names.bpf.c:119."""
         self.on_lsm_cgroup_to = runtime.Program(loaded.program("on_lsm_cgroup_to"))
-        """Section ``lsm_cgroup/socket_post_create``."""
+        """Section ``lsm_cgroup/socket_post_create``, section_names.bpf.c:120."""
         self.on_iter = runtime.Program(loaded.program("on_iter"))
-        """Section ``iter``."""
+        """Section ``iter``, section_names.bpf.c:121."""
         self.on_iter_to = runtime.Program(loaded.program("on_iter_to"))
-        """Section ``iter/task``."""
+        """Section ``iter/task``, section_names.bpf.c:122."""
         self.on_iter_s = runtime.Program(loaded.program("on_iter_s"))
-        """Section ``iter.s``."""
+        """Section ``iter.s``, section_names.bpf.c:123."""
         self.on_iter_s_to = runtime.Program(loaded.program("on_iter_s_to"))
-        """Section ``iter.s/task``."""
+        """Section ``iter.s/task``, section_names.bpf.c:124."""
         self.on_syscall = runtime.Program(loaded.program("on_syscall"))
-        """Section ``syscall``."""
+        """Section ``syscall``, section_names.bpf.c:125."""
         self.on_xdp_frags_devmap = runtime.XDP(loaded.program("on_xdp_frags_devmap"))
-        """Section ``xdp.frags/devmap``."""
+        """Section ``xdp.frags/devmap``, section_names.bpf.c:126."""
         self.on_xdp_devmap = runtime.XDP(loaded.program("on_xdp_devmap"))
-        """Section ``xdp/devmap``."""
+        """Section ``xdp/devmap``, section_names.bpf.c:127."""
         self.on_xdp_frags_cpumap = runtime.XDP(loaded.program("on_xdp_frags_cpumap"))
-        """Section ``xdp.frags/cpumap``."""
+        """Section ``xdp.frags/cpumap``, section_names.bpf.c:128."""
         self.on_xdp_cpumap = runtime.XDP(loaded.program("on_xdp_cpumap"))
-        """Section ``xdp/cpumap``."""
+        """Section ``xdp/cpumap``, section_names.bpf.c:129."""
         self.on_xdp_frags = runtime.XDP(loaded.program("on_xdp_frags"))
-        """Section ``xdp.frags``."""
+        """Section ``xdp.frags``, section_names.bpf.c:130."""
         self.on_xdp = runtime.XDP(loaded.program("on_xdp"))
-        """Section ``xdp``."""
+        """Section ``xdp``, section_names.bpf.c:131."""
         self.on_perf_event = runtime.Program(loaded.program("on_perf_event"))
-        """Section ``perf_event``."""
+        """Section ``perf_event``, section_names.bpf.c:132."""
         self.on_lwt_in = runtime.Program(loaded.program("on_lwt_in"))
-        """Section ``lwt_in``."""
+        """Section ``lwt_in``, section_names.bpf.c:133."""
         self.on_lwt_out = runtime.Program(loaded.program("on_lwt_out"))
-        """Section ``lwt_out``."""
+        """Section ``lwt_out``, section_names.bpf.c:134."""
         self.on_lwt_xmit = runtime.Program(loaded.program("on_lwt_xmit"))
-        """Section ``lwt_xmit``."""
+        """Section ``lwt_xmit``, section_names.bpf.c:135."""
         self.on_sockops = runtime.Program(loaded.program("on_sockops"))
-        """Section ``sockops``."""
+        """Section ``sockops``, section_names.bpf.c:136."""
         self.on_sk_skb_stream_parser = runtime.Program(loaded.program("on_sk_skb_stream_parser"))
-        """Section ``sk_skb/stream_parser``."""
+        """Section ``sk_skb/stream_parser``, section_names.bpf.c:137."""
         self.on_sk_skb_stream_verdict = runtime.Program(loaded.program("on_sk_skb_stream_verdict"))
-        """Section ``sk_skb/stream_verdict``."""
+        """Section ``sk_skb/stream_verdict``, section_names.bpf.c:138."""
         self.on_sk_skb_verdict = runtime.Program(loaded.program("on_sk_skb_verdict"))
-        """Section ``sk_skb/verdict``."""
+        """Section ``sk_skb/verdict``, section_names.bpf.c:139."""
         self.on_sk_skb = runtime.Program(loaded.program("on_sk_skb"))
-        """Section ``sk_skb``."""
+        """Section ``sk_skb``, section_names.bpf.c:140."""
         self.on_sk_msg = runtime.Program(loaded.program("on_sk_msg"))
-        """Section ``sk_msg``."""
+        """Section ``sk_msg``, section_names.bpf.c:141."""
         self.on_flow_dissector = runtime.Program(loaded.program("on_flow_dissector"))
-        """Section ``flow_dissector``."""
+        """Section ``flow_dissector``, section_names.bpf.c:142."""
         self.on_cgroup_skb_ingress = runtime.Program(loaded.program("on_cgroup_skb_ingress"))
-        """Section ``cgroup_skb/ingress``."""
+        """Section ``cgroup_skb/ingress``, section_names.bpf.c:143."""
         self.on_cgroup_skb_egress = runtime.Program(loaded.program("on_cgroup_skb_egress"))
-        """Section ``cgroup_skb/egress``."""
+        """Section ``cgroup_skb/egress``, section_names.bpf.c:144."""
         self.on_cgroup_skb = runtime.Program(loaded.program("on_cgroup_skb"))
-        """Section ``cgroup/skb``."""
+        """Section ``cgroup/skb``, section_names.bpf.c:145."""
         self.on_cgroup_sock_create = runtime.Program(loaded.program("on_cgroup_sock_create"))
-        """Section ``cgroup/sock_create``."""
+        """Section ``cgroup/sock_create``, section_names.bpf.c:146."""
         self.on_cgroup_sock_release = runtime.Program(loaded.program("on_cgroup_sock_release"))
-        """Section ``cgroup/sock_release``."""
+        """Section ``cgroup/sock_release``, section_names.bpf.c:147."""
         self.on_cgroup_sock = runtime.Program(loaded.program("on_cgroup_sock"))
-        """Section ``cgroup/sock``."""
+        """Section ``cgroup/sock``, section_names.bpf.c:148."""
         self.on_cgroup_post_bind4 = runtime.Program(loaded.program("on_cgroup_post_bind4"))
-        """Section ``cgroup/post_bind4``."""
+        """Section ``cgroup/post_bind4``, section_names.bpf.c:149."""
         self.on_cgroup_post_bind6 = runtime.Program(loaded.program("on_cgroup_post_bind6"))
-        """Section ``cgroup/post_bind6``."""
+        """Section ``cgroup/post_bind6``, section_names.bpf.c:150."""
         self.on_cgroup_bind4 = runtime.Program(loaded.program("on_cgroup_bind4"))
-        """Section ``cgroup/bind4``."""
+        """Section ``cgroup/bind4``, section_names.bpf.c:151."""
         self.on_cgroup_bind6 = runtime.Program(loaded.program("on_cgroup_bind6"))
-        """Section ``cgroup/bind6``."""
+        """Section ``cgroup/bind6``, section_names.bpf.c:152."""
         self.on_cgroup_connect4 = runtime.Program(loaded.program("on_cgroup_connect4"))
-        """Section ``cgroup/connect4``."""
+        """Section ``cgroup/connect4``, section_names.bpf.c:153."""
         self.on_cgroup_connect6 = runtime.Program(loaded.program("on_cgroup_connect6"))
-        """Section ``cgroup/connect6``."""
+        """Section ``cgroup/connect6``, section_names.bpf.c:154."""
         self.on_cgroup_connect_unix = runtime.Program(loaded.program("on_cgroup_connect_unix"))
-        """Section ``cgroup/connect_unix``."""
+        """Section ``cgroup/connect_unix``, section_names.bpf.c:155."""
         self.on_cgroup_sendmsg4 = runtime.Program(loaded.program("on_cgroup_sendmsg4"))
-        """Section ``cgroup/sendmsg4``."""
+        """Section ``cgroup/sendmsg4``, section_names.bpf.c:156."""
         self.on_cgroup_sendmsg6 = runtime.Program(loaded.program("on_cgroup_sendmsg6"))
-        """Section ``cgroup/sendmsg6``."""
+        """Section ``cgroup/sendmsg6``, section_names.bpf.c:157."""
         self.on_cgroup_sendmsg_unix = runtime.Program(loaded.program("on_cgroup_sendmsg_unix"))
-        """Section ``cgroup/sendmsg_unix``."""
+        """Section ``cgroup/sendmsg_unix``, section_names.bpf.c:158."""
         self.on_cgroup_recvmsg4 = runtime.Program(loaded.program("on_cgroup_recvmsg4"))
-        """Section ``cgroup/recvmsg4``."""
+        """Section ``cgroup/recvmsg4``, section_names.bpf.c:159."""
         self.on_cgroup_recvmsg6 = runtime.Program(loaded.program("on_cgroup_recvmsg6"))
-        """Section ``cgroup/recvmsg6``."""
+        """Section ``cgroup/recvmsg6``, section_names.bpf.c:160."""
         self.on_cgroup_recvmsg_unix = runtime.Program(loaded.program("on_cgroup_recvmsg_unix"))
-        """Section ``cgroup/recvmsg_unix``."""
+        """Section ``cgroup/recvmsg_unix``, section_names.bpf.c:161."""
         self.on_cgroup_getpeername4 = runtime.Program(loaded.program("on_cgroup_getpeername4"))
-        """Section ``cgroup/getpeername4``."""
+        """Section ``cgroup/getpeername4``, section_names.bpf.c:162."""
         self.on_cgroup_getpeername6 = runtime.Program(loaded.program("on_cgroup_getpeername6"))
-        """Section ``cgroup/getpeername6``."""
+        """Section ``cgroup/getpeername6``, section_names.bpf.c:163."""
         self.on_cgroup_getpeername_unix = runtime.Program(
             loaded.program("on_cgroup_getpeername_unix")
         )
-        """Section ``cgroup/getpeername_unix``."""
+        """Section ``cgroup/getpeername_unix``, section_names.bpf.c:164."""
         self.on_cgroup_getsockname4 = runtime.Program(loaded.program("on_cgroup_getsockname4"))
-        """Section ``cgroup/getsockname4``."""
+        """Section ``cgroup/getsockname4``, section_names.bpf.c:165."""
         self.on_cgroup_getsockname6 = runtime.Program(loaded.program("on_cgroup_getsockname6"))
-        """Section ``cgroup/getsockname6``."""
+        """Section ``cgroup/getsockname6``, section_names.bpf.c:166."""
         self.on_cgroup_getsockname_unix = runtime.Program(
             loaded.program("on_cgroup_getsockname_unix")
         )
-        """Section ``cgroup/getsockname_unix``."""
+        """Section ``cgroup/getsockname_unix``, section_names.bpf.c:167."""
         self.on_cgroup_sysctl = runtime.Program(loaded.program("on_cgroup_sysctl"))
-        """Section ``cgroup/sysctl``."""
+        """Section ``cgroup/sysctl``, section_names.bpf.c:168."""
         self.on_cgroup_getsockopt = runtime.Program(loaded.program("on_cgroup_getsockopt"))
-        """Section ``cgroup/getsockopt``."""
+        """Section ``cgroup/getsockopt``, section_names.bpf.c:169."""
         self.on_cgroup_setsockopt = runtime.Program(loaded.program("on_cgroup_setsockopt"))
-        """Section ``cgroup/setsockopt``."""
+        """Section ``cgroup/setsockopt``, section_names.bpf.c:170."""
         self.on_cgroup_dev = runtime.Program(loaded.program("on_cgroup_dev"))
-        """Section ``cgroup/dev``."""
+        """Section ``cgroup/dev``, section_names.bpf.c:171."""
         self.on_sk_lookup = runtime.Program(loaded.program("on_sk_lookup"))
-        """Section ``sk_lookup``."""
+        """Section ``sk_lookup``, section_names.bpf.c:172."""
         self.on_netfilter = runtime.Program(loaded.program("on_netfilter"))
-        """Section ``netfilter``."""
+        """Section ``netfilter``, section_names.bpf.c:173."""
         self.on_optional_kprobe = runtime.Program(loaded.program("on_optional_kprobe"))
-        """Section ``kprobe/do_exit``."""
+        """Section ``kprobe/do_exit``, section_names.bpf.c:176."""
         self.on_optional_xdp = runtime.XDP(loaded.program("on_optional_xdp"))
-        """Section ``xdp``."""
+        """Section ``xdp``, section_names.bpf.c:177."""
         self.on_fentry_in_module = runtime.Tracing(loaded.program("on_fentry_in_module"))
-        """Section ``fentry/bpf:some_function``."""
+        """Section ``fentry/bpf:some_function``, section_names.bpf.c:178."""
         self.on_kprobe_with_dots = runtime.Program(loaded.program("on_kprobe_with_dots"))
-        """Section ``kprobe/bpf_map.part.0``."""
+        """Section ``kprobe/bpf_map.part.0``, section_names.bpf.c:179."""
 
 
 class SectionNames(runtime.Object):

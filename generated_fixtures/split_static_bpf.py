@@ -19,6 +19,7 @@ class SplitStaticProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``split_static.bpf.o`` before loading."""
 
     keeps_one_member: spec.ProgramSpec
+    """Section ``socket``, split_static.bpf.c:15."""
 
 
 class SplitStaticSpec(runtime.TypedSpec["SplitStatic"]):
@@ -43,7 +44,7 @@ class SplitStaticPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.keeps_one_member = runtime.SocketFilter(loaded.program("keeps_one_member"))
-        """Section ``socket``."""
+        """Section ``socket``, split_static.bpf.c:15."""
 
 
 class SplitStatic(runtime.Object):

@@ -20,9 +20,13 @@ class SubprogsProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``subprogs.bpf.o`` before loading."""
 
     calls_nested: spec.ProgramSpec
+    """Section ``socket``, subprogs.bpf.c:42."""
     calls_shared_too: spec.ProgramSpec
+    """Section ``tc``, subprogs.bpf.c:48."""
     calls_weak: spec.ProgramSpec
+    """Section ``tc``, subprogs.bpf.c:54."""
     calls_nothing: spec.ProgramSpec
+    """Section ``xdp``, subprogs.bpf.c:60."""
 
 
 class SubprogsBssSpec(runtime.DataSpec):
@@ -55,13 +59,13 @@ class SubprogsPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.calls_nested = runtime.SocketFilter(loaded.program("calls_nested"))
-        """Section ``socket``."""
+        """Section ``socket``, subprogs.bpf.c:42."""
         self.calls_shared_too = runtime.SchedCLS(loaded.program("calls_shared_too"))
-        """Section ``tc``."""
+        """Section ``tc``, subprogs.bpf.c:48."""
         self.calls_weak = runtime.SchedCLS(loaded.program("calls_weak"))
-        """Section ``tc``."""
+        """Section ``tc``, subprogs.bpf.c:54."""
         self.calls_nothing = runtime.XDP(loaded.program("calls_nothing"))
-        """Section ``xdp``."""
+        """Section ``xdp``, subprogs.bpf.c:60."""
 
 
 class SubprogsBss(runtime.Data):

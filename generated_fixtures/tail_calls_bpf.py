@@ -16,15 +16,20 @@ class TailCallsMapSpecs(runtime.MapSpecs):
     """The maps of ``tail_calls.bpf.o`` before loading."""
 
     steps: spec.MapSpec
+    """``BPF_MAP_TYPE_PROG_ARRAY``, key of 4 bytes, value of 4 bytes, 3 entries."""
     later: spec.MapSpec
+    """``BPF_MAP_TYPE_PROG_ARRAY``, key ``__u32``, value ``__u32``, 2 entries."""
 
 
 class TailCallsProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``tail_calls.bpf.o`` before loading."""
 
     from_first: spec.ProgramSpec
+    """Section ``tc``, tail_calls.bpf.c:23."""
     from_second: spec.ProgramSpec
+    """Section ``tc``, tail_calls.bpf.c:29."""
     entry: spec.ProgramSpec
+    """Section ``tc``, tail_calls.bpf.c:34."""
 
 
 class TailCallsSpec(runtime.TypedSpec["TailCalls"]):
@@ -45,7 +50,7 @@ class TailCallsMaps(runtime.Maps):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.steps = runtime.Map(loaded.map("steps"), codec.Bytes(4), codec.Bytes(4))
-        """``BPF_MAP_TYPE_PROG_ARRAY``, 3 entries."""
+        """``BPF_MAP_TYPE_PROG_ARRAY``, key of 4 bytes, value of 4 bytes, 3 entries."""
         self.later = runtime.Map(loaded.map("later"), codec.U32, codec.U32)
         """``BPF_MAP_TYPE_PROG_ARRAY``, key ``__u32``, value ``__u32``, 2 entries."""
 
@@ -56,11 +61,11 @@ class TailCallsPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.from_first = runtime.SchedCLS(loaded.program("from_first"))
-        """Section ``tc``."""
+        """Section ``tc``, tail_calls.bpf.c:23."""
         self.from_second = runtime.SchedCLS(loaded.program("from_second"))
-        """Section ``tc``."""
+        """Section ``tc``, tail_calls.bpf.c:29."""
         self.entry = runtime.SchedCLS(loaded.program("entry"))
-        """Section ``tc``."""
+        """Section ``tc``, tail_calls.bpf.c:34."""
 
 
 class TailCalls(runtime.Object):

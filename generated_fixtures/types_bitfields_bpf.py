@@ -6,7 +6,6 @@ Object sha256: e6b467bbb61c4ea8b019d6eb6095a2a6be492466c7d515df5724887c600f7443
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import typing
 
@@ -15,7 +14,16 @@ from bpf2py.runtime import codec
 
 
 class Small(enum.IntEnum):
-    """``enum small``."""
+    """``enum small``, 4 bytes, aligned to 4.
+
+    ::
+
+        enum small {
+            SMALL_A = 0,
+            SMALL_B = 1,
+            SMALL_C = 2,
+        };
+    """
 
     SMALL_A = 0
     SMALL_B = 1
@@ -23,15 +31,44 @@ class Small(enum.IntEnum):
 
 
 class Negative(enum.IntEnum):
-    """``enum negative``."""
+    """``enum negative``, 4 bytes, aligned to 4.
+
+    ::
+
+        enum negative {
+            MINUS = -1,
+            PLUS = 1,
+        };
+    """
 
     MINUS = -1
     PLUS = 1
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class TcpLike:
-    """``struct tcp_like``, 16 bytes."""
+    """``struct tcp_like``, 16 bytes, aligned to 4.
+
+    ::
+
+        struct tcp_like {
+            __u16 source;
+            __u16 dest;
+            __u32 seq;
+            __u32 ack_seq;
+            __u16 res1: 4;
+            __u16 doff: 4;
+            __u16 fin: 1;
+            __u16 syn: 1;
+            __u16 rst: 1;
+            __u16 psh: 1;
+            __u16 ack: 1;
+            __u16 urg: 1;
+            __u16 ece: 1;
+            __u16 cwr: 1;
+            __u16 window;
+        };
+    """
 
     source: int = 0  # __u16, offset 0
     dest: int = 0  # __u16, offset 2
@@ -73,9 +110,27 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class AllKinds:
-    """``struct all_kinds``, 40 bytes."""
+    """``struct all_kinds``, 40 bytes.
+
+    ::
+
+        struct all_kinds {
+            unsigned int u1: 1;
+            unsigned int u31: 31;
+            int s2: 2;
+            _Bool b: 1;
+            unsigned int after_gap: 6;
+            unsigned int next_unit: 9;
+            __u64 u64_63: 63;
+            __u64 u64_1: 1;
+            __s8 s8_8: 8;
+            __u16 u16_16: 16;
+            __u32 u32_32: 32;
+            __s64 s64_64: 64;
+        };
+    """
 
     u1: int = 0  # unsigned int, offset 0 bit 0 width 1
     u31: int = 0  # unsigned int, offset 0 bit 1 width 31
@@ -117,9 +172,21 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Tight:
-    """``struct tight``, 16 bytes."""
+    """``struct tight``, 16 bytes, aligned to 1.
+
+    ::
+
+        struct tight {
+            __u8 a: 1;
+            __u16 b: 15;
+            __u32 c: 31;
+            __u64 d: 57;
+            __u8 e: 7;
+            __s32 f: 17;
+        } __attribute__((packed));
+    """
 
     a: int = 0  # __u8, offset 0 bit 0 width 1
     b: int = 0  # __u16, offset 0 bit 1 width 15
@@ -144,7 +211,15 @@ codec.struct(
 
 
 class NestedUnion8(codec.Union):
-    """``anonymous union``, 4 bytes: one storage, a view of it per member."""
+    """``anonymous union``, 4 bytes, aligned to 4; one storage, a view of it per member.
+
+    ::
+
+        union {
+            __u32 z: 7;
+            __u32 w;
+        };
+    """
 
     __slots__ = ()
 
@@ -166,7 +241,19 @@ codec.union(NestedUnion8, 4)
 
 
 class NestedUnion16(codec.Union):
-    """``anonymous union``, 8 bytes: one storage, a view of it per member."""
+    """``anonymous union``, 8 bytes, aligned to 8; one storage, a view of it per member.
+
+    ::
+
+        union {
+            __u64 all;
+            struct {
+                __u64 low: 20;
+                __u64 mid: 24;
+                __u64 high: 20;
+            };
+        };
+    """
 
     __slots__ = ()
 
@@ -193,21 +280,42 @@ class NestedUnion16(codec.Union):
 codec.union(NestedUnion16, 8)
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Nested:
-    """``struct nested``, 104 bytes."""
+    """``struct nested``, 104 bytes, aligned to 8.
+
+    ::
+
+        struct nested {
+            __u32 head: 4;
+            struct {
+                __u32 x: 5;
+                __s32 y: 6;
+                union {
+                    __u32 z: 7;
+                    __u32 w;
+                };
+            };
+            union {
+                __u64 all;
+                struct {
+                    __u64 low: 20;
+                    __u64 mid: 24;
+                    __u64 high: 20;
+                };
+            };
+            struct all_kinds kinds[2];
+        };
+    """
 
     head: int = 0  # __u32, offset 0 bit 0 width 4
     x: int = 0  # __u32, offset 4 bit 0 width 5
     y: int = 0  # __s32, offset 4 bit 5 width 6
-    # anonymous union, offset 8
-    union_8: NestedUnion8 = dataclasses.field(default_factory=NestedUnion8)
+    union_8: NestedUnion8 = codec.field(default_factory=NestedUnion8)  # anonymous union, offset 8
     # anonymous union, offset 16
-    union_16: NestedUnion16 = dataclasses.field(default_factory=NestedUnion16)
+    union_16: NestedUnion16 = codec.field(default_factory=NestedUnion16)
     # struct all_kinds[2], offset 24
-    kinds: list[AllKinds] = dataclasses.field(
-        default_factory=lambda: [AllKinds() for _ in range(2)]
-    )
+    kinds: list[AllKinds] = codec.field(default_factory=lambda: [AllKinds() for _ in range(2)])
 
     z = codec.forward("union_8", NestedUnion8.z)  # __u32, offset 8 bit 0 width 7
     w = codec.forward("union_8", NestedUnion8.w)  # __u32, offset 8
@@ -231,9 +339,18 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Aliased:
-    """``struct aliased``, 4 bytes."""
+    """``struct aliased``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct aliased {
+            flags_t f: 3;
+            const __u16 c: 9;
+            volatile flags_t v: 20;
+        };
+    """
 
     f: int = 0  # flags_t, offset 0 bit 0 width 3
     c: int = 0  # const __u16, offset 0 bit 3 width 9
@@ -262,6 +379,7 @@ class TypesBitfieldsProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``types_bitfields.bpf.o`` before loading."""
 
     set: spec.ProgramSpec
+    """Section ``socket``, types_bitfields.bpf.c:94."""
 
 
 class TypesBitfieldsBssSpec(runtime.DataSpec):
@@ -302,7 +420,7 @@ class TypesBitfieldsPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.set = runtime.SocketFilter(loaded.program("set"))
-        """Section ``socket``."""
+        """Section ``socket``, types_bitfields.bpf.c:94."""
 
 
 class TypesBitfieldsBss(runtime.Data):

@@ -7,7 +7,6 @@ Object sha256: c66407aaa334cfaa7a8d84d0024f160c5a7e719780ffecb903b05cab8a7e704f
 from __future__ import annotations
 
 import builtins
-import dataclasses
 import enum
 import typing
 
@@ -16,7 +15,16 @@ from bpf2py.runtime import codec
 
 
 class Color(enum.IntEnum):
-    """``enum color``."""
+    """``enum color``, 4 bytes, aligned to 4.
+
+    ::
+
+        enum color {
+            RED = 1,
+            GREEN = 2,
+            BLUE = 5,
+        };
+    """
 
     RED = 1
     GREEN = 2
@@ -24,7 +32,16 @@ class Color(enum.IntEnum):
 
 
 class Degrees(enum.IntEnum):
-    """``enum degrees``."""
+    """``enum degrees``, 4 bytes, aligned to 4.
+
+    ::
+
+        enum degrees {
+            COLD = -40,
+            ZERO = 0,
+            HOT = 60,
+        };
+    """
 
     COLD = -40
     ZERO = 0
@@ -32,15 +49,48 @@ class Degrees(enum.IntEnum):
 
 
 class Huge(enum.IntEnum):
-    """``enum huge``."""
+    """``enum huge``, 8 bytes, aligned to 8.
+
+    ::
+
+        enum huge {
+            HUGE_SMALL = 3ULL,
+            HUGE_BIG = 1311768467463790320ULL,
+        };
+    """
 
     HUGE_SMALL = 3
     HUGE_BIG = 1311768467463790320
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Scalars:
-    """``struct scalars``, 128 bytes."""
+    """``struct scalars``, 128 bytes, aligned to 16.
+
+    ::
+
+        struct scalars {
+            __u8 a_u8;
+            __s8 a_s8;
+            __u16 a_u16;
+            __s16 a_s16;
+            __u32 a_u32;
+            __s32 a_s32;
+            __u64 a_u64;
+            __s64 a_s64;
+            _Bool a_bool;
+            char a_char;
+            long a_long;
+            enum color a_color;
+            enum degrees a_degrees;
+            enum huge a_huge;
+            float a_float;
+            double a_double;
+            void *a_pointer;
+            unsigned __int128 a_u128;
+            __int128 a_s128;
+        };
+    """
 
     a_u8: int = 0  # __u8, offset 0
     a_s8: int = 0  # __s8, offset 1
@@ -90,9 +140,20 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class BitsUnsigned:
-    """``struct bits_unsigned``, 4 bytes."""
+    """``struct bits_unsigned``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct bits_unsigned {
+            __u32 a: 1;
+            __u32 b: 3;
+            __u32 c: 7;
+            __u32 d: 13;
+            __u32 e: 8;
+        };
+    """
 
     a: int = 0  # __u32, offset 0 bit 0 width 1
     b: int = 0  # __u32, offset 0 bit 1 width 3
@@ -114,7 +175,7 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class BitsSigned:
     """``struct bits_signed``, 4 bytes."""
 
@@ -136,9 +197,19 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class BitsKinds:
-    """``struct bits_kinds``, 4 bytes."""
+    """``struct bits_kinds``, 4 bytes.
+
+    ::
+
+        struct bits_kinds {
+            _Bool on: 1;
+            _Bool off: 1;
+            __u8 after: 5;
+            __s8 minus: 3;
+        };
+    """
 
     color: Color | int = 0  # enum color, offset 0 bit 0 width 3
     degrees: Degrees | int = Degrees.ZERO  # enum degrees, offset 0 bit 3 width 8
@@ -162,9 +233,20 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class BitsWide:
-    """``struct bits_wide``, 16 bytes."""
+    """``struct bits_wide``, 16 bytes, aligned to 8.
+
+    ::
+
+        struct bits_wide {
+            __u64 low: 5;
+            __u64 mid: 50;
+            __u64 high: 9;
+            __s64 minus: 40;
+            __u64 rest: 24;
+        };
+    """
 
     low: int = 0  # __u64, offset 0 bit 0 width 5
     mid: int = 0  # __u64, offset 0 bit 5 width 50
@@ -186,9 +268,20 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class BitsMixed:
-    """``struct bits_mixed``, 16 bytes."""
+    """``struct bits_mixed``, 16 bytes, aligned to 8.
+
+    ::
+
+        struct bits_mixed {
+            __u8 lead;
+            __u16 cut: 11;
+            __u32 more: 20;
+            __u8 tail;
+            __u64 lonely: 33;
+        };
+    """
 
     lead: int = 0  # __u8, offset 0
     cut: int = 0  # __u16, offset 2 bit 0 width 11
@@ -210,9 +303,21 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class BitsPacked:
-    """``struct bits_packed``, 20 bytes."""
+    """``struct bits_packed``, 20 bytes, aligned to 1.
+
+    ::
+
+        struct bits_packed {
+            __u8 lead: 3;
+            __u32 cross: 32;
+            __s64 over: 40;
+            __u64 full: 64;
+            __u8 rest: 5;
+            __u16 plain;
+        } __attribute__((packed));
+    """
 
     lead: int = 0  # __u8, offset 0 bit 0 width 3
     cross: int = 0  # __u32, offset 0 bit 3 width 32
@@ -236,9 +341,17 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class AddressUnion8V6:
-    """``anonymous struct``, 16 bytes."""
+    """``anonymous struct``, 16 bytes, aligned to 8.
+
+    ::
+
+        struct {
+            __u64 high;
+            __u64 low;
+        };
+    """
 
     high: int = 0  # __u64, offset 0
     low: int = 0  # __u64, offset 8
@@ -255,7 +368,19 @@ codec.struct(
 
 
 class AddressUnion8(codec.Union):
-    """``anonymous union``, 24 bytes: one storage, a view of it per member."""
+    """``anonymous union``, 24 bytes, aligned to 8; one storage, a view of it per member.
+
+    ::
+
+        union {
+            __u32 v4;
+            struct {
+                __u64 high;
+                __u64 low;
+            } v6;
+            char path[20];
+        };
+    """
 
     __slots__ = ()
 
@@ -279,9 +404,18 @@ class AddressUnion8(codec.Union):
 codec.union(AddressUnion8, 24)
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class WordParts:
-    """``anonymous struct``, 4 bytes."""
+    """``anonymous struct``, 4 bytes, aligned to 2.
+
+    ::
+
+        struct {
+            __s8 first;
+            __s8 second;
+            __u16 rest;
+        };
+    """
 
     first: int = 0  # __s8, offset 0
     second: int = 0  # __s8, offset 1
@@ -300,7 +434,21 @@ codec.struct(
 
 
 class Word(codec.Union):
-    """``union word``, 4 bytes: one storage, a view of it per member."""
+    """``union word``, 4 bytes, aligned to 4; one storage, a view of it per member.
+
+    ::
+
+        union word {
+            __u32 whole;
+            __u16 halves[2];
+            unsigned char bytes[4];
+            struct {
+                __s8 first;
+                __s8 second;
+                __u16 rest;
+            } parts;
+        };
+    """
 
     __slots__ = ()
 
@@ -327,14 +475,29 @@ class Word(codec.Union):
 codec.union(Word, 4)
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Address:
-    """``struct address``, 40 bytes."""
+    """``struct address``, 40 bytes, aligned to 8.
+
+    ::
+
+        struct address {
+            __u8 family;
+            union {
+                __u32 v4;
+                struct {
+                    __u64 high;
+                    __u64 low;
+                } v6;
+                char path[20];
+            };
+            union word named;
+        };
+    """
 
     family: int = 0  # __u8, offset 0
-    # anonymous union, offset 8
-    union_8: AddressUnion8 = dataclasses.field(default_factory=AddressUnion8)
-    named: Word = dataclasses.field(default_factory=Word)  # union word, offset 32
+    union_8: AddressUnion8 = codec.field(default_factory=AddressUnion8)  # anonymous union, offset 8
+    named: Word = codec.field(default_factory=Word)  # union word, offset 32
 
     v4 = codec.forward("union_8", AddressUnion8.v4)  # __u32, offset 8
     v6 = codec.forward("union_8", AddressUnion8.v6)  # struct, offset 8
@@ -353,7 +516,15 @@ codec.struct(
 
 
 class DeepUnion32(codec.Union):
-    """``anonymous union``, 4 bytes: one storage, a view of it per member."""
+    """``anonymous union``, 4 bytes, aligned to 4; one storage, a view of it per member.
+
+    ::
+
+        union {
+            __u32 four;
+            __s8 five;
+        };
+    """
 
     __slots__ = ()
 
@@ -374,9 +545,17 @@ class DeepUnion32(codec.Union):
 codec.union(DeepUnion32, 4)
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class DeepInner:
-    """``anonymous struct``, 8 bytes."""
+    """``anonymous struct``, 8 bytes, aligned to 4.
+
+    ::
+
+        struct {
+            __u32 x;
+            __u32 y;
+        };
+    """
 
     x: int = 0  # __u32, offset 0
     y: int = 0  # __u32, offset 4
@@ -392,17 +571,41 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Deep:
-    """``struct deep``, 56 bytes."""
+    """``struct deep``, 56 bytes, aligned to 8.
+
+    ::
+
+        struct deep {
+            int before;
+            struct {
+                short one;
+                struct {
+                    char two[3];
+                    struct {
+                        __u64 three;
+                        union {
+                            __u32 four;
+                            __s8 five;
+                        };
+                    };
+                };
+            };
+            struct {
+                __u32 x;
+                __u32 y;
+            } inner;
+            int after;
+        };
+    """
 
     before: int = 0  # int, offset 0
     one: int = 0  # short, offset 8
     two: str = ""  # char[3], offset 16
     three: int = 0  # __u64, offset 24
-    # anonymous union, offset 32
-    union_32: DeepUnion32 = dataclasses.field(default_factory=DeepUnion32)
-    inner: DeepInner = dataclasses.field(default_factory=DeepInner)  # struct, offset 40
+    union_32: DeepUnion32 = codec.field(default_factory=DeepUnion32)  # anonymous union, offset 32
+    inner: DeepInner = codec.field(default_factory=DeepInner)  # struct, offset 40
     after: int = 0  # int, offset 48
 
     four = codec.forward("union_32", DeepUnion32.four)  # __u32, offset 32
@@ -424,9 +627,19 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True, unsafe_hash=True)
+@codec.dataclass(slots=True, unsafe_hash=True)
 class Packed:
-    """``struct packed``, 15 bytes."""
+    """``struct packed``, 15 bytes, aligned to 1.
+
+    ::
+
+        struct packed {
+            __u8 a;
+            __u32 b;
+            __u64 c;
+            __u16 d;
+        } __attribute__((packed));
+    """
 
     a: int = 0  # __u8, offset 0
     b: int = 0  # __u32, offset 1
@@ -446,13 +659,23 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Padded:
-    """``struct padded``, 64 bytes."""
+    """``struct padded``, 64 bytes.
+
+    ::
+
+        struct padded {
+            __u8 a;
+            __u64 b;
+            struct packed c;
+            __u8 d;
+        };
+    """
 
     a: int = 0  # __u8, offset 0
     b: int = 0  # __u64, offset 32
-    c: Packed = dataclasses.field(default_factory=Packed)  # struct packed, offset 40
+    c: Packed = codec.field(default_factory=Packed)  # struct packed, offset 40
     d: int = 0  # __u8, offset 55
 
 
@@ -468,29 +691,47 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Arrays:
-    """``struct arrays``, 136 bytes."""
+    """``struct arrays``, 136 bytes, aligned to 8.
 
-    flat: list[int] = dataclasses.field(default_factory=lambda: [0] * 3)  # __u16[3], offset 0
+    ::
+
+        struct arrays {
+            __u16 flat[3];
+            __s32 grid[2][3];
+            __u8 cube[2][2][2];
+            char name[12];
+            char names[2][6];
+            unsigned char raw[5];
+            __s8 small[4];
+            _Bool flags[4];
+            enum degrees degrees[2];
+            struct packed packed[2];
+            union word words[2];
+            __u64 none[0];
+            __u8 last;
+        };
+    """
+
+    flat: list[int] = codec.field(default_factory=lambda: [0] * 3)  # __u16[3], offset 0
     # __s32[2][3], offset 8
-    grid: list[list[int]] = dataclasses.field(default_factory=lambda: [[0] * 3 for _ in range(2)])
+    grid: list[list[int]] = codec.field(default_factory=lambda: [[0] * 3 for _ in range(2)])
     # __u8[2][2][2], offset 32
-    cube: list[list[bytes]] = dataclasses.field(
+    cube: list[list[bytes]] = codec.field(
         default_factory=lambda: [[bytes(2)] * 2 for _ in range(2)]
     )
     name: str = ""  # char[12], offset 40
-    names: list[str] = dataclasses.field(default_factory=lambda: [""] * 2)  # char[2][6], offset 52
+    names: list[str] = codec.field(default_factory=lambda: [""] * 2)  # char[2][6], offset 52
     raw: bytes = bytes(5)  # unsigned char[5], offset 64
-    small: list[int] = dataclasses.field(default_factory=lambda: [0] * 4)  # __s8[4], offset 69
-    # _Bool[4], offset 73
-    flags: list[bool] = dataclasses.field(default_factory=lambda: [False] * 4)
+    small: list[int] = codec.field(default_factory=lambda: [0] * 4)  # __s8[4], offset 69
+    flags: list[bool] = codec.field(default_factory=lambda: [False] * 4)  # _Bool[4], offset 73
     # enum degrees[2], offset 80
-    degrees: list[Degrees | int] = dataclasses.field(default_factory=lambda: [Degrees.ZERO] * 2)
+    degrees: list[Degrees | int] = codec.field(default_factory=lambda: [Degrees.ZERO] * 2)
     # struct packed[2], offset 88
-    packed: list[Packed] = dataclasses.field(default_factory=lambda: [Packed() for _ in range(2)])
+    packed: list[Packed] = codec.field(default_factory=lambda: [Packed() for _ in range(2)])
     # union word[2], offset 120
-    words: list[Word] = dataclasses.field(default_factory=lambda: [Word() for _ in range(2)])
+    words: list[Word] = codec.field(default_factory=lambda: [Word() for _ in range(2)])
     # __u64[0] none, offset 128: has no bytes here
     last: int = 0  # __u8, offset 128
 
@@ -515,29 +756,45 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class All:
-    """``struct all``, 640 bytes."""
+    """``struct all``, 640 bytes.
 
-    scalars: Scalars = dataclasses.field(default_factory=Scalars)  # struct scalars, offset 0
+    ::
+
+        struct all {
+            struct scalars scalars;
+            struct bits_unsigned bits_unsigned;
+            struct bits_signed bits_signed;
+            struct bits_kinds bits_kinds;
+            struct bits_wide bits_wide;
+            struct bits_mixed bits_mixed;
+            struct bits_packed bits_packed;
+            struct address v4;
+            struct address v6;
+            struct address local;
+            struct deep deep;
+            struct padded padded;
+            struct arrays arrays;
+        };
+    """
+
+    scalars: Scalars = codec.field(default_factory=Scalars)  # struct scalars, offset 0
     # struct bits_unsigned, offset 128
-    bits_unsigned: BitsUnsigned = dataclasses.field(default_factory=BitsUnsigned)
+    bits_unsigned: BitsUnsigned = codec.field(default_factory=BitsUnsigned)
     # struct bits_signed, offset 132
-    bits_signed: BitsSigned = dataclasses.field(default_factory=BitsSigned)
-    # struct bits_kinds, offset 136
-    bits_kinds: BitsKinds = dataclasses.field(default_factory=BitsKinds)
-    # struct bits_wide, offset 144
-    bits_wide: BitsWide = dataclasses.field(default_factory=BitsWide)
-    # struct bits_mixed, offset 160
-    bits_mixed: BitsMixed = dataclasses.field(default_factory=BitsMixed)
+    bits_signed: BitsSigned = codec.field(default_factory=BitsSigned)
+    bits_kinds: BitsKinds = codec.field(default_factory=BitsKinds)  # struct bits_kinds, offset 136
+    bits_wide: BitsWide = codec.field(default_factory=BitsWide)  # struct bits_wide, offset 144
+    bits_mixed: BitsMixed = codec.field(default_factory=BitsMixed)  # struct bits_mixed, offset 160
     # struct bits_packed, offset 176
-    bits_packed: BitsPacked = dataclasses.field(default_factory=BitsPacked)
-    v4: Address = dataclasses.field(default_factory=Address)  # struct address, offset 200
-    v6: Address = dataclasses.field(default_factory=Address)  # struct address, offset 240
-    local: Address = dataclasses.field(default_factory=Address)  # struct address, offset 280
-    deep: Deep = dataclasses.field(default_factory=Deep)  # struct deep, offset 320
-    padded: Padded = dataclasses.field(default_factory=Padded)  # struct padded, offset 384
-    arrays: Arrays = dataclasses.field(default_factory=Arrays)  # struct arrays, offset 448
+    bits_packed: BitsPacked = codec.field(default_factory=BitsPacked)
+    v4: Address = codec.field(default_factory=Address)  # struct address, offset 200
+    v6: Address = codec.field(default_factory=Address)  # struct address, offset 240
+    local: Address = codec.field(default_factory=Address)  # struct address, offset 280
+    deep: Deep = codec.field(default_factory=Deep)  # struct deep, offset 320
+    padded: Padded = codec.field(default_factory=Padded)  # struct padded, offset 384
+    arrays: Arrays = codec.field(default_factory=Arrays)  # struct arrays, offset 448
 
 
 codec.struct(
@@ -561,13 +818,24 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True, unsafe_hash=True)
+@codec.dataclass(slots=True, unsafe_hash=True)
 class Key:
-    """``struct key``, 28 bytes."""
+    """``struct key``, 28 bytes, aligned to 4.
+
+    ::
+
+        struct key {
+            __u8 kind;
+            char name[7];
+            struct packed part;
+            __u32 low: 12;
+            __u32 high: 20;
+        };
+    """
 
     kind: int = 0  # __u8, offset 0
     name: str = ""  # char[7], offset 1
-    part: Packed = dataclasses.field(default_factory=Packed)  # struct packed, offset 8
+    part: Packed = codec.field(default_factory=Packed)  # struct packed, offset 8
     low: int = 0  # __u32, offset 24 bit 0 width 12
     high: int = 0  # __u32, offset 25 bit 4 width 20
 
@@ -592,17 +860,24 @@ class TypesCheckMapSpecs(runtime.MapSpecs):
     """The maps of ``types_check.bpf.o`` before loading."""
 
     by_key: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``struct key``, value ``struct all``, 4 entries."""
     per_cpu: spec.MapSpec
+    """``BPF_MAP_TYPE_PERCPU_ARRAY``, key ``__u32``, value ``struct packed``, 1 entries."""
     events: spec.MapSpec
+    """``BPF_MAP_TYPE_RINGBUF``, events ``struct all``, 65536 bytes."""
 
 
 class TypesCheckProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``types_check.bpf.o`` before loading."""
 
     fill: spec.ProgramSpec
+    """Section ``socket``, types_check.bpf.c:37."""
     check_variable: spec.ProgramSpec
+    """Section ``socket``, types_check.bpf.c:337."""
     check_map: spec.ProgramSpec
+    """Section ``socket``, types_check.bpf.c:342."""
     check_filled: spec.ProgramSpec
+    """Section ``socket``, types_check.bpf.c:357."""
 
 
 class TypesCheckBssSpec(runtime.DataSpec):
@@ -646,13 +921,13 @@ class TypesCheckPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.fill = runtime.SocketFilter(loaded.program("fill"))
-        """Section ``socket``."""
+        """Section ``socket``, types_check.bpf.c:37."""
         self.check_variable = runtime.SocketFilter(loaded.program("check_variable"))
-        """Section ``socket``."""
+        """Section ``socket``, types_check.bpf.c:337."""
         self.check_map = runtime.SocketFilter(loaded.program("check_map"))
-        """Section ``socket``."""
+        """Section ``socket``, types_check.bpf.c:342."""
         self.check_filled = runtime.SocketFilter(loaded.program("check_filled"))
-        """Section ``socket``."""
+        """Section ``socket``, types_check.bpf.c:357."""
 
 
 class TypesCheckBss(runtime.Data):

@@ -7,7 +7,6 @@ Object sha256: 557873462ff633ede7f7aca6459f15b6f8c24564b8c209a694193582fd5f6cc0
 from __future__ import annotations
 
 import builtins
-import dataclasses
 import enum
 
 from bpf2py import runtime, spec, uapi
@@ -15,14 +14,31 @@ from bpf2py.runtime import codec
 
 
 class BelowZero(enum.IntEnum):
-    """``enum below_zero``."""
+    """``enum below_zero``, 4 bytes, aligned to 4.
+
+    ::
+
+        enum below_zero {
+            BELOW = -5,
+            ABOVE = 5,
+        };
+    """
 
     BELOW = -5
     ABOVE = 5
 
 
 class Wide(enum.IntEnum):
-    """``enum wide``."""
+    """``enum wide``, 8 bytes, aligned to 8.
+
+    ::
+
+        enum wide {
+            WIDE_LOW = 1ULL,
+            WIDE_HIGH = 9223372036854775808ULL,
+            WIDE_ALL = 18446744073709551615ULL,
+        };
+    """
 
     WIDE_LOW = 1
     WIDE_HIGH = 9223372036854775808
@@ -30,7 +46,16 @@ class Wide(enum.IntEnum):
 
 
 class Flags(enum.IntEnum):
-    """``enum flags``."""
+    """``enum flags``, 4 bytes, aligned to 4.
+
+    ::
+
+        enum flags {
+            FLAG_READ = 1,
+            FLAG_WRITE = 2,
+            FLAG_BOTH = 3,
+        };
+    """
 
     FLAG_READ = 1
     FLAG_WRITE = 2
@@ -38,7 +63,16 @@ class Flags(enum.IntEnum):
 
 
 class Plain(enum.IntEnum):
-    """``enum plain``."""
+    """``enum plain``, 4 bytes, aligned to 4.
+
+    ::
+
+        enum plain {
+            PLAIN_ZERO = 0,
+            PLAIN_ONE = 1,
+            PLAIN_TWO = 2,
+        };
+    """
 
     PLAIN_ZERO = 0
     PLAIN_ONE = 1
@@ -46,7 +80,17 @@ class Plain(enum.IntEnum):
 
 
 class Doubled(enum.IntEnum):
-    """``enum doubled``."""
+    """``enum doubled``, 4 bytes, aligned to 4.
+
+    ::
+
+        enum doubled {
+            DOUBLED_FIRST = 1,
+            DOUBLED_SAME = 1,
+            DOUBLED_OTHER = 2,
+            DOUBLED_LAST = 2,
+        };
+    """
 
     DOUBLED_FIRST = 1
     DOUBLED_SAME = 1
@@ -55,43 +99,103 @@ class Doubled(enum.IntEnum):
 
 
 class AllOnes(enum.IntEnum):
-    """``enum all_ones``."""
+    """``enum all_ones``, 4 bytes, aligned to 4.
+
+    ::
+
+        enum all_ones {
+            ALL_ONES = 4294967295,
+            TOP_BIT = 2147483648,
+        };
+    """
 
     ALL_ONES = 4294967295
     TOP_BIT = 2147483648
 
 
 class WideSigned(enum.IntEnum):
-    """``enum wide_signed``."""
+    """``enum wide_signed``, 8 bytes, aligned to 8.
+
+    ::
+
+        enum wide_signed {
+            WIDE_MINUS = -9223372036854775807LL,
+            WIDE_PLUS = 9223372036854775807LL,
+        };
+    """
 
     WIDE_MINUS = -9223372036854775807
     WIDE_PLUS = 9223372036854775807
 
 
 class ByteSized(enum.IntEnum):
-    """``enum byte_sized``."""
+    """``enum byte_sized``, 1 byte, aligned to 1.
+
+    ::
+
+        enum byte_sized {
+            BYTE_A = 0,
+            BYTE_B = 200,
+        } __attribute__((mode(QI)));
+    """
 
     BYTE_A = 0
     BYTE_B = 200
 
 
 class TypedefEnumT(enum.IntEnum):
-    """``typedef_enum_t``."""
+    """``typedef_enum_t``, 4 bytes, aligned to 4.
+
+    ::
+
+        typedef enum {
+            TYPEDEF_X = 0,
+            TYPEDEF_Y = 9,
+        } typedef_enum_t;
+    """
 
     TYPEDEF_X = 0
     TYPEDEF_Y = 9
 
 
 class UsesInlineEnum(enum.IntEnum):
-    """``anonymous enum``."""
+    """``anonymous enum``, 4 bytes, aligned to 4.
+
+    ::
+
+        enum {
+            INLINE_A = 4,
+            INLINE_B = 5,
+        };
+    """
 
     INLINE_A = 4
     INLINE_B = 5
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Uses:
-    """``struct uses``, 56 bytes."""
+    """``struct uses``, 56 bytes, aligned to 8.
+
+    ::
+
+        struct uses {
+            enum plain plain;
+            enum below_zero below;
+            enum doubled doubled;
+            enum all_ones ones;
+            enum wide wide;
+            enum wide_signed wide_signed;
+            enum byte_sized byte;
+            typedef_enum_t aliased;
+            enum flags flags;
+            enum {
+                INLINE_A = 4,
+                INLINE_B = 5,
+            } inline_enum;
+            enum plain list[2];
+        };
+    """
 
     plain: Plain | int = Plain.PLAIN_ZERO  # enum plain, offset 0
     below: BelowZero | int = 0  # enum below_zero, offset 4
@@ -104,9 +208,7 @@ class Uses:
     flags: Flags | int = 0  # enum flags, offset 40
     inline_enum: UsesInlineEnum | int = 0  # enum, offset 44
     # enum plain[2], offset 48
-    list: builtins.list[Plain | int] = dataclasses.field(
-        default_factory=lambda: [Plain.PLAIN_ZERO] * 2
-    )
+    list: builtins.list[Plain | int] = codec.field(default_factory=lambda: [Plain.PLAIN_ZERO] * 2)
 
 
 codec.struct(
@@ -135,12 +237,14 @@ class TypesEnumsMapSpecs(runtime.MapSpecs):
     """The maps of ``types_enums.bpf.o`` before loading."""
 
     by_wide: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``enum wide``, value ``enum below_zero``, 4 entries."""
 
 
 class TypesEnumsProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``types_enums.bpf.o`` before loading."""
 
     set: spec.ProgramSpec
+    """Section ``socket``, types_enums.bpf.c:98."""
 
 
 class TypesEnumsDataSpec(runtime.DataSpec):
@@ -192,7 +296,7 @@ class TypesEnumsPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.set = runtime.SocketFilter(loaded.program("set"))
-        """Section ``socket``."""
+        """Section ``socket``, types_enums.bpf.c:98."""
 
 
 class TypesEnumsData(runtime.Data):

@@ -8,15 +8,20 @@ Object sha256: c9c29e7bfb99995abcc64f33ffe7e3ea500c3b93ddcc646248e1c96ad8c9c216
 
 from __future__ import annotations
 
-import dataclasses
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class AnonymousBehindTypedef:
-    """``struct anonymous_behind_typedef``, 4 bytes."""
+    """``struct anonymous_behind_typedef``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct anonymous_behind_typedef {
+            int x;
+        };
+    """
 
     x: int = 0  # int, offset 0
 
@@ -28,9 +33,17 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class OnlyTypedefT:
-    """``only_typedef_t``, 16 bytes."""
+    """``only_typedef_t``, 16 bytes, aligned to 8.
+
+    ::
+
+        typedef struct {
+            user_id_t id;
+            __u64 at;
+        } only_typedef_t;
+    """
 
     id: int = 0  # user_id_t, offset 0
     at: int = 0  # __u64, offset 8
@@ -46,22 +59,34 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Aliases:
-    """``struct aliases``, 120 bytes."""
+    """``struct aliases``, 120 bytes, aligned to 8.
+
+    ::
+
+        struct aliases {
+            user_id_t user;
+            shared_id_t shared;
+            named_too_t named;
+            only_typedef_t only;
+            twice_typedef_t twice;
+            digest_t digest;
+            line_t line;
+            digest_t digests[2];
+        };
+    """
 
     user: int = 0  # user_id_t, offset 0
     shared: int = 0  # shared_id_t, offset 4
     # named_too_t, offset 8
-    named: AnonymousBehindTypedef = dataclasses.field(default_factory=AnonymousBehindTypedef)
-    # only_typedef_t, offset 16
-    only: OnlyTypedefT = dataclasses.field(default_factory=OnlyTypedefT)
-    # twice_typedef_t, offset 32
-    twice: OnlyTypedefT = dataclasses.field(default_factory=OnlyTypedefT)
+    named: AnonymousBehindTypedef = codec.field(default_factory=AnonymousBehindTypedef)
+    only: OnlyTypedefT = codec.field(default_factory=OnlyTypedefT)  # only_typedef_t, offset 16
+    twice: OnlyTypedefT = codec.field(default_factory=OnlyTypedefT)  # twice_typedef_t, offset 32
     digest: bytes = bytes(16)  # digest_t, offset 48
     line: str = ""  # line_t, offset 64
     # digest_t[2], offset 88
-    digests: list[bytes] = dataclasses.field(default_factory=lambda: [bytes(16)] * 2)
+    digests: list[bytes] = codec.field(default_factory=lambda: [bytes(16)] * 2)
 
 
 codec.struct(
@@ -80,9 +105,28 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Numbers:
-    """``struct numbers``, 80 bytes."""
+    """``struct numbers``, 80 bytes, aligned to 16.
+
+    ::
+
+        struct numbers {
+            unsigned __int128 u128;
+            __int128 s128;
+            float f;
+            double d;
+            _Bool yes;
+            char letter;
+            signed char sc;
+            unsigned char uc;
+            short s;
+            long l;
+            unsigned long long ull;
+            __be16 port;
+            __be32 address;
+        };
+    """
 
     u128: int = 0  # unsigned __int128, offset 0
     s128: int = 0  # __int128, offset 16
@@ -120,9 +164,20 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Qualified:
-    """``struct qualified``, 40 bytes."""
+    """``struct qualified``, 40 bytes, aligned to 8.
+
+    ::
+
+        struct qualified {
+            const int c;
+            volatile __u64 v;
+            const volatile char name[8];
+            int *const restrict_like;
+            const struct numbers *const numbers;
+        };
+    """
 
     c: int = 0  # const int, offset 0
     v: int = 0  # volatile __u64, offset 8
@@ -144,9 +199,9 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Pointers:
-    """``struct pointers``, 72 bytes."""
+    """``struct pointers``, 72 bytes, aligned to 8."""
 
     anything: int = 0  # void *, offset 0
     text: int = 0  # const char *, offset 8
@@ -176,9 +231,18 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Tagged:
-    """``struct tagged``, 16 bytes."""
+    """``struct tagged``, 16 bytes, aligned to 8.
+
+    ::
+
+        struct tagged {
+            __u32 plain;
+            __u32 address;
+            __u64 when;
+        };
+    """
 
     plain: int = 0  # __u32, offset 0
     address: int = 0  # __u32, offset 4
@@ -203,13 +267,16 @@ class TypesMiscMapSpecs(runtime.MapSpecs):
     """The maps of ``types_misc.bpf.o`` before loading."""
 
     users: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``user_id_t``, value ``struct aliases``, 4 entries."""
     twice: spec.MapSpec
+    """``BPF_MAP_TYPE_ARRAY``, key ``int``, value ``twice_typedef_t``, 4 entries."""
 
 
 class TypesMiscProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``types_misc.bpf.o`` before loading."""
 
     set: spec.ProgramSpec
+    """Section ``socket``, types_misc.bpf.c:114."""
 
 
 class TypesMiscDataSpec(runtime.DataSpec):
@@ -277,7 +344,7 @@ class TypesMiscPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.set = runtime.SocketFilter(loaded.program("set"))
-        """Section ``socket``."""
+        """Section ``socket``, types_misc.bpf.c:114."""
 
 
 class TypesMiscData(runtime.Data):

@@ -7,19 +7,27 @@ Object sha256: 97d1a4773a2c36e1ab09064431dc121cfcb47b08d03ae5f37f4ba8aad9444aaa
 from __future__ import annotations
 
 import builtins
-import dataclasses
 
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Message:
-    """``struct message``, 8 bytes."""
+    """``struct message``, 8 bytes, aligned to 4.
+
+    ::
+
+        struct message {
+            __u32 length;
+            __u16 kind;
+            __u16 items[];
+        };
+    """
 
     length: int = 0  # __u32, offset 0
     kind: int = 0  # __u16, offset 4
-    items: list[int] = dataclasses.field(default_factory=list[int])  # __u16[], offset 6
+    items: list[int] = codec.field(default_factory=list[int])  # __u16[], offset 6
 
 
 codec.struct(
@@ -33,9 +41,17 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True, unsafe_hash=True)
+@codec.dataclass(slots=True, unsafe_hash=True)
 class Leaf:
-    """``struct leaf``, 8 bytes."""
+    """``struct leaf``, 8 bytes, aligned to 4.
+
+    ::
+
+        struct leaf {
+            __u8 a;
+            __u32 b;
+        };
+    """
 
     a: int = 0  # __u8, offset 0
     b: int = 0  # __u32, offset 4
@@ -51,12 +67,20 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class NamedTail:
-    """``struct named_tail``, 4 bytes."""
+    """``struct named_tail``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct named_tail {
+            __u8 count;
+            struct leaf leaves[];
+        };
+    """
 
     count: int = 0  # __u8, offset 0
-    leaves: list[Leaf] = dataclasses.field(default_factory=list[Leaf])  # struct leaf[], offset 4
+    leaves: list[Leaf] = codec.field(default_factory=list[Leaf])  # struct leaf[], offset 4
 
 
 codec.struct(
@@ -69,9 +93,17 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class TextTail:
-    """``struct text_tail``, 4 bytes."""
+    """``struct text_tail``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct text_tail {
+            __u32 pid;
+            char text[];
+        };
+    """
 
     pid: int = 0  # __u32, offset 0
     text: str = ""  # char[], offset 4
@@ -87,9 +119,9 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Empty:
-    """``struct empty``, 0 bytes."""
+    """``struct empty``, 0 bytes, aligned to 1."""
 
 
 codec.struct(
@@ -99,9 +131,16 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class OuterUnnamedTypeDeeper:
-    """``anonymous struct``, 8 bytes."""
+    """``anonymous struct``, 8 bytes, aligned to 8.
+
+    ::
+
+        struct {
+            __u64 deep;
+        };
+    """
 
     deep: int = 0  # __u64, offset 0
 
@@ -113,13 +152,23 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class OuterUnnamedType:
-    """``anonymous struct``, 16 bytes."""
+    """``anonymous struct``, 16 bytes, aligned to 8.
+
+    ::
+
+        struct {
+            __u8 in;
+            struct {
+                __u64 deep;
+            } deeper;
+        };
+    """
 
     in_: int = 0  # __u8, offset 0
     # struct, offset 8
-    deeper: OuterUnnamedTypeDeeper = dataclasses.field(default_factory=OuterUnnamedTypeDeeper)
+    deeper: OuterUnnamedTypeDeeper = codec.field(default_factory=OuterUnnamedTypeDeeper)
 
 
 codec.struct(
@@ -132,9 +181,16 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class OuterUnnamedList:
-    """``anonymous struct``, 2 bytes."""
+    """``anonymous struct``, 2 bytes, aligned to 2.
+
+    ::
+
+        struct {
+            __u16 n;
+        };
+    """
 
     n: int = 0  # __u16, offset 0
 
@@ -146,28 +202,59 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Outer:
-    """``struct outer``, 184 bytes."""
+    """``struct outer``, 184 bytes, aligned to 8.
 
-    leaf: Leaf = dataclasses.field(default_factory=Leaf)  # struct leaf, offset 0
+    ::
+
+        struct outer {
+            struct leaf leaf;
+            struct leaf leaves[3];
+            struct empty empty;
+            struct {
+                __u16 one;
+                struct {
+                    __u16 two;
+                    struct {
+                        __u16 three;
+                    };
+                };
+            };
+            struct {
+                __u8 in;
+                struct {
+                    __u64 deep;
+                } deeper;
+            } unnamed_type;
+            struct {
+                __u16 n;
+            } unnamed_list[2];
+            __u32 grid[2][3][4];
+            char lines[3][8];
+            __u8 none[0];
+            __u8 end;
+        };
+    """
+
+    leaf: Leaf = codec.field(default_factory=Leaf)  # struct leaf, offset 0
     # struct leaf[3], offset 8
-    leaves: list[Leaf] = dataclasses.field(default_factory=lambda: [Leaf() for _ in range(3)])
+    leaves: list[Leaf] = codec.field(default_factory=lambda: [Leaf() for _ in range(3)])
     # struct empty empty, offset 32: has no bytes here
     one: int = 0  # __u16, offset 32
     two: int = 0  # __u16, offset 34
     three: int = 0  # __u16, offset 36
     # struct, offset 40
-    unnamed_type: OuterUnnamedType = dataclasses.field(default_factory=OuterUnnamedType)
+    unnamed_type: OuterUnnamedType = codec.field(default_factory=OuterUnnamedType)
     # struct[2], offset 56
-    unnamed_list: list[OuterUnnamedList] = dataclasses.field(
+    unnamed_list: list[OuterUnnamedList] = codec.field(
         default_factory=lambda: [OuterUnnamedList() for _ in range(2)]
     )
     # __u32[2][3][4], offset 60
-    grid: list[list[list[int]]] = dataclasses.field(
+    grid: list[list[list[int]]] = codec.field(
         default_factory=lambda: [[[0] * 4 for _ in range(3)] for _ in range(2)]
     )
-    lines: list[str] = dataclasses.field(default_factory=lambda: [""] * 3)  # char[3][8], offset 156
+    lines: list[str] = codec.field(default_factory=lambda: [""] * 3)  # char[3][8], offset 156
     # __u8[0] none, offset 180: has no bytes here
     end: int = 0  # __u8, offset 180
 
@@ -190,13 +277,23 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Tight:
-    """``struct tight``, 21 bytes."""
+    """``struct tight``, 21 bytes, aligned to 1.
+
+    ::
+
+        struct tight {
+            __u8 a;
+            __u32 b;
+            struct leaf leaf;
+            __u64 c;
+        } __attribute__((packed));
+    """
 
     a: int = 0  # __u8, offset 0
     b: int = 0  # __u32, offset 1
-    leaf: Leaf = dataclasses.field(default_factory=Leaf)  # struct leaf, offset 5
+    leaf: Leaf = codec.field(default_factory=Leaf)  # struct leaf, offset 5
     c: int = 0  # __u64, offset 13
 
 
@@ -212,13 +309,22 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Cacheline:
-    """``struct cacheline``, 64 bytes."""
+    """``struct cacheline``, 64 bytes.
+
+    ::
+
+        struct cacheline {
+            __u8 a;
+            __u8 b;
+            struct tight tight;
+        };
+    """
 
     a: int = 0  # __u8, offset 0
     b: int = 0  # __u8, offset 16
-    tight: Tight = dataclasses.field(default_factory=Tight)  # struct tight, offset 24
+    tight: Tight = codec.field(default_factory=Tight)  # struct tight, offset 24
 
 
 codec.struct(
@@ -232,12 +338,21 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Tree:
-    """``struct tree``, 32 bytes."""
+    """``struct tree``, 32 bytes, aligned to 8.
+
+    ::
+
+        struct tree {
+            struct tree *children[2];
+            struct list_node *list;
+            int value;
+        };
+    """
 
     # struct tree *[2], offset 0
-    children: builtins.list[int] = dataclasses.field(default_factory=lambda: [0] * 2)
+    children: builtins.list[int] = codec.field(default_factory=lambda: [0] * 2)
     list: int = 0  # struct list_node *, offset 16
     value: int = 0  # int, offset 24
 
@@ -253,9 +368,19 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class ListNode:
-    """``struct list_node``, 32 bytes."""
+    """``struct list_node``, 32 bytes, aligned to 8.
+
+    ::
+
+        struct list_node {
+            struct list_node *next;
+            struct list_node *prev;
+            struct opaque *owner;
+            struct tree *tree;
+        };
+    """
 
     next: int = 0  # struct list_node *, offset 0
     prev: int = 0  # struct list_node *, offset 8
@@ -282,16 +407,22 @@ class TypesStructsMapSpecs(runtime.MapSpecs):
     """The maps of ``types_structs.bpf.o`` before loading."""
 
     messages: spec.MapSpec
+    """``BPF_MAP_TYPE_RINGBUF``, events ``struct message``, 4096 bytes."""
     tails: spec.MapSpec
+    """``BPF_MAP_TYPE_RINGBUF``, events ``struct named_tail``, 4096 bytes."""
     texts: spec.MapSpec
+    """``BPF_MAP_TYPE_RINGBUF``, events ``struct text_tail``, 4096 bytes."""
     outers: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``struct leaf``, value ``struct outer``, 2 entries."""
 
 
 class TypesStructsProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``types_structs.bpf.o`` before loading."""
 
     emit: spec.ProgramSpec
+    """Section ``socket``, types_structs.bpf.c:117."""
     set: spec.ProgramSpec
+    """Section ``socket``, types_structs.bpf.c:170."""
 
 
 class TypesStructsBssSpec(runtime.DataSpec):
@@ -341,9 +472,9 @@ class TypesStructsPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.emit = runtime.SocketFilter(loaded.program("emit"))
-        """Section ``socket``."""
+        """Section ``socket``, types_structs.bpf.c:117."""
         self.set = runtime.SocketFilter(loaded.program("set"))
-        """Section ``socket``."""
+        """Section ``socket``, types_structs.bpf.c:170."""
 
 
 class TypesStructsBss(runtime.Data):

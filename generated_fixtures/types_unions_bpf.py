@@ -7,7 +7,6 @@ Object sha256: 0ba89ca71cad6778ec206f0aee4bd06f943ac49825689c61bc5e9896a383008a
 from __future__ import annotations
 
 import builtins
-import dataclasses
 import typing
 
 from bpf2py import runtime, spec, uapi
@@ -15,7 +14,27 @@ from bpf2py.runtime import codec
 
 
 class TaggedUnion4(codec.Union):
-    """``anonymous union``, 16 bytes: one storage, a view of it per member."""
+    """``anonymous union``, 16 bytes, aligned to 4; one storage, a view of it per member.
+
+    ::
+
+        union {
+            __s32 integer;
+            char text[16];
+            union {
+                __u16 half;
+                __u8 quarter;
+            };
+            struct {
+                __u32 x;
+                __u32 y;
+                union {
+                    __u32 z;
+                    char letter;
+                };
+            };
+        };
+    """
 
     __slots__ = ()
 
@@ -55,7 +74,18 @@ codec.union(TaggedUnion4, 16)
 
 
 class Number(codec.Union):
-    """``union number``, 8 bytes: one storage, a view of it per member."""
+    """``union number``, 8 bytes, aligned to 8; one storage, a view of it per member.
+
+    ::
+
+        union number {
+            __u64 u;
+            __s64 s;
+            double d;
+            void *p;
+            unsigned char raw[8];
+        };
+    """
 
     __slots__ = ()
 
@@ -86,7 +116,15 @@ codec.union(Number, 8)
 
 
 class TaggedInlineNamed(codec.Union):
-    """``anonymous union``, 4 bytes: one storage, a view of it per member."""
+    """``anonymous union``, 4 bytes, aligned to 4; one storage, a view of it per member.
+
+    ::
+
+        union {
+            __u32 a;
+            __u16 b[2];
+        };
+    """
 
     __slots__ = ()
 
@@ -107,18 +145,46 @@ class TaggedInlineNamed(codec.Union):
 codec.union(TaggedInlineNamed, 4)
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Tagged:
-    """``struct tagged``, 64 bytes."""
+    """``struct tagged``, 64 bytes, aligned to 8.
+
+    ::
+
+        struct tagged {
+            __u32 tag;
+            union {
+                __s32 integer;
+                char text[16];
+                union {
+                    __u16 half;
+                    __u8 quarter;
+                };
+                struct {
+                    __u32 x;
+                    __u32 y;
+                    union {
+                        __u32 z;
+                        char letter;
+                    };
+                };
+            };
+            union number number;
+            union number numbers[3];
+            union {
+                __u32 a;
+                __u16 b[2];
+            } inline_named;
+        };
+    """
 
     tag: int = 0  # __u32, offset 0
-    # anonymous union, offset 4
-    union_4: TaggedUnion4 = dataclasses.field(default_factory=TaggedUnion4)
-    number: Number = dataclasses.field(default_factory=Number)  # union number, offset 24
+    union_4: TaggedUnion4 = codec.field(default_factory=TaggedUnion4)  # anonymous union, offset 4
+    number: Number = codec.field(default_factory=Number)  # union number, offset 24
     # union number[3], offset 32
-    numbers: list[Number] = dataclasses.field(default_factory=lambda: [Number() for _ in range(3)])
+    numbers: list[Number] = codec.field(default_factory=lambda: [Number() for _ in range(3)])
     # union, offset 56
-    inline_named: TaggedInlineNamed = dataclasses.field(default_factory=TaggedInlineNamed)
+    inline_named: TaggedInlineNamed = codec.field(default_factory=TaggedInlineNamed)
 
     integer = codec.forward("union_4", TaggedUnion4.integer)  # __s32, offset 4
     text = codec.forward("union_4", TaggedUnion4.text)  # char[16], offset 4
@@ -143,9 +209,17 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True, unsafe_hash=True)
+@codec.dataclass(slots=True, unsafe_hash=True)
 class InAddrAnyLocal:
-    """``anonymous struct``, 12 bytes."""
+    """``anonymous struct``, 12 bytes, aligned to 2.
+
+    ::
+
+        struct {
+            __u16 port;
+            char name[10];
+        };
+    """
 
     port: int = 0  # __u16, offset 0
     name: str = ""  # char[10], offset 2
@@ -162,7 +236,19 @@ codec.struct(
 
 
 class InAddrAny(codec.Union):
-    """``union in_addr_any``, 16 bytes: one storage, a view of it per member."""
+    """``union in_addr_any``, 16 bytes, aligned to 4; one storage, a view of it per member.
+
+    ::
+
+        union in_addr_any {
+            __u32 v4;
+            __u32 v6[4];
+            struct {
+                __u16 port;
+                char name[10];
+            } local;
+        };
+    """
 
     __slots__ = ()
 
@@ -187,7 +273,7 @@ codec.union(InAddrAny, 16)
 
 
 class EmptyUnion(codec.Union):
-    """``union empty_union``, 0 bytes: one storage, a view of it per member."""
+    """``union empty_union``, 0 bytes, aligned to 1; one storage, a view of it per member."""
 
     __slots__ = ()
 
@@ -196,7 +282,16 @@ codec.union(EmptyUnion, 0)
 
 
 class OnlyBits(codec.Union):
-    """``union only_bits``, 4 bytes: one storage, a view of it per member."""
+    """``union only_bits``, 4 bytes, aligned to 4; one storage, a view of it per member.
+
+    ::
+
+        union only_bits {
+            __u32 low: 4;
+            __u32 wide: 30;
+            __s32 signed_bits: 5;
+        };
+    """
 
     __slots__ = ()
 
@@ -221,7 +316,15 @@ codec.union(OnlyBits, 4)
 
 
 class OddSize(codec.Union):
-    """``union odd_size``, 6 bytes: one storage, a view of it per member."""
+    """``union odd_size``, 6 bytes, aligned to 2; one storage, a view of it per member.
+
+    ::
+
+        union odd_size {
+            char bytes[5];
+            __u16 half;
+        };
+    """
 
     __slots__ = ()
 
@@ -242,14 +345,24 @@ class OddSize(codec.Union):
 codec.union(OddSize, 6)
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class HasEmpty:
-    """``struct has_empty``, 16 bytes."""
+    """``struct has_empty``, 16 bytes, aligned to 4.
+
+    ::
+
+        struct has_empty {
+            __u32 a;
+            union empty_union nothing;
+            union only_bits bits;
+            union odd_size odd;
+        };
+    """
 
     a: int = 0  # __u32, offset 0
     # union empty_union nothing, offset 4: has no bytes here
-    bits: OnlyBits = dataclasses.field(default_factory=OnlyBits)  # union only_bits, offset 4
-    odd: OddSize = dataclasses.field(default_factory=OddSize)  # union odd_size, offset 8
+    bits: OnlyBits = codec.field(default_factory=OnlyBits)  # union only_bits, offset 4
+    odd: OddSize = codec.field(default_factory=OddSize)  # union odd_size, offset 8
 
 
 codec.struct(
@@ -270,12 +383,14 @@ class TypesUnionsMapSpecs(runtime.MapSpecs):
     """The maps of ``types_unions.bpf.o`` before loading."""
 
     by_address: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``union in_addr_any``, value ``struct tagged``, 8 entries."""
 
 
 class TypesUnionsProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``types_unions.bpf.o`` before loading."""
 
     set: spec.ProgramSpec
+    """Section ``socket``, types_unions.bpf.c:88."""
 
 
 class TypesUnionsBssSpec(runtime.DataSpec):
@@ -319,7 +434,7 @@ class TypesUnionsPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.set = runtime.SocketFilter(loaded.program("set"))
-        """Section ``socket``."""
+        """Section ``socket``, types_unions.bpf.c:88."""
 
 
 class TypesUnionsBss(runtime.Data):

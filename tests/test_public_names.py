@@ -43,6 +43,8 @@ NAMES = {
     "pack",
     "sizeof",
     "unpack",
+    "struct_format",
+    "numpy_dtype",
     # programs
     "BTFTracepoint",
     "Program",

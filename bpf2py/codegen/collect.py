@@ -79,6 +79,8 @@ class Collector:
     def __init__(self, table: TypeTable, *, as_bytes: Collection[str] = ()) -> None:
         self.table = table
         self.definitions: list[Definition] = []
+        #: The first type that each definition was made from.
+        self.type_ids: list[int] = []
         self.as_bytes = frozenset(as_bytes)
         self.as_bytes_met: set[str] = set()
         self._index: dict[Definition, int] = {}
@@ -146,10 +148,11 @@ class Collector:
     def _named(self, index: int) -> Named:
         return Named(index, self.definitions[index].size)
 
-    def _add(self, definition: Definition) -> int:
+    def _add(self, definition: Definition, type_id: int) -> int:
         index = self._index.setdefault(definition, len(self.definitions))
         if index == len(self.definitions):
             self.definitions.append(definition)
+            self.type_ids.append(type_id)
         return index
 
     def _natural(self, type_id: int, name: str, hint: str) -> str:
@@ -160,7 +163,8 @@ class Collector:
         natural = self._natural(type_id, typ.name, hint)
         values = tuple((value.name, value.value) for value in typ.values)
         c_name = self._c_name(type_id, typ)
-        return self._add(EnumDef(pascal_case(natural), c_name, typ.size, typ.signed, values))
+        definition = EnumDef(pascal_case(natural), c_name, typ.size, typ.signed, values)
+        return self._add(definition, type_id)
 
     def _c_name(self, type_id: int, typ: Struct | Union | Enum | Enum64) -> str:
         if typ.name:
@@ -185,15 +189,18 @@ class Collector:
             leaves = list(self._leaves(typ, 0, union, path, depth))
             last = leaves[-1] if leaves and not union else None
             members = tuple(
-                self._member(leaf, typ, path, natural, tail and leaf is last, depth)
+                (
+                    self._untyped(leaf, leaves, typ, path)
+                    if self._is_untyped(leaf.target)
+                    else self._member(leaf, typ, path, natural, tail and leaf is last, depth)
+                )
                 for leaf in leaves
             )
             if not union:
                 _check_overlap(members, path)
             make = UnionDef if union else StructDef
-            index = self._add(
-                make(pascal_case(natural), self._c_name(type_id, typ), typ.size, members)
-            )
+            c_name = self._c_name(type_id, typ)
+            index = self._add(make(pascal_case(natural), c_name, typ.size, members), type_id)
         finally:
             self._active.discard(type_id)
         self._done[type_id, tail] = index
@@ -258,6 +265,30 @@ class Collector:
             self.as_bytes_met.add(path.split(" ", 1)[-1])
             value = Raw(value.size)
         return Field(leaf.c_name, offset, value, text)
+
+    def _is_untyped(self, type_id: int) -> bool:
+        """Whether BTF has no type for a member: clang writes ``_Atomic`` and ``_Complex`` as void."""
+        for _ in range(MAX_DEPTH):
+            typ = self.table[self.table.resolve(type_id)]
+            if not isinstance(typ, Array):
+                return isinstance(typ, Void)
+            type_id = typ.element
+        return False
+
+    def _untyped(
+        self, leaf: _Leaf, leaves: list[_Leaf], parent: Struct | Union, path: str
+    ) -> Field | Left:
+        """Its bytes, up to the next member: more is not known."""
+        size = parent.size * 8
+        behind = [each.bit_offset for each in leaves if each.bit_offset > leaf.bit_offset]
+        end = size if isinstance(parent, Union) else min(behind, default=size)
+        offset = leaf.bit_offset // 8
+        room = end // 8 - offset
+        if leaf.bit_offset % 8 or room < 0:
+            raise CodegenError(f"{path}.{leaf.c_name}: ends outside of its {parent.size} bytes")
+        if not room:
+            return Left(leaf.c_name, f"{safe(leaf.c_name)}, offset {offset}: has no bytes here")
+        return Field(leaf.c_name, offset, Raw(room), "of no type in the BTF")
 
     def _bitfield(
         self,

@@ -13,9 +13,10 @@ from .. import spec
 from ..spec import Linkage, MapSpec, ObjectSpec, VariableSpec
 from . import names
 from .c_text import c_text, safe
-from .describe_types import TypeModel, describe_types, paragraph
+from .describe_types import TypeModel, describe_types
+from .docs import map_doc, paragraph, program_doc
 from .errors import CodegenError
-from .gather import Gathered, gather, map_type_name
+from .gather import Gathered, gather
 from .literals import expression
 from .model import (
     EnumModel,
@@ -30,7 +31,7 @@ from .model import (
 )
 from .options import Options
 from .pytypes import Source
-from .tables import RING_BUFFERS, map_class, program_class
+from .tables import map_class, program_class
 
 #: The kernel's configuration: read when the object is loaded, nothing to set before or after.
 KCONFIG = ".kconfig"
@@ -45,6 +46,7 @@ def describe(object_spec: ObjectSpec, options: Options) -> ModuleModel:
     object_spec = object_spec.copy()
     file_name = safe(options.file_name or f"{object_spec.name}.bpf.o")
     gathered = gather(object_spec, options)
+    table = gathered.collector.table
     maps = {name: m for name, m in object_spec.maps.items() if not m.section}
     data = {m.section: m for m in object_spec.maps.values() if _has_class(m, gathered)}
 
@@ -98,7 +100,8 @@ def describe(object_spec: ObjectSpec, options: Options) -> ModuleModel:
                 name=program_names[name],
                 c_name=name,
                 class_name=program_class(program.prog_type, program.attach_type),
-                doc=paragraph(f"Section ``{safe(program.section)}``.", 8),
+                doc=program_doc(table, object_spec, program, 8),
+                spec_doc=program_doc(table, object_spec, program, 4),
             )
             for name, program in object_spec.programs.items()
         ),
@@ -131,23 +134,12 @@ def _class_name(object_spec: ObjectSpec, options: Options) -> str:
 def _map(
     source: Source, gathered: Gathered, map_spec: MapSpec, *, name: str, c_name: str
 ) -> MapModel:
-    table = gathered.collector.table
-    text = [f"``{map_type_name(map_spec.map_type)}``"]
-    for word, type_id in (
-        ("key", map_spec.key_type_id),
-        ("value", map_spec.value_type_id),
-        ("events", map_spec.event_type_id),
-    ):
-        if type_id:
-            text.append(f"{word} ``{c_text(table, type_id)}``")
-    if map_spec.max_entries:
-        unit = "bytes" if map_spec.map_type in RING_BUFFERS else "entries"
-        text.append(f"{map_spec.max_entries} {unit}")
     return MapModel(
         name=name,
         class_name=map_class(map_spec.map_type).name,
         arguments=(f"loaded.map({c_name!r})", *map(source.codec, gathered.maps[c_name])),
-        doc=paragraph(", ".join(text) + ".", 8),
+        doc=map_doc(gathered.collector.table, map_spec, 8),
+        spec_doc=map_doc(gathered.collector.table, map_spec, 4),
     )
 
 
@@ -222,7 +214,6 @@ def _standard(types: Collection[TypeModel], *, renamed: dict[str, str]) -> tuple
             case EnumModel():
                 found.add("enum")
             case StructModel():
-                found.add("dataclasses")
                 lines = [field.code for field in model.fields]
             case UnionModel():
                 lines = [model.bytes_name, *(annotation for _, annotation in model.keywords)]

@@ -7,11 +7,11 @@ that serve as keys.  Out: models in the order in which the module needs them, an
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Collection, Sequence
 
 from . import names
 from .collect import Collector
+from .docs import INDENT, LINE_LENGTH, type_doc
 from .layouts import (
     Definition,
     EnumDef,
@@ -27,18 +27,7 @@ from .layouts import (
 from .model import EnumModel, FieldModel, StructModel, UnionModel
 from .pytypes import BUILTINS, Source
 
-LINE_LENGTH = 100
-_INDENT = 4
-
 TypeModel = EnumModel | StructModel | UnionModel
-
-
-def paragraph(text: str, indent: int = _INDENT) -> str:
-    """*text* broken into lines that fit inside a docstring at that indent."""
-    width = LINE_LENGTH - indent - 6
-    return ("\n" + " " * indent).join(
-        textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
-    )
 
 
 def describe_types(
@@ -47,19 +36,20 @@ def describe_types(
     """Models of every definition met: enums first, then structs and unions, parts before wholes."""
     definitions = collector.definitions
     class_names = names.assign_classes((d.natural for d in definitions), reserved=reserved)
-    builder = _Builder(definitions, class_names, reserved, collector.reachable(keys))
+    builder = _Builder(collector, class_names, reserved, collector.reachable(keys))
     return builder.source, builder.models()
 
 
 class _Builder:
     def __init__(
         self,
-        definitions: Sequence[Definition],
+        collector: Collector,
         class_names: Sequence[str],
         reserved: Collection[str],
         hashable: Collection[int],
     ) -> None:
-        self.definitions = definitions
+        self.collector = collector
+        self.definitions = definitions = collector.definitions
         self.names = class_names
         self.taken = names.STRUCT_RESERVED.union(reserved, class_names)
         self.hashable = hashable
@@ -131,11 +121,15 @@ class _Builder:
 
     # ---- models ----
 
+    def _doc(self, index: int) -> str:
+        type_id = self.collector.type_ids[index]
+        return type_doc(self.collector.table, type_id, self.definitions[index])
+
     def _enum(self, index: int, definition: EnumDef) -> EnumModel:
         members = self.members[index]
         return EnumModel(
             name=self.names[index],
-            doc=paragraph(f"``{definition.c_name}``."),
+            doc=self._doc(index),
             members=tuple((members[c_name], number) for c_name, number in definition.values),
         )
 
@@ -162,9 +156,9 @@ class _Builder:
         key = index in self.hashable
         return StructModel(
             name=self.names[index],
-            doc=paragraph(f"``{definition.c_name}``, {_bytes(definition.size)}."),
+            doc=self._doc(index),
             size=definition.size,
-            decorator="@dataclasses.dataclass(slots=True"
+            decorator="@codec.dataclass(slots=True"
             + (", unsafe_hash=True)" if key and plain else ")"),
             fields=tuple(fields),
             forwards=tuple(forwards),
@@ -205,10 +199,7 @@ class _Builder:
             above = []
         return UnionModel(
             name=self.names[index],
-            doc=paragraph(
-                f"``{definition.c_name}``, {_bytes(definition.size)}: "
-                "one storage, a view of it per member."
-            ),
+            doc=self._doc(index),
             size=definition.size,
             members=tuple(lines),
             notes=tuple(above),
@@ -243,10 +234,6 @@ def _storage_key(field: Field) -> str:
     return f"anonymous union at {field.offset}"
 
 
-def _bytes(size: int) -> str:
-    return "1 byte" if size == 1 else f"{size} bytes"
-
-
 def _comment(field: Field, base: int = 0) -> str:
     place = f"offset {base + field.offset}"
     if field.bits is not None:
@@ -256,6 +243,6 @@ def _comment(field: Field, base: int = 0) -> str:
 
 def _line(code: str, comment: str, above: tuple[str, ...] = ()) -> FieldModel:
     """The comment goes behind the code where the line has room, else above it."""
-    if _INDENT + len(code) + 4 + len(comment) <= LINE_LENGTH:
+    if INDENT + len(code) + 4 + len(comment) <= LINE_LENGTH:
         return FieldModel(code, above, f"  # {comment}")
     return FieldModel(code, (*above, comment))

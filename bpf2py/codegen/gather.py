@@ -64,14 +64,6 @@ def gather(object_spec: spec.ObjectSpec, options: Options) -> Gathered:
     return gathered
 
 
-def map_type_name(map_type: int) -> str:
-    """``BPF_MAP_TYPE_HASH``, or the number of a type this library does not know."""
-    try:
-        return f"BPF_MAP_TYPE_{MapType(map_type).name}"
-    except ValueError:
-        return f"map type {map_type}"
-
-
 def _set_events(object_spec: spec.ObjectSpec, options: Options, collector: Collector) -> None:
     for name, type_name in options.events.items():
         target = object_spec.maps.get(name)

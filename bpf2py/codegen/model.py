@@ -67,7 +67,9 @@ class MapModel:
     class_name: str
     #: What the class is made with: the map's handle and codecs.
     arguments: tuple[str, ...]
+    #: The same text for the indent of a loaded map, and of its spec.
     doc: str
+    spec_doc: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class ProgramModel:
     c_name: str
     class_name: str
     doc: str
+    spec_doc: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ ENUM_RESERVED = frozenset(
 
 #: What the body of a generated dataclass or union itself needs.  The built-in names are not here:
 #: a struct may well have a member ``bytes``, the class then says ``builtins.bytes``.
-STRUCT_RESERVED = frozenset({"self", "dataclasses", "builtins", "codec", "typing"})
+STRUCT_RESERVED = frozenset({"self", "builtins", "codec", "typing"})
 
 #: What the body of a class of variables needs.
 DATA_RESERVED = frozenset({"codec", "runtime"})

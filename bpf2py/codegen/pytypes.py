@@ -78,11 +78,11 @@ class Source:
             case Raw(size=size) if size:
                 return f"{_builtin('bytes', shadowed)}({size})"
             case RestOf(element=element) if element.size:
-                return f"dataclasses.field(default_factory={self.annotation(value, shadowed)})"
+                return f"codec.field(default_factory={self.annotation(value, shadowed)})"
             case ListOf():
-                return f"dataclasses.field(default_factory=lambda: {self.zero(value)})"
+                return f"codec.field(default_factory=lambda: {self.zero(value)})"
             case Named(index=index) if not isinstance(self.definitions[index], EnumDef):
-                return f"dataclasses.field(default_factory={self.names[index]})"
+                return f"codec.field(default_factory={self.names[index]})"
             case _:
                 return self.zero(value)
 

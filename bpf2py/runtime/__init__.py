@@ -24,6 +24,7 @@ from .typed_spec import MapSpecs, ProgramSpecs, TypedSpec
 
 if TYPE_CHECKING:
     from .codec import pack, sizeof, unpack
+    from .codec.exports import numpy_dtype, struct_format
     from .events.ringbuf import RingBuf
     from .links.base import Link
     from .maps.array import ArrayMap
@@ -72,6 +73,8 @@ __all__ = [
     "pack",
     "unpack",
     "sizeof",
+    "struct_format",
+    "numpy_dtype",
     # programs
     "Program",
     "BTFTracepoint",
@@ -95,6 +98,7 @@ __all__ = [
 #: Where the names are that are imported when first used: no module uses all of them.
 _HOMES = {
     "codec": ("pack", "unpack", "sizeof"),
+    "codec.exports": ("struct_format", "numpy_dtype"),
     "events.ringbuf": ("RingBuf",),
     "links.base": ("Link",),
     "maps.array": ("ArrayMap",),

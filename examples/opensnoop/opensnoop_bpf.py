@@ -6,15 +6,22 @@ Object sha256: e56cd6271d7d9a471a4e68ac08ae2527a0f51185960b3ab17f0ecc7f28496ff1
 
 from __future__ import annotations
 
-import dataclasses
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Start:
-    """``struct start``, 24 bytes."""
+    """``struct start``, 24 bytes, aligned to 8.
+
+    ::
+
+        struct start {
+            __u64 ts;
+            const char *fname;
+            __s32 flags;
+        };
+    """
 
     ts: int = 0  # __u64, offset 0
     fname: int = 0  # const char *, offset 8
@@ -32,9 +39,24 @@ codec.struct(
 )
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Event:
-    """``struct event``, 320 bytes."""
+    """``struct event``, 320 bytes, aligned to 8.
+
+    ::
+
+        struct event {
+            __u64 duration_ns;
+            __u32 pid;
+            __u32 ppid;
+            __u32 uid;
+            __s32 ret;
+            __s32 flags;
+            char comm[16];
+            char parent_comm[16];
+            char fname[256];
+        };
+    """
 
     duration_ns: int = 0  # __u64, offset 0
     pid: int = 0  # __u32, offset 8
@@ -71,18 +93,26 @@ class OpensnoopMapSpecs(runtime.MapSpecs):
     """The maps of ``opensnoop.bpf.o`` before loading."""
 
     start: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u64``, value ``struct start``, 10240 entries."""
     events: spec.MapSpec
+    """``BPF_MAP_TYPE_RINGBUF``, events ``struct event``, 262144 bytes."""
 
 
 class OpensnoopProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``opensnoop.bpf.o`` before loading."""
 
     enter_open: spec.ProgramSpec
+    """Section ``tracepoint/syscalls/sys_enter_open``, opensnoop.bpf.c:121."""
     enter_openat: spec.ProgramSpec
+    """Section ``tracepoint/syscalls/sys_enter_openat``, opensnoop.bpf.c:127."""
     enter_openat2: spec.ProgramSpec
+    """Section ``tracepoint/syscalls/sys_enter_openat2``, opensnoop.bpf.c:131."""
     exit_open: spec.ProgramSpec
+    """Section ``tracepoint/syscalls/sys_exit_open``, opensnoop.bpf.c:142."""
     exit_openat: spec.ProgramSpec
+    """Section ``tracepoint/syscalls/sys_exit_openat``, opensnoop.bpf.c:148."""
     exit_openat2: spec.ProgramSpec
+    """Section ``tracepoint/syscalls/sys_exit_openat2``, opensnoop.bpf.c:154."""
 
 
 class OpensnoopRodataSpec(runtime.DataSpec):
@@ -134,17 +164,17 @@ class OpensnoopPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.enter_open = runtime.Tracepoint(loaded.program("enter_open"))
-        """Section ``tracepoint/syscalls/sys_enter_open``."""
+        """Section ``tracepoint/syscalls/sys_enter_open``, opensnoop.bpf.c:121."""
         self.enter_openat = runtime.Tracepoint(loaded.program("enter_openat"))
-        """Section ``tracepoint/syscalls/sys_enter_openat``."""
+        """Section ``tracepoint/syscalls/sys_enter_openat``, opensnoop.bpf.c:127."""
         self.enter_openat2 = runtime.Tracepoint(loaded.program("enter_openat2"))
-        """Section ``tracepoint/syscalls/sys_enter_openat2``."""
+        """Section ``tracepoint/syscalls/sys_enter_openat2``, opensnoop.bpf.c:131."""
         self.exit_open = runtime.Tracepoint(loaded.program("exit_open"))
-        """Section ``tracepoint/syscalls/sys_exit_open``."""
+        """Section ``tracepoint/syscalls/sys_exit_open``, opensnoop.bpf.c:142."""
         self.exit_openat = runtime.Tracepoint(loaded.program("exit_openat"))
-        """Section ``tracepoint/syscalls/sys_exit_openat``."""
+        """Section ``tracepoint/syscalls/sys_exit_openat``, opensnoop.bpf.c:148."""
         self.exit_openat2 = runtime.Tracepoint(loaded.program("exit_openat2"))
-        """Section ``tracepoint/syscalls/sys_exit_openat2``."""
+        """Section ``tracepoint/syscalls/sys_exit_openat2``, opensnoop.bpf.c:154."""
 
 
 class OpensnoopRodata(runtime.Data):

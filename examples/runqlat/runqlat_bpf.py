@@ -6,17 +6,24 @@ Object sha256: 02bd49df304475effa0a753802b05209664c385f5faa6b670a7ac706401536b2
 
 from __future__ import annotations
 
-import dataclasses
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Histogram:
-    """``struct histogram``, 272 bytes."""
+    """``struct histogram``, 272 bytes, aligned to 8.
 
-    slots: list[int] = dataclasses.field(default_factory=lambda: [0] * 32)  # __u64[32], offset 0
+    ::
+
+        struct histogram {
+            __u64 slots[32];
+            __u64 count;
+            __u64 longest;
+        };
+    """
+
+    slots: list[int] = codec.field(default_factory=lambda: [0] * 32)  # __u64[32], offset 0
     count: int = 0  # __u64, offset 256
     longest: int = 0  # __u64, offset 264
 
@@ -39,15 +46,20 @@ class RunqlatMapSpecs(runtime.MapSpecs):
     """The maps of ``runqlat.bpf.o`` before loading."""
 
     start: spec.MapSpec
+    """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u64``, 10240 entries."""
     histogram: spec.MapSpec
+    """``BPF_MAP_TYPE_PERCPU_ARRAY``, key ``__u32``, value ``struct histogram``, 1 entries."""
 
 
 class RunqlatProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``runqlat.bpf.o`` before loading."""
 
     sched_wakeup: spec.ProgramSpec
+    """Section ``tp_btf/sched_wakeup``, runqlat.bpf.c:85."""
     sched_wakeup_new: spec.ProgramSpec
+    """Section ``tp_btf/sched_wakeup_new``, runqlat.bpf.c:91."""
     sched_switch: spec.ProgramSpec
+    """Section ``tp_btf/sched_switch``, runqlat.bpf.c:97."""
 
 
 class RunqlatRodataSpec(runtime.DataSpec):
@@ -97,11 +109,11 @@ class RunqlatPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.sched_wakeup = runtime.BTFTracepoint(loaded.program("sched_wakeup"))
-        """Section ``tp_btf/sched_wakeup``."""
+        """Section ``tp_btf/sched_wakeup``, runqlat.bpf.c:85."""
         self.sched_wakeup_new = runtime.BTFTracepoint(loaded.program("sched_wakeup_new"))
-        """Section ``tp_btf/sched_wakeup_new``."""
+        """Section ``tp_btf/sched_wakeup_new``, runqlat.bpf.c:91."""
         self.sched_switch = runtime.BTFTracepoint(loaded.program("sched_switch"))
-        """Section ``tp_btf/sched_switch``."""
+        """Section ``tp_btf/sched_switch``, runqlat.bpf.c:97."""
 
 
 class RunqlatRodata(runtime.Data):

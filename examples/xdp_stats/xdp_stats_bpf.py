@@ -6,15 +6,22 @@ Object sha256: dcc837e018c929841c23978a416bcfdf826d48c938a680c3e1c1c765c8251275
 
 from __future__ import annotations
 
-import dataclasses
-
 from bpf2py import runtime, spec, uapi
 from bpf2py.runtime import codec
 
 
-@dataclasses.dataclass(slots=True)
+@codec.dataclass(slots=True)
 class Traffic:
-    """``struct traffic``, 24 bytes."""
+    """``struct traffic``, 24 bytes, aligned to 8.
+
+    ::
+
+        struct traffic {
+            __u64 packets;
+            __u64 bytes;
+            __u64 tagged;
+        };
+    """
 
     packets: int = 0  # __u64, offset 0
     bytes: int = 0  # __u64, offset 8
@@ -39,12 +46,14 @@ class XdpStatsMapSpecs(runtime.MapSpecs):
     """The maps of ``xdp_stats.bpf.o`` before loading."""
 
     traffic: spec.MapSpec
+    """``BPF_MAP_TYPE_PERCPU_ARRAY``, key ``__u32``, value ``struct traffic``, 259 entries."""
 
 
 class XdpStatsProgramSpecs(runtime.ProgramSpecs):
     """The programs of ``xdp_stats.bpf.o`` before loading."""
 
     count: spec.ProgramSpec
+    """Section ``xdp``, xdp_stats.bpf.c:81."""
 
 
 class XdpStatsSpec(runtime.TypedSpec["XdpStats"]):
@@ -74,7 +83,7 @@ class XdpStatsPrograms(runtime.Programs):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.count = runtime.XDP(loaded.program("count"))
-        """Section ``xdp``."""
+        """Section ``xdp``, xdp_stats.bpf.c:81."""
 
 
 class XdpStats(runtime.Object):

@@ -116,8 +116,8 @@ def test_only_what_is_used_is_imported() -> None:
     for names, modules in (
         ([], set[str]()),
         (["kind"], {"enum"}),
-        (["plain"], {"dataclasses", "codec"}),
-        (["shadow"], {"dataclasses", "codec", "builtins"}),
+        (["plain"], {"codec"}),
+        (["shadow"], {"codec", "builtins"}),
         (["either"], {"typing", "codec"}),
     ):
         tree = ast.parse(generate(spec, types=names))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import assert_type
+import dataclasses
+from typing import Any, assert_type
 
 from generated_fixtures.types_bitfields_bpf import AllKinds, Negative, Small
 from generated_fixtures.types_unions_bpf import InAddrAny, Number, Tagged, TaggedUnion4
@@ -16,6 +17,13 @@ def structs() -> None:
     assert_type(value.b, bool)
     AllKinds(u1="1")  # type: ignore[arg-type]
     AllKinds(no_such_member=1)  # type: ignore[call-arg]
+    assert_type(dataclasses.replace(value, u1=2), AllKinds)
+    assert_type(dataclasses.asdict(value), dict[str, Any])
+    assert_type([field.name for field in dataclasses.fields(AllKinds)], list[str])
+    match value:
+        case AllKinds(first):
+            assert_type(first, int)
+    value.no_such_member = 1  # type: ignore[attr-defined]
 
 
 def unions() -> None:

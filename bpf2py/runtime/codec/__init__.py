@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from .array import Array, Padded, Rest, RestBytes, RestText
 from .base import Buffer, Codec
+from .classes import dataclass, field
 from .overlay import Forward, Member, Union, forward, member, union
 from .record import of, pack, sizeof, struct, unpack
 from .scalar import (
@@ -60,6 +61,9 @@ __all__ = [
     # runs of bytes
     "Text",
     "Bytes",
+    # the classes of structs
+    "dataclass",
+    "field",
     # several values
     "Array",
     "Padded",

@@ -1,0 +1,157 @@
+"""Docstrings of generated classes and attributes: what saves a look into the C file.
+
+In: BTF, and parts of a spec.  Out: text for between triple quotes, laid out for a given indent.
+No path of the machine that compiled: of a file its name alone.  A type that BTF cannot say as C
+(hostile names, recursion) has its name and size, and no declaration.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+
+from ..btf import BTFError, TypeTable
+from ..btf.c_format import declaration
+from ..btf.ext_info import decode_line_info
+from ..btf.layout import align_of
+from ..spec import MapSpec, ObjectSpec, Pinning, ProgramSpec
+from ..uapi import MapFlags, MapType
+from .c_text import c_text, safe
+from .errors import CodegenError
+from .layouts import Definition, EnumDef, UnionDef
+from .tables import RING_BUFFERS
+
+LINE_LENGTH = 100
+INDENT = 4
+#: Lines of a declaration that are shown; of a longer one the beginning.
+DECLARATION_LINES = 30
+#: Between members: bytes that C source does not mention (``char: 8;``).
+_GAP = re.compile(r"\t+[a-z ]+: \d+;")
+
+
+def paragraph(text: str, indent: int = INDENT) -> str:
+    """*text* broken into lines that fit inside a docstring at that indent."""
+    width = LINE_LENGTH - indent - 6
+    return ("\n" + " " * indent).join(
+        textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+    )
+
+
+def bytes_text(size: int) -> str:
+    """``1 byte``, ``2 bytes``."""
+    return "1 byte" if size == 1 else f"{size} bytes"
+
+
+def type_doc(table: TypeTable, type_id: int, definition: Definition) -> str:
+    """Name, size, alignment and C declaration of a type."""
+    summary = f"``{definition.c_name}``, {bytes_text(definition.size)}"
+    lines: list[str] = []
+    try:
+        text = declaration(table, type_id)
+        # An aligned attribute is not in the BTF; where one left a gap, nothing is said.
+        if not any(_GAP.fullmatch(line) for line in text.split("\n")):
+            summary += f", aligned to {align_of(table, type_id)}"
+        lines = _declaration(text, definition)
+    except (BTFError, CodegenError):
+        pass
+    if isinstance(definition, UnionDef):
+        summary += "; one storage, a view of it per member"
+    if not lines:
+        return paragraph(summary + ".")
+    shown = [(" " * (INDENT + 4) + line).rstrip() for line in lines]
+    indent = " " * INDENT
+    return "\n".join([paragraph(summary + "."), "", indent + "::", "", *shown, indent])
+
+
+def _declaration(text: str, definition: Definition) -> list[str]:
+    """The lines of *text* as they are shown; none if there is nothing to see."""
+    if definition.c_name.partition(" ")[0] not in {"struct", "union", "enum", "anonymous"}:
+        text = f"typedef {text.removesuffix(';')} {definition.c_name};"
+    lines = [line for line in text.split("\n") if not _GAP.fullmatch(line)]
+    if len(lines) < 3:
+        return []
+    if not isinstance(definition, EnumDef | UnionDef):  # a flexible array member
+        lines[-2] = re.sub(r"\[0\](;| __attribute__)", r"[]\1", lines[-2], count=1)
+    if len(lines) > DECLARATION_LINES:
+        lines = _cut(lines)
+    shown: list[str] = []
+    for line in lines:
+        body = safe(line.lstrip("\t"))
+        lead = " " * 4 * (len(line) - len(line.lstrip("\t")))
+        width = LINE_LENGTH - 2 * INDENT - 2
+        shown += textwrap.wrap(
+            body, max(width, len(lead) + 40), initial_indent=lead, subsequent_indent=lead + " " * 8,
+            break_long_words=False, break_on_hyphens=False,
+        )  # fmt: skip
+    return shown
+
+
+def _cut(lines: list[str]) -> list[str]:
+    """The beginning, up to a member that is whole, and how much follows."""
+    end = DECLARATION_LINES - 2
+    while end > 1 and not re.match(r"\t[^\t]*[;,]$", lines[end - 1]):
+        end -= 1
+    if end == 1:  # one anonymous member longer than that
+        end = DECLARATION_LINES - 2
+    return [*lines[:end], f"\t/* {len(lines) - 1 - end} more lines */", lines[-1]]
+
+
+def map_doc(table: TypeTable, map_spec: MapSpec, indent: int) -> str:
+    """What the C source says of a map."""
+    text = [f"``{map_type_name(map_spec.map_type)}``"]
+    for word, type_id, size in (
+        ("key", map_spec.key_type_id, map_spec.key_size),
+        ("value", map_spec.value_type_id, map_spec.value_size),
+        ("events", map_spec.event_type_id, 0),
+    ):
+        if type_id:
+            text.append(f"{word} ``{c_text(table, type_id)}``")
+        elif size and map_spec.map_type != MapType.PERF_EVENT_ARRAY:  # of descriptors
+            text.append(f"{word} of {bytes_text(size)}")
+    if map_spec.max_entries:
+        unit = "bytes" if map_spec.map_type in RING_BUFFERS else "entries"
+        text.append(f"{map_spec.max_entries} {unit}")
+    if map_spec.flags:
+        text.append(f"flags ``{_flags(map_spec.flags)}``")
+    if map_spec.map_extra:
+        text.append(f"map_extra {map_spec.map_extra:#x}")
+    if map_spec.numa_node is not None:
+        text.append(f"NUMA node {map_spec.numa_node}")
+    if map_spec.pinning is Pinning.BY_NAME:
+        text.append("pinned by name")
+    return paragraph(", ".join(text) + ".", indent)
+
+
+def map_type_name(map_type: int) -> str:
+    """``BPF_MAP_TYPE_HASH``, or the number of a type this library does not know."""
+    try:
+        return f"BPF_MAP_TYPE_{MapType(map_type).name}"
+    except ValueError:
+        return f"map type {map_type}"
+
+
+def _flags(flags: MapFlags) -> str:
+    return (
+        " | ".join(f"BPF_F_{flag.name}" if flag.name else f"{flag:#x}" for flag in MapFlags(flags))
+        or f"{int(flags):#x}"
+    )
+
+
+def program_doc(
+    table: TypeTable, object_spec: ObjectSpec, program: ProgramSpec, indent: int
+) -> str:
+    """A program's section, and where it begins in the source."""
+    text = f"Section ``{safe(program.section)}``"
+    place = _source_place(table, object_spec, program)
+    return paragraph(f"{text}, {place}." if place else f"{text}.", indent)
+
+
+def _source_place(table: TypeTable, object_spec: ObjectSpec, program: ProgramSpec) -> str:
+    if not program.line_info:
+        return ""
+    try:
+        first = decode_line_info(program.line_info, object_spec.byte_order)[0]
+        file = table.string(first.file_name_off).rpartition("/")[2]
+    except (BTFError, IndexError):
+        return ""
+    return f"{safe(file)}:{first.line}" if file and first.line else ""
