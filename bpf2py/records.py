@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, dataclass_transform
 
 T = TypeVar("T")
@@ -41,14 +42,18 @@ def field(*, default_factory: Callable[[], T]) -> T:
 class _Layout:
     """What a class was declared with, and what is made of that when asked for."""
 
+    #: The fields of an instance, as a tuple.
+    values: Callable[[object], tuple[Any, ...]]
+
     def __init__(self, cls: type, defaults: dict[str, Any], options: dict[str, bool]) -> None:
         self.cls = cls
         self.names = tuple(cls.__annotations__)
         self.defaults = defaults
         self.options = options
         self.loops = LOOPS
+        self.values = attrgetter(*self.names) if len(self.names) > 1 else self._few
 
-    def values(self, instance: object) -> tuple[Any, ...]:
+    def _few(self, instance: object) -> tuple[Any, ...]:
         return tuple([getattr(instance, name) for name in self.names])
 
     def pairs(self, instance: object) -> Iterator[tuple[str, Any]]:

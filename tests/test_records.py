@@ -327,6 +327,17 @@ def test_every_record_of_the_run_side_is_a_dataclass_to_the_standard_library(cls
     assert [field.name for field in dataclasses.fields(cls)] == list(cls.__slots__)
 
 
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_classes_of_few_members_are_compared_and_printed_too(count: int) -> None:
+    types = Types()
+    types.struct("s", 4 * count, *((f"m{i}", types.u32, 4 * i) for i in range(count)))
+    cls = types.module("s").S
+    assert cls(*range(count)) == cls(*range(count))
+    assert repr(cls(*range(count))) == f"S({', '.join(f'm{i}={i}' for i in range(count))})"
+    if count:
+        assert cls(*range(count)) != cls(*range(1, count + 1))
+
+
 def test_members_may_have_the_names_that_the_class_itself_uses() -> None:
     types = Types()
     names = ("__layout__", "names", "values", "defaults", "init", "cls", "known", "field", "args")
