@@ -73,7 +73,9 @@ class _Layout:
                 known[default] = self.defaults[name]
                 parameter = f"{name}={default}"
                 if isinstance(known[default], _Factory):
-                    value = f"{default}.make() if {name} is {default} else {name}"
+                    make = f"__make_{place}__"
+                    known[make] = known[default].make
+                    value = f"{make}() if {name} is {default} else {name}"
             head.append(parameter)
             if self.options["frozen"]:
                 body.append(f" __set__(self, {name!r}, {value})\n")
