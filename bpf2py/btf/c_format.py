@@ -6,6 +6,8 @@ attributes, bitfields and gaps are such that a C compiler gives the same layout 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..uapi import BTFKind
 from .c_header import header_lines
 from .c_text import CText, identifier
@@ -53,10 +55,18 @@ def declaration(table: TypeTable, type_id: int) -> str:
             return text.declare(type_id) + ";"
 
 
-def header(table: TypeTable, *, guard: str = "__VMLINUX_H__") -> str:
+def header(
+    table: TypeTable, *, guard: str = "__VMLINUX_H__", types: Iterable[int] | None = None
+) -> str:
     """All types of the table as one C header, like ``bpftool btf dump … format c``.
 
     Programs that include it get CO-RE relocations for every record (preserve_access_index), and
-    prototypes of the kernel's kfuncs unless BPF_NO_KFUNC_PROTOTYPES is defined.
+    prototypes of the kernel's kfuncs unless BPF_NO_KFUNC_PROTOTYPES is defined.  With *types*
+    (``pick`` finds them by name) only those, what they hold by value, and a declaration of what
+    they point to.
+
+    Sizes and offsets are the kernel's, held by unnamed bitfields where C would leave other gaps;
+    a struct that the kernel aligns wider than its members is not, because BTF does not say so.
+    A struct with a va_list inside differs; a comment above it says how.
     """
-    return "\n".join(header_lines(table, guard=guard)) + "\n"
+    return "\n".join(header_lines(table, guard=guard, types=types)) + "\n"

@@ -10,9 +10,9 @@ sides.  Layout is repeated exactly: gaps that C would not leave by itself become
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 
+from ..uapi import BTFKind
 from .errors import BTFError
 from .layout import PlacedMember, align_of, is_packed, members, size_of
 from .table import TypeTable
@@ -101,23 +101,43 @@ class CText:
         self.names = Names(table) if names is None else names
         self._depth = 0
         self._declarators = 0
+        #: How often a body was written.
+        self._spelled_out = 0
+        #: What stands before and behind the declarator, and how many are in it, for types without a
+        #: body of their own.
+        self._around: dict[int, tuple[str, str, int]] = {}
 
     def declare(self, type_id: int, declarator: str = "", indent: int = 0) -> str:
         """``const char *name[4]`` for the declarator ``name``; a type's name for an empty one."""
-        with self._bounded(type_id):
-            return self._declare(type_id, declarator, indent)
-
-    @contextlib.contextmanager
-    def _bounded(self, type_id: int) -> Generator[None, None, None]:
-        """Around each step that may lead to itself."""
-        self._declarators = self._declarators + 1 if self._depth else 0
-        if self._depth > _MAX_DEPTH or self._declarators > _MAX_DECLARATORS:
-            raise BTFError(f"type {type_id} is nested too deep", self.table.offset(type_id))
-        self._depth += 1
+        around = self._around.get(type_id) if declarator else None
+        if around is not None:
+            before, after, declarators = around
+            self._count(type_id, declarators)
+            return f"{before}{declarator}{after}"
+        self._enter(type_id)
         try:
-            yield
+            if not declarator:
+                return self._declare(type_id, "", indent)
+            spelled_out, declarators = self._spelled_out, self._declarators
+            before, _, after = self._declare(type_id, "\0", indent).partition("\0")
+            if spelled_out == self._spelled_out:
+                # What stands around the name is always the same, unless it has a body.
+                self._around[type_id] = before, after, self._declarators - declarators + 1
+            return f"{before}{declarator}{after}"
         finally:
             self._depth -= 1
+
+    def _count(self, type_id: int, declarators: int = 1) -> None:
+        self._declarators = self._declarators + declarators if self._depth else 0
+        if self._declarators > _MAX_DECLARATORS:
+            raise BTFError(f"type {type_id} is nested too deep", self.table.offset(type_id))
+
+    def _enter(self, type_id: int) -> None:
+        """At each step that may lead to itself; whoever calls it makes the depth less again."""
+        self._count(type_id)
+        if self._depth > _MAX_DEPTH:
+            raise BTFError(f"type {type_id} is nested too deep", self.table.offset(type_id))
+        self._depth += 1
 
     def _declare(self, type_id: int, declarator: str, indent: int) -> str:
         qualifiers: list[str] = []
@@ -188,6 +208,7 @@ class CText:
             case Struct() | Union() | Enum() | Enum64():
                 if each.name:
                     return f"{_keyword(each)} {self.names.tag(type_id)}"
+                self._spelled_out += 1
                 if isinstance(each, (Enum, Enum64)) and not self.names.prints_enum(type_id):
                     return ("" if each.signed else "unsigned ") + _INT_OF_SIZE.get(each.size, "int")
                 return self.definition(type_id, indent)
@@ -196,16 +217,22 @@ class CText:
                     f"type {type_id} ({each.kind.name}) is no type of C", self.table.offset(type_id)
                 )
 
-    def definition(self, type_id: int, indent: int = 0) -> str:
-        """A struct, union or enum with its members; *indent* is for the lines after the first."""
-        with self._bounded(type_id):
-            return self._definition(type_id, indent)
+    def definition(self, type_id: int, indent: int = 0, *, tagged: bool = True) -> str:
+        """A struct, union or enum with its members; *indent* is for the lines after the first.
 
-    def _definition(self, type_id: int, indent: int) -> str:
+        Without *tagged* a struct or union is written as if it had no name.
+        """
+        self._enter(type_id)
+        try:
+            return self._definition(type_id, indent, tagged)
+        finally:
+            self._depth -= 1
+
+    def _definition(self, type_id: int, indent: int, tagged: bool) -> str:
         each = self.table[type_id]
         match each:
             case Struct() | Union():
-                return self._composite(type_id, each, indent)
+                return self._composite(type_id, each, indent, tagged)
             case Enum() | Enum64():
                 return self._enum(type_id, each, indent)
             case _:
@@ -216,12 +243,9 @@ class CText:
 
     # ---- bodies ----
 
-    def _head(self, type_id: int, each: Struct | Union | Enum | Enum64) -> str:
-        return (
-            f"{_keyword(each)} {self.names.tag(type_id)} {{"
-            if each.name
-            else f"{_keyword(each)} {{"
-        )
+    def _head(self, type_id: int, each: Struct | Union | Enum | Enum64, tagged: bool = True) -> str:
+        named = each.name and tagged
+        return f"{_keyword(each)} {self.names.tag(type_id)} {{" if named else f"{_keyword(each)} {{"
 
     def _enum(self, type_id: int, each: Enum | Enum64, indent: int) -> str:
         values = list(self.names.enumerators(type_id, each))
@@ -238,10 +262,10 @@ class CText:
         attribute = f" __attribute__((mode({mode})))" if mode and not wide else ""
         return "\n".join([*lines, f"{tabs}}}{attribute}"])
 
-    def _composite(self, type_id: int, each: Struct | Union, indent: int) -> str:
+    def _composite(self, type_id: int, each: Struct | Union, indent: int, tagged: bool) -> str:
         tabs = "\t" * (indent + 1)
         packed = is_packed(self.table, type_id)
-        lines = [self._head(type_id, each)]
+        lines = [self._head(type_id, each, tagged)]
         is_struct = isinstance(each, Struct)
         position = 0  # the first free bit of a struct, the last used of a union
         widest = 1
@@ -281,7 +305,23 @@ class CText:
     def _member(self, member: PlacedMember, indent: int) -> str:
         name = identifier(member.name) if member.name else ""
         width = f": {member.bit_size}" if member.bit_size else ""
+        if not name and not width:
+            inner_id = self._named_composite(member.type_id)
+            if inner_id:
+                # The kernel is compiled with -fms-extensions since 6.19, programs need not be:
+                # without it, a tag or typedef alone declares no member.
+                return self.definition(inner_id, indent, tagged=False)
         return self.declare(member.type_id, name, indent) + width
+
+    def _named_composite(self, type_id: int) -> int:
+        """The struct or union that a type names by tag or typedef; 0 if it does not."""
+        table = self.table
+        while table.kind(type_id) in (BTFKind.CONST, BTFKind.VOLATILE):
+            type_id = table.size_or_target(type_id)
+        found = table.resolve(type_id)
+        if table.kind(found) not in (BTFKind.STRUCT, BTFKind.UNION):
+            return 0
+        return found if found != type_id or table.name_offset(found) else 0
 
 
 def _keyword(each: Struct | Union | Enum | Enum64) -> str:

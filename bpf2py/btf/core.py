@@ -29,7 +29,7 @@ from .core_fixup import (
 )
 from .core_view import TypeView
 from .errors import BTFError
-from .header import PREFIX
+from .header import PREFIX, ByteOrder
 from .table import TypeTable
 
 _Found = TypeVar("_Found")
@@ -110,6 +110,15 @@ class _Candidate(NamedTuple):
 _RECORDS = {order: struct.Struct(prefix + "IIII") for order, prefix in PREFIX.items()}
 
 
+def read_records(records: bytes | Sequence[Record], byte_order: ByteOrder) -> Sequence[Record]:
+    """Records as values, from their bytes (16 each) if need be."""
+    if not isinstance(records, (bytes, bytearray, memoryview)):
+        return records
+    if len(records) % 16:
+        raise RelocationError(f"{len(records)} bytes of records are no multiple of 16")
+    return list(map(Record._make, _RECORDS[byte_order].iter_unpack(records)))
+
+
 class Relocator:
     """CO-RE for all programs of one object against one kernel.
 
@@ -152,13 +161,9 @@ class Relocator:
         candidates disagree; *insns* is then half edited and to be thrown away.
         """
         byte_order = self.local.table.byte_order
-        if isinstance(records, (bytes, bytearray, memoryview)):
-            if len(records) % 16:
-                raise RelocationError(f"{len(records)} bytes of records are no multiple of 16")
-            records = list(map(Record._make, _RECORDS[byte_order].iter_unpack(records)))
         fixups = self._fixups
         outcomes: list[Outcome] = []
-        for record in records:
+        for record in read_records(records, byte_order):
             try:
                 fixup = fixups.get(record[1:])
                 if fixup is None:

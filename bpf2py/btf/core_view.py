@@ -47,7 +47,7 @@ _MAX_NESTING = 64
 _MAX_SIZE = 0xFFFFFFFF
 
 #: The names under which a compiler describes a word as long as a pointer.
-_LONG_NAMES = ("long unsigned int", "long int", "unsigned long", "long", "unsigned long int")
+LONG_NAMES = ("long unsigned int", "long int", "unsigned long", "long", "unsigned long int")
 
 #: A member found by name: its type, its bit offset in the composite that was searched, its width
 #: if it is a bitfield (else 0), and the (possibly anonymous) composite that declares it with its
@@ -307,7 +307,7 @@ class TypeView:
     def _find_pointer_size(self) -> int:
         if self.base is not None:
             return self.base.pointer_size
-        for name in _LONG_NAMES:
+        for name in LONG_NAMES:
             type_id = self.table.find(name, BTFKind.INT)
             if type_id is not None and self.shapes[type_id].value in (4, 8):
                 return self.shapes[type_id].value

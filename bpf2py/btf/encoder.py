@@ -21,10 +21,10 @@ from .kinds import INT_BOOL, INT_CHAR, INT_SIGNED, KIND_FLAG, VLEN_MASK
 from .table import TypeTable
 
 
-class _Strings:
+class Strings:
     """A string table under construction; offsets continue those of *base*."""
 
-    def __init__(self, base: TypeTable | None) -> None:
+    def __init__(self, base: TypeTable | None = None) -> None:
         self._first = 0 if base is None else base.string_size
         self._parts: list[bytes] = [b"\0"] if base is None else []
         self._size = len(self._parts)
@@ -57,7 +57,7 @@ def encode(
 
     *strings* are put into the string table as well, for what ``.BTF.ext`` refers to.
     """
-    table = _Strings(base)
+    table = Strings(base)
     words = array("I")
     first = 1 if base is None else len(base)
     for type_id, each in enumerate(types, first):
@@ -73,9 +73,14 @@ def encode(
             raise BTFError(f"type {type_id}: {error.what}", at) from None
     for text in strings:
         table.offset(text)
+    return assemble(words, table, byte_order)
+
+
+def assemble(words: array[int], strings: Strings, byte_order: ByteOrder) -> bytes:
+    """The blob of a type section in words of this machine (swapped in place) and its strings."""
     if (sys.byteorder == "little") != (byte_order == "little"):
         words.byteswap()
-    section, names = words.tobytes(), table.bytes()
+    section, names = words.tobytes(), strings.bytes()
     header = struct.pack(
         PREFIX[byte_order] + HEADER_FORMAT,
         *(MAGIC, 1, 0, HEADER_SIZE, 0, len(section), len(section), len(names)),

@@ -10,3 +10,11 @@ class BTFError(ValueError):
         super().__init__(f"bad BTF at byte {offset}: {what}")
         self.what = what
         self.offset = offset
+
+
+class UnknownTypeError(ValueError):
+    """Types asked for by names that the BTF does not have; ``hint`` has the nearest names."""
+
+    def __init__(self, what: str, *, hint: str = "") -> None:
+        super().__init__(what)
+        self.hint = hint

@@ -54,6 +54,13 @@ def size_of(table: TypeTable, type_id: int) -> int:
 
     Raises BTFError for void, functions and types that are only declared.
     """
+    size = table.sizes.get(type_id)
+    if size is None:
+        size = table.sizes[type_id] = _size_of(table, type_id)
+    return size
+
+
+def _size_of(table: TypeTable, type_id: int) -> int:
     count = 1
     at = type_id
     for _ in range(_MAX_DEPTH):
@@ -80,20 +87,27 @@ def align_of(table: TypeTable, type_id: int) -> int:
 
     BTF says nothing about alignment; it follows from the members as in btf__align_of().
     """
-    return _align_of(table, type_id, table.alignments, 0)
+    return _align_of(table, type_id, 0)
 
 
-def _align_of(table: TypeTable, type_id: int, known: dict[int, int], depth: int) -> int:
+def _align_of(table: TypeTable, type_id: int, depth: int) -> int:
+    known = table.alignments
+    align = known.get(type_id)
+    if align is not None:
+        return align
     at = type_id
     for _ in range(_MAX_DEPTH):
         at = table.resolve(at)
         if at in known:
-            return known[at]
+            align = known[at]
+            break
         kind = table.kind(at)
         if kind is BTFKind.PTR:
-            return POINTER_SIZE
+            align = POINTER_SIZE
+            break
         if kind in (BTFKind.INT, BTFKind.ENUM, BTFKind.ENUM64, BTFKind.FLOAT):
-            return _scalar_align(table.size_or_target(at))
+            align = _scalar_align(table.size_or_target(at))
+            break
         if kind is BTFKind.ARRAY:
             array = table[at]
             assert isinstance(array, Array)
@@ -101,6 +115,11 @@ def _align_of(table: TypeTable, type_id: int, known: dict[int, int], depth: int)
         elif kind is BTFKind.VAR:
             at = table.size_or_target(at)
         elif kind in (BTFKind.STRUCT, BTFKind.UNION):
+            if depth >= _MAX_DEPTH:
+                raise BTFError(f"type {type_id} is nested too deep", table.offset(type_id))
+            widest, packed = _composite(table, at, depth)
+            align = known[at] = 1 if packed else widest
+            table.packed[at] = packed
             break
         else:
             raise BTFError(
@@ -108,22 +127,17 @@ def _align_of(table: TypeTable, type_id: int, known: dict[int, int], depth: int)
             )
     else:
         raise BTFError(f"type {type_id} is nested too deep", table.offset(type_id))
-    if depth >= _MAX_DEPTH:
-        raise BTFError(f"type {type_id} is nested too deep", table.offset(type_id))
-    widest, packed = _composite(table, at, known, depth)
-    align = known[at] = 1 if packed else widest
+    known[type_id] = align
     return align
 
 
-def _composite(
-    table: TypeTable, type_id: int, known: dict[int, int], depth: int
-) -> tuple[int, bool]:
+def _composite(table: TypeTable, type_id: int, depth: int) -> tuple[int, bool]:
     """The widest alignment among the members, and whether they lie as in a packed struct only."""
     composite = table[type_id]
     assert isinstance(composite, (Struct, Union))
     widest = 1
     for member in members(table, composite):
-        wanted = _align_of(table, member.type_id, known, depth + 1)
+        wanted = _align_of(table, member.type_id, depth + 1)
         widest = max(widest, wanted)
         if member.bit_size == 0:
             misplaced = member.bit_offset % (8 * wanted) != 0
@@ -145,7 +159,9 @@ def is_packed(table: TypeTable, type_id: int) -> bool:
     """
     if table.kind(type_id) not in (BTFKind.STRUCT, BTFKind.UNION):
         return False
-    return _composite(table, type_id, table.alignments, 0)[1]
+    if type_id not in table.packed:
+        table.packed[type_id] = _composite(table, type_id, 0)[1]
+    return table.packed[type_id]
 
 
 def members(table: TypeTable, struct: Struct | Union) -> list[PlacedMember]:
@@ -155,23 +171,34 @@ def members(table: TypeTable, struct: Struct | Union) -> list[PlacedMember]:
     an integer type of its own, with fewer bits than bytes; its width is found there, and the
     type's ``bit_offset`` is added.
     """
-    return [
-        _placed(table, member.name, member.target, member.bit_offset, member.bit_size)
-        for member in struct.members
-    ]
+    placed: list[PlacedMember] = []
+    widths = table.widths
+    for member in struct.members:
+        name, type_id, bit_offset, bit_size = (
+            member.name,
+            member.target,
+            member.bit_offset,
+            member.bit_size,
+        )
+        if bit_size == 0:
+            inside = widths.get(type_id)
+            if inside is None:
+                inside = widths[type_id] = _width(table, type_id)
+            bit_offset += inside[0]
+            bit_size = inside[1]
+        placed.append(PlacedMember(name, type_id, bit_offset, bit_size))
+    return placed
 
 
-def _placed(
-    table: TypeTable, name: str, type_id: int, bit_offset: int, bit_size: int
-) -> PlacedMember:
-    if bit_size == 0:
-        at = table.resolve(type_id)
-        if table.kind(at) is BTFKind.INT:
-            integer = table[at]
-            assert isinstance(integer, Int)
-            if integer.bit_offset or integer.bits != integer.size * 8:
-                return PlacedMember(name, type_id, bit_offset + integer.bit_offset, integer.bits)
-    return PlacedMember(name, type_id, bit_offset, bit_size)
+def _width(table: TypeTable, type_id: int) -> tuple[int, int]:
+    """The bit offset and width of an integer type that stands for a bitfield; else zeros."""
+    at = table.resolve(type_id)
+    if table.kind(at) is BTFKind.INT:
+        integer = table[at]
+        assert isinstance(integer, Int)
+        if integer.bit_offset or integer.bits != integer.size * 8:
+            return integer.bit_offset, integer.bits
+    return 0, 0
 
 
 def _scalar_align(size: int) -> int:

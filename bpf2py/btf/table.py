@@ -57,10 +57,17 @@ class TypeTable:
         "byte_order",
         "extra_words",
         "first_id",
+        "packed",
+        "sizes",
+        "widths",
     )
 
-    #: What ``layout`` has found out about structs and unions, by id.
+    #: What ``layout`` has found out, by id: alignments, sizes, which structs and unions are packed,
+    #: and the place and width that an integer type says a bitfield has.
     alignments: dict[int, int]
+    sizes: dict[int, int]
+    packed: dict[int, bool]
+    widths: dict[int, tuple[int, int]]
     #: The table that ids and string offsets continue, for split BTF.
     base: TypeTable | None
     byte_order: ByteOrder
@@ -90,6 +97,9 @@ class TypeTable:
         self._string_base = 0 if base is None else base.string_size
         self._cache: dict[int, Type] = {}
         self.alignments = {}
+        self.sizes = {}
+        self.packed = {}
+        self.widths = {}
         self.base = base
         self.extra_words = extra_words
         self.byte_order = header.byte_order
@@ -226,6 +236,18 @@ class TypeTable:
     def name_column(self) -> Iterator[int]:
         """The name offset of each own type, in the order of ids."""
         return map(self._words.__getitem__, self._offsets)
+
+    def columns(self) -> tuple[list[int], list[int], list[int]]:
+        """The three words that every type starts with, of all types by id: name offset, info, and
+        size or target.  The base's come first, void has zeros."""
+        if self.base is None:
+            columns: tuple[list[int], list[int], list[int]] = ([0], [0], [0])
+        else:
+            columns = self.base.columns()
+        words = list(self._words)
+        for first, column in enumerate(columns):
+            column += [words[at + first] for at in self._offsets]
+        return columns
 
     @property
     def offsets(self) -> Sequence[int]:

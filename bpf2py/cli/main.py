@@ -16,11 +16,13 @@ import click
 from .. import __version__
 from ..__main__ import needs_build_extra
 
-#: Command, and what ``bpf2py --help`` says about it; the module has the command's name.
+#: Command, and what ``bpf2py --help`` says about it; the module has its name, with ``_`` for ``-``.
 COMMANDS = {
     "build": "Compile BPF C sources with clang, then generate their modules.",
     "gen": "Generate typed Python modules from compiled BPF objects.",
     "inspect": "Show what a compiled BPF object contains.",
+    "min-btf": "Cut a kernel's BTF down to what some objects need.",
+    "vmlinux": "Write a kernel's types as a C header.",
 }
 
 
@@ -58,7 +60,7 @@ class _Group(click.Group):
         if cmd_name not in COMMANDS:
             return None
         try:
-            module = importlib.import_module(f".{cmd_name}", __package__)
+            module = importlib.import_module(f".{cmd_name.replace('-', '_')}", __package__)
         except ModuleNotFoundError as error:
             raise _missing(error, cmd_name) from error
         command = module.command

@@ -1,7 +1,15 @@
 """The build side's reader: a compiled BPF object to an ``ObjectSpec``.  Needs pyelftools."""
 
+from .btf_file import is_split_btf_file, read_btf_file
 from .errors import ObjectError
 from .objects import read_object, read_object_file
 from .sections import section_def
 
-__all__ = ["ObjectError", "read_object", "read_object_file", "section_def"]
+__all__ = [
+    "ObjectError",
+    "is_split_btf_file",
+    "read_btf_file",
+    "read_object",
+    "read_object_file",
+    "section_def",
+]

@@ -12,8 +12,9 @@ from __future__ import annotations
 import functools
 import io
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from elftools.common.utils import struct_parse
 from elftools.elf.elffile import ELFFile
@@ -131,6 +132,19 @@ def read_elf(data: bytes, *, name: str) -> ElfObject:
         if section.kind in (SHT_REL, SHT_RELA) and _relocations_matter(section, sections, name)
     }
     return ElfObject(name, byte_order, sections, symbols, relocations)
+
+
+def named_sections(stream: BinaryIO, names: Iterable[str], *, name: str) -> dict[str, bytes]:
+    """The contents of some sections of any ELF file, a kernel for instance; those that it has.
+
+    Only the headers and these sections are read.  *name* is for messages.  Raises ``ObjectError``.
+    """
+    try:
+        elf = ELFFile(stream)
+        found = {each: elf.get_section_by_name(each) for each in names}
+        return {each: section.data() for each, section in found.items() if section is not None}
+    except Exception as exc:  # pyelftools raises whatever its parser happens to raise
+        raise ObjectError(f"{name}: the ELF file cannot be read ({exc})") from exc
 
 
 def is_debug(section: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import struct
 import subprocess
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from bpf2py.btf import TypeTable, c_format, decode, encode
 from bpf2py.btf import types as t
 from bpf2py.btf.c_header import UniqueNames
 from bpf2py.btf.layout import members, size_of
+from bpf2py.btf.pick import pick
+from bpf2py.elf.reader import read_elf
 from bpf2py.uapi import BTFKind
 
 from .strategies import DATA, KERNEL_BTF
@@ -150,6 +153,95 @@ def test_definitions_stand_before_their_use_by_value_and_declarations_before_poi
     ]
 
 
+def test_a_header_of_some_types_holds_what_they_need_and_nothing_else() -> None:
+    table = table_of(
+        INT,
+        t.Struct(
+            "outer", 24, (t.Member("in", 3, 0), t.Member("far", 5, 64), t.Member("e", 7, 128))
+        ),
+        t.Struct("inner", 8, (t.Member("alias", 6, 0),)),
+        t.Struct("far", 4, (t.Member("x", 1, 0),)),
+        t.Ptr(4),
+        t.Typedef("word", 8),
+        t.Enum("kind", 4, (t.Enumerator("A", 0),)),
+        t.Int("long", 8, 64, signed=True),
+        t.Struct("other", 4, (t.Member("x", 1, 0),)),
+    )
+    text = c_format.header(table, types=pick(table, ["outer"]))
+    pieces = [line for line in text.splitlines() if line and line[0] not in "\t#"]
+    assert pieces == [
+        "typedef long word;",
+        "struct inner {",
+        "};",
+        "struct far;",
+        "enum kind {",
+        "};",
+        "struct outer {",
+        "};",
+    ]
+
+
+def test_structs_around_a_va_list_say_why_their_size_differs() -> None:
+    table = table_of(
+        t.Struct("__va_list_tag", 24, ()),
+        t.Array(1, 3, 1),
+        t.Int("int", 4, 32, signed=True),
+        t.Typedef("__builtin_va_list", 2),
+        t.Typedef("va_list", 4),
+        t.Struct("holds", 24, (t.Member("args", 5, 0),)),
+        t.Struct("around", 24, (t.Member("h", 6, 0),)),
+        t.Ptr(6),
+        t.Struct("points", 8, (t.Member("h", 8, 0),)),
+    )
+    pieces = list(c_format.header_lines(table))
+    said = [
+        after.split()[1] for before, after in itertools.pairwise(pieces) if "va_list," in before
+    ]
+    assert said == ["holds", "around"]
+
+
+@needs_clang
+def test_members_that_only_a_tag_names_are_members_without_fms_extensions(tmp_path: Path) -> None:
+    table = table_of(
+        INT,
+        t.Struct("head", 8, (t.Member("name", 1, 0), t.Member("count", 1, 32))),
+        t.Typedef("head_t", 2),
+        t.Const(2),
+        t.Struct("tagged", 12, (t.Member("", 2, 0), t.Member("tail", 1, 64))),
+        t.Struct("named", 12, (t.Member("", 3, 0), t.Member("tail", 1, 64))),
+        t.Struct("constant", 12, (t.Member("", 4, 0), t.Member("tail", 1, 64))),
+    )
+    assert "\tstruct {\n\t\tint name;\n\t\tint count;\n\t};" in c_format.declaration(table, 5)
+    assert compile_with_assertions(table, tmp_path, step=1) == ""
+
+
+@needs_clang
+def test_padding_keeps_the_layout_of_structs_aligned_wider_than_their_members(
+    tmp_path: Path,
+) -> None:
+    table = table_of(
+        INT,
+        CHAR,
+        t.Struct("wide", 64, (t.Member("x", 1, 0),)),
+        t.Union("either", 32, (t.Member("x", 1, 0), t.Member("y", 2, 0))),
+        t.Array(3, 1, 2),
+        t.Struct(
+            "line",
+            384,
+            (
+                t.Member("a", 1, 0),
+                t.Member("far", 3, 8 * 64),
+                t.Member("u", 4, 8 * 128),
+                t.Member("two", 5, 8 * 192),
+                t.Member("z", 2, 8 * 320),
+            ),
+        ),
+        t.Struct("packed", 9, (t.Member("c", 2, 0), t.Member("p", 8, 8))),
+        t.Ptr(0),
+    )
+    assert compile_with_assertions(table, tmp_path, step=1) == ""
+
+
 @needs_clang
 @pytest.mark.parametrize("name", ["sample.btf", "uapi.btf"])
 def test_a_header_compiles_back_to_the_same_layout(name: str, tmp_path: Path) -> None:
@@ -177,18 +269,64 @@ def test_the_kernel_s_header_defines_what_bpftool_s_does() -> None:
     assert definitions(ours) == definitions(theirs)
 
 
+@pytest.mark.slow
+@needs_clang
+@needs_kernel_btf
+@pytest.mark.skipif(shutil.which("bpftool") is None, reason="bpftool is not installed")
+def test_layouts_are_those_of_bpftool_s_header_or_nearer_to_the_kernel_s(tmp_path: Path) -> None:
+    command = ["bpftool", "btf", "dump", "file", str(KERNEL_BTF), "format", "c"]
+    theirs = subprocess.run(command, check=True, capture_output=True).stdout
+    table = decode(KERNEL_BTF.read_bytes())
+    facts = layout_facts(table, step=7)
+    in_btf = [int(fact.partition("== ")[2]) for fact in facts]
+    ours = layouts_by_a_compiler(c_format.header(table).encode(), facts, tmp_path)
+    assert ours == in_btf
+    # Before 7.2 bpftool made every enum as large as int, and thereby some structs too large.
+    others = layouts_by_a_compiler(theirs, facts, tmp_path)
+    same = sum(map(int.__eq__, ours, others))
+    assert same > 0.99 * len(facts) > 1000
+
+
+def layouts_by_a_compiler(header: bytes, facts: list[str], folder: Path) -> list[int]:
+    """The numbers that each fact's left side has with this header, as the compiler lays them out."""
+    (folder / "types.h").write_bytes(header)
+    numbers = ",".join(fact.partition(" ==")[0] for fact in facts)
+    source = folder / "numbers.c"
+    source.write_text(f'#include "types.h"\nconst unsigned int numbers[] = {{{numbers}}};\n')
+    assert CLANG is not None
+    command = [CLANG, "-target", "bpf", "-fms-extensions", "-w", "-c", "numbers.c"]
+    subprocess.run([*command, "-o", "numbers.o"], check=True, cwd=folder)
+    section = read_elf((folder / "numbers.o").read_bytes(), name="numbers.o").section(".rodata")
+    assert section is not None
+    return [number for (number,) in struct.iter_unpack("<I", section.data)]
+
+
+@pytest.mark.slow
+@needs_clang
+@needs_kernel_btf
+def test_a_header_of_some_of_the_kernel_s_types_compiles_alone_to_the_same_layout(
+    tmp_path: Path,
+) -> None:
+    table = decode(KERNEL_BTF.read_bytes())
+    names = ["task_struct", "sk_buff", "union bpf_attr", "pid_t", "bpf_map_type", "BPF_ANY"]
+    picked = pick(table, names)
+    errors = compile_with_assertions(table, tmp_path, step=1, types=picked)
+    assert errors == ""
+    assert len((tmp_path / "types.h").read_text().splitlines()) < 4000
+
+
 def definitions(header: str) -> set[str]:
     """The first words of what is defined at file scope."""
     heads = (line.split("{")[0] for line in header.splitlines() if line.endswith("{"))
     return {head.strip() for head in heads if not head.startswith(("\t", "typedef", "#"))}
 
 
-def compile_with_assertions(table: TypeTable, folder: Path, *, step: int) -> str:
-    """What clang says to the header and to every *step*th fact about its layout."""
+def layout_facts(table: TypeTable, *, step: int, types: list[int] | None = None) -> list[str]:
+    """Every *step*th fact about sizes and offsets, as C says it; of all types or those given."""
     names = UniqueNames(table)
     facts: list[str] = []
     keywords = {BTFKind.STRUCT: "struct", BTFKind.UNION: "union", BTFKind.ENUM: "enum"}
-    for type_id in table:
+    for type_id in table if types is None else types:
         keyword = keywords.get(table.kind(type_id))
         # C has its own va_list for BPF, which is not the kernel's.
         if keyword is None or not table.name(type_id) or table.name(type_id) == "warn_args":
@@ -203,9 +341,16 @@ def compile_with_assertions(table: TypeTable, folder: Path, *, step: int) -> str
                 for member in members(table, each)
                 if member.name and not member.bit_size
             )
-    assert facts
-    sampled = list(itertools.islice(facts, 0, None, step))
-    (folder / "types.h").write_text(c_format.header(table))
+    return list(itertools.islice(facts, 0, None, step))
+
+
+def compile_with_assertions(
+    table: TypeTable, folder: Path, *, step: int, types: list[int] | None = None
+) -> str:
+    """What clang says to the header and to every *step*th fact about its layout."""
+    sampled = layout_facts(table, step=step, types=types)
+    assert sampled
+    (folder / "types.h").write_text(c_format.header(table, types=types))
     asserts = "".join(f'_Static_assert({fact}, "{fact}");\n' for fact in sampled)
     source = folder / "facts.c"
     source.write_text(f'#include "types.h"\n{asserts}')

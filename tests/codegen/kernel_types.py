@@ -31,9 +31,9 @@ from bpf2py.runtime import codec
 from bpf2py.spec import MapSpec, ObjectSpec, VariableSpec
 from bpf2py.uapi import MapType
 
-from ..core.trim import Trimmer
 from .raw_btf import COMPOSITES, ENUMS, STRUCT, Place, RawBTF
 from .source import imported
+from .trimmer import Trimmer
 
 KERNEL_BTF = Path("/sys/kernel/btf/vmlinux")
 #: Definitions in a module, roughly; black needs a second for five hundred.

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from bpf2py import runtime
+from bpf2py.btf import decode
 from bpf2py.btf import types as t
 from bpf2py.btf.layout import size_of
+from bpf2py.btf.reduce import Needs, reduce
 from bpf2py.btf.table import TypeTable
 from bpf2py.elf import read_object
 from bpf2py.runtime.kernel_btf import kernel_btf
@@ -83,6 +85,30 @@ def test_every_object_loads(path: Path) -> None:
     with runtime.load(spec) as loaded:
         for name, program in spec.programs.items():
             assert loaded.programs[name].loaded == program.autoload
+
+
+@pytest.mark.parametrize("path", OBJECTS, ids=lambda path: path.name)
+def test_every_object_loads_with_the_kernels_btf_reduced_to_its_needs(
+    types: TypeTable, path: Path
+) -> None:
+    spec = read_object(path.read_bytes(), name=path.name)
+    records = [program.core_relocations for program in spec.programs.values()]
+    reduced = reduce(types, [Needs(decode(spec.btf), records)])
+    assert len(reduced) < 20_000
+    with runtime.load(spec, kernel_btf=reduced) as loaded:
+        for name, program in spec.programs.items():
+            assert loaded.programs[name].loaded == program.autoload
+
+
+def test_the_current_task_is_read_right_with_reduced_btf(types: TypeTable) -> None:
+    spec = CoreFields.spec()
+    path = FOLDER / "core_fields.bpf.o"
+    described = read_object(path.read_bytes(), name=path.name)
+    records = [program.core_relocations for program in described.programs.values()]
+    reduced = reduce(types, [Needs(decode(described.btf), records)])
+    with spec.load(kernel_btf=reduced) as fields:
+        found = fields.programs.read_current.run().return_value
+        assert line("core_fields.bpf.c", found) == ""
 
 
 def line(source: str, number: int) -> str:

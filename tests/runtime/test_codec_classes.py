@@ -127,6 +127,17 @@ def test_a_key_is_hashed_by_its_values() -> None:
     assert {Key(1, "x"): 2}[Key(1, "x")] == 2
 
 
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_classes_of_few_members_are_compared_and_printed_too(count: int) -> None:
+    types = Types()
+    types.struct("s", 4 * count, *((f"m{i}", types.u32, 4 * i) for i in range(count)))
+    cls = types.module("s").S
+    assert cls(*range(count)) == cls(*range(count))
+    assert repr(cls(*range(count))) == f"S({', '.join(f'm{i}={i}' for i in range(count))})"
+    if count:
+        assert cls(*range(count)) != cls(*range(1, count + 1))
+
+
 def test_a_class_may_be_derived_from() -> None:
     class Plain(Top):
         """Adds behaviour, no member."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
@@ -18,11 +19,18 @@ from tests.runtime.conftest import FakeKernel
 pytestmark = pytest.mark.usefixtures("no_open_files")
 
 
-@pytest.fixture(autouse=True)
-def fresh_probes() -> None:
+def forget() -> None:
     features.has_tcx.cache_clear()
     features.missing_btf_features.cache_clear()
     features.has_perf_event_links.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def fresh_probes() -> Iterator[None]:
+    """Nothing is known of this kernel from before, and nothing is left of one that is not there."""
+    forget()
+    yield
+    forget()
 
 
 @pytest.mark.parametrize("probe", ["has_tcx", "has_perf_event_links"])

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
 
 if TYPE_CHECKING:
@@ -37,15 +38,19 @@ def field(*, default_factory: Callable[[], T]) -> T:
 class _Layout:
     """What a class was declared with; the standard library's view of it is made when asked for."""
 
-    __slots__ = ("_twin", "cls", "defaults", "names")
+    __slots__ = ("_twin", "cls", "defaults", "names", "values")
+
+    #: The members of an instance, as a tuple.
+    values: Callable[[object], tuple[Any, ...]]
 
     def __init__(self, cls: type, defaults: dict[str, Any]) -> None:
         self.cls = cls
         self.names = tuple(defaults)
         self.defaults = defaults
+        self.values = attrgetter(*self.names) if len(defaults) > 1 else self._few
         self._twin: Any = None
 
-    def values(self, instance: object) -> tuple[Any, ...]:
+    def _few(self, instance: object) -> tuple[Any, ...]:
         return tuple([getattr(instance, name) for name in self.names])
 
     def make_init(self) -> Callable[..., None]:

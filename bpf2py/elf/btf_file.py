@@ -1,0 +1,77 @@
+"""BTF out of a file: raw, as in /sys/kernel/btf, or the section of a kernel, module or object.
+
+In: a path.  Out: a ``TypeTable``.  A module's BTF is split: its ids continue those of the kernel
+it was built for, its base.  Since 6.11 a module can carry what it needs of its base with it
+(``.BTF.base``: names and sizes, no members); that is taken when no base is given.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ..btf import TypeTable, decode
+from ..btf.errors import BTFError
+from ..btf.header import MAGIC_BYTES, read_header
+from .errors import ObjectError
+from .reader import named_sections
+
+_ELF_MAGIC = b"\x7fELF"
+
+
+def read_btf_file(path: str | os.PathLike[str], *, base: TypeTable | None = None) -> TypeTable:
+    """The types in the file at *path*; *base* is for split BTF, and not looked at for other.
+
+    Raises ``ObjectError`` for a file without BTF, for BTF that makes no sense, and for split BTF
+    without a base; ``OSError``.
+    """
+    path = Path(path)
+    sections = _sections(path)
+    try:
+        if not _is_split(sections[".BTF"]):
+            return decode(sections[".BTF"])
+        if base is None and ".BTF.base" in sections:
+            base = decode(sections[".BTF.base"])
+        if base is None:
+            raise ObjectError(f"{path}: split BTF, as of a module; the kernel's BTF is missing")
+        return decode(sections[".BTF"], base=base)
+    except BTFError as error:
+        raise ObjectError(f"{path}: {error}") from error
+
+
+def is_split_btf_file(path: str | os.PathLike[str]) -> bool:
+    """Whether the BTF in the file continues another's and does not come with it.
+
+    Raises as ``read_btf_file``.
+    """
+    path = Path(path)
+    sections = _sections(path)
+    try:
+        return ".BTF.base" not in sections and _is_split(sections[".BTF"])
+    except BTFError as error:
+        raise ObjectError(f"{path}: {error}") from error
+
+
+def _sections(path: Path) -> dict[str, bytes]:
+    """``.BTF``, and ``.BTF.base`` if there is one."""
+    with open(path, "rb") as file:
+        magic = file.read(4)
+        file.seek(0)
+        if magic[:2] in MAGIC_BYTES:
+            return {".BTF": file.read()}
+        if magic != _ELF_MAGIC:
+            raise ObjectError(
+                f"{path}: neither BTF nor an ELF file; if it is compressed, decompress it first"
+            )
+        sections = named_sections(file, (".BTF", ".BTF.base"), name=str(path))
+    if ".BTF" not in sections:
+        raise ObjectError(
+            f"{path}: no section .BTF; compile with -g, a kernel with CONFIG_DEBUG_INFO_BTF"
+        )
+    return sections
+
+
+def _is_split(data: bytes) -> bool:
+    """Whether the strings continue those of a base: only then is the first not the empty one."""
+    start, length = read_header(data, split=True).strings
+    return not length or data[start] != 0
