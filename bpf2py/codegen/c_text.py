@@ -6,8 +6,6 @@ bodies and names of parameters: text that is safe in a comment and in a docstrin
 
 from __future__ import annotations
 
-import re
-
 from ..btf import BTFError, TypeTable
 from ..btf.c_text import CText, Names
 from ..btf.types import FuncProto, Param, TypeTag
@@ -17,8 +15,6 @@ from .errors import CodegenError
 #: Parameters of parameters add up; C that people read stays below this.
 MAX_LENGTH = 2000
 
-#: A qualifier stands apart from the pointer it belongs to.
-_QUALIFIED = re.compile(r"\*(?=(?:const|volatile|restrict)\b)")
 _TAGS = {
     BTFKind.STRUCT: "struct",
     BTFKind.UNION: "union",
@@ -38,7 +34,7 @@ def c_text(table: TypeTable, type_id: int, name: str = "") -> str:
         raise CodegenError(exc.what) from None
     if len(text) > MAX_LENGTH:
         raise CodegenError(f"type {type_id}: longer than {MAX_LENGTH} characters as C")
-    return _QUALIFIED.sub("* ", text)
+    return text
 
 
 def safe(name: str) -> str:

@@ -22,8 +22,8 @@ INT = t.Int("int", 4, 32, signed=True)
         ([t.Enum64("", 8, (t.Enumerator("A", 0),))], "enum x.1"),
         ([t.Ptr(3), t.TypeTag("kptr", 4), t.Fwd("u", True)], "union u *x.1"),
         ([t.Ptr(3), t.FuncProto(0, (t.Param("a", 1), t.Param("", 0)))], "void (*x.1)(int, ...)"),
-        ([t.Const(3), t.Ptr(4), t.Volatile(5), t.Typedef("constant", 1)], "volatile constant * const x.1"),
-        ([t.Const(3), t.Array(4, 1, 2), t.Ptr(1)], "int * const x.1[2]"),
+        ([t.Const(3), t.Ptr(4), t.Volatile(5), t.Typedef("constant", 1)], "volatile constant *const x.1"),
+        ([t.Const(3), t.Array(4, 1, 2), t.Ptr(1)], "int *const x.1[2]"),
     ],
 )  # fmt: skip
 def test_a_type_is_written_in_one_line(more: list[t.Type], text: str) -> None:
