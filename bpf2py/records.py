@@ -1,22 +1,25 @@
-"""``@dataclass`` for the classes that every start of a tool has to make.
+"""``@dataclass(slots=True)`` for the contract and for generated modules: made when first used.
 
-The standard one imports ``inspect`` and compiles half a dozen functions for each class: six
-milliseconds before the first object is loaded, a quarter of a small tool's start.  This one makes
-the same classes from functions that are there already, a little slower to call.  A class that uses
-it imports them from ``dataclasses`` for the type checkers and from here at
-run time.  Out: classes with slots, compared, printed, hashed and copied as the standard's, taken
-by ``dataclasses.fields``, ``replace`` and ``asdict``.  Not here: what no such class needs
-(inheritance, ClassVar, ``__post_init__``, and any option that is not below).
+The standard one imports ``inspect`` and compiles five functions for each class: a quarter of a
+small tool's start, and most of what importing a module of many structs costs, for classes of which
+a tool makes a few.  In: a class with annotations and defaults, and nothing of inheritance,
+``ClassVar`` and ``__post_init__``.  Out: a class with slots, made, compared, printed, hashed,
+matched, copied and pickled like the standard's, with the same constructor at the same speed; what
+``dataclasses.fields``, ``asdict`` and ``replace`` look at appears when they look.
+Every attribute of its own has two underscores on both sides: no member of C is called like that.
 """
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, dataclass_transform
 
-TYPE_CHECKING = False  # as typing's, which is not needed for it
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, NoReturn
+T = TypeVar("T")
+
+#: Instances made by a loop over their fields before compiling ``__init__`` pays.
+LOOPS = 32
 
 
 class _Factory:
@@ -27,137 +30,193 @@ class _Factory:
     def __init__(self, make: Callable[[], Any]) -> None:
         self.make = make
 
-
-def field(*, default_factory: Callable[[], Any]) -> Any:
-    """As ``dataclasses.field``."""
-    return _Factory(default_factory)
+    def __repr__(self) -> str:
+        return "<factory>"  # in signatures, as the standard's
 
 
-class _StandardFields:
-    """``__dataclass_fields__``, made by the standard library when its functions ask for it."""
+def field(*, default_factory: Callable[[], T]) -> T:
+    """A default that is made anew for each instance, as ``dataclasses.field`` says it."""
+    return _Factory(default_factory)  # type: ignore[return-value]
 
-    def __get__(self, _: object, cls: type[_Record]) -> dict[str, Any]:
+
+class _Layout:
+    """What a class was declared with, and what is made of that when asked for."""
+
+    #: The fields of an instance, as a tuple.
+    values: Callable[[object], tuple[Any, ...]]
+
+    def __init__(self, cls: type, defaults: dict[str, Any], options: dict[str, bool]) -> None:
+        self.cls = cls
+        self.names = tuple(cls.__annotations__)
+        self.defaults = defaults
+        self.options = options
+        self.loops = LOOPS
+        self.values = attrgetter(*self.names) if len(self.names) > 1 else self._few
+
+    def _few(self, instance: object) -> tuple[Any, ...]:
+        return tuple([getattr(instance, name) for name in self.names])
+
+    def pairs(self, instance: object) -> Iterator[tuple[str, Any]]:
+        return zip(self.names, self.values(instance), strict=True)
+
+    @cached_property
+    def init(self) -> Callable[..., None]:
+        """``__init__``, as the standard's: ``def __init__(self, a=a_default, …): self.a = a …``."""
+        known: dict[str, Any] = {"__name__": self.cls.__module__, "__set__": object.__setattr__}
+        head, body = ["self"], list[str]()
+        if self.options["kw_only"] and self.names:
+            head.append("*")
+        for place, name in enumerate(self.names):
+            parameter = value = name
+            if name in self.defaults:
+                default = f"__default_{place}__"
+                known[default] = self.defaults[name]
+                parameter = f"{name}={default}"
+                if isinstance(known[default], _Factory):
+                    make = f"__make_{place}__"
+                    known[make] = known[default].make
+                    value = f"{make}() if {name} is {default} else {name}"
+            head.append(parameter)
+            if self.options["frozen"]:
+                body.append(f" __set__(self, {name!r}, {value})\n")
+            else:
+                body.append(f" self.{name} = {value}\n")
+        exec(f"def __init__({', '.join(head)}):\n{''.join(body) or ' pass'}", known)
+        init: Any = known["__init__"]
+        init.__qualname__ = f"{self.cls.__qualname__}.__init__"
+        init.__annotations__ = {**self.cls.__annotations__, "return": None}
+        if "__init__" not in vars(self.cls):
+            self.cls.__init__ = init  # type: ignore[misc]
+        return init  # type: ignore[no-any-return]
+
+    @cached_property
+    def twin(self) -> type:
+        """The class as the standard library would have made it."""
         import dataclasses
 
         def standard(name: str) -> Any:
-            default = cls._defaults.get(name, dataclasses.MISSING)
+            default = self.defaults.get(name, dataclasses.MISSING)
             if isinstance(default, _Factory):
-                return dataclasses.field(default_factory=default.make, kw_only=cls._kw_only)
-            return dataclasses.field(default=default, kw_only=cls._kw_only)
+                return dataclasses.field(default_factory=default.make)
+            return dataclasses.field(default=default)
 
-        twin = dataclasses.make_dataclass(
-            cls.__name__, [(name, cls.__annotations__[name], standard(name)) for name in cls._names]
-        )
-        return {each.name: each for each in dataclasses.fields(twin)}
+        options: dict[str, Any] = {"slots": True, **self.options}
+        rows = [(name, self.cls.__annotations__[name], standard(name)) for name in self.names]
+        return dataclasses.make_dataclass(self.cls.__name__, rows, **options)
 
 
-class _Record:
-    """What all classes made here have in common."""
+class _Standard:
+    """An attribute that the standard library looks at, made by the standard library."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, _: object, cls: type[Dataclass]) -> Any:
+        return getattr(cls.__layout__.twin, self.name)
+
+
+class _Signature:
+    """There is none, but who looks for it looks at ``__init__`` next, which is then there."""
+
+    def __get__(self, _: object, cls: type[Dataclass]) -> NoReturn:
+        init = cls.__layout__.init
+        raise AttributeError(f"__signature__ is that of {init.__qualname__}")
+
+
+def replace(record: T, **changes: Any) -> T:
+    """As ``dataclasses.replace``, for classes made here."""
+    known: Any = record
+    layout: _Layout = known.__layout__
+    return type(record)(**{**dict(layout.pairs(record)), **changes})
+
+
+class Dataclass:
+    """The base of all classes made by :func:`dataclass`."""
 
     __slots__ = ()
-    __dataclass_fields__ = _StandardFields()
-    _names: tuple[str, ...]
-    _defaults: dict[str, Any]
-    _kw_only: bool
+    __replace__ = replace
+    if TYPE_CHECKING:
+        __layout__: _Layout
+    else:  # the checkers know them from the decorator
+        __dataclass_fields__ = _Standard("__dataclass_fields__")
+        __dataclass_params__ = _Standard("__dataclass_params__")
+        __signature__ = _Signature()
 
     def __init__(self, *args: Any, **values: Any) -> None:
-        cls = type(self)
-        if args:
-            if cls._kw_only or len(args) > len(cls._names):
-                room = 0 if cls._kw_only else len(cls._names)
-                raise TypeError(
-                    f"{cls.__name__}() takes {room} positional arguments, {len(args)} were given"
-                )
-            for name, value in zip(cls._names, args, strict=False):
-                if name in values:
-                    raise TypeError(f"{cls.__name__}() got two values for {name!r}")
-                values[name] = value
-        put = object.__setattr__  # a frozen class has forbidden its own
-        defaults = cls._defaults
-        for name in cls._names:
-            if name in values:
-                value = values.pop(name)
-            elif name in defaults:
-                value = defaults[name]
-                if isinstance(value, _Factory):
-                    value = value.make()
-            else:
-                raise TypeError(f"{cls.__name__}() lacks the argument {name!r}")
-            put(self, name, value)
-        if values:
-            raise TypeError(f"{cls.__name__}() has no argument {next(iter(values))!r}")
-
-    def _values(self) -> tuple[Any, ...]:
-        return tuple([getattr(self, name) for name in self._names])
+        layout = self.__layout__
+        whole = {**layout.defaults, **values}
+        if args or layout.loops == 0 or whole.keys() != layout.cls.__annotations__.keys():
+            layout.init(self, *args, **values)  # the class's own from now on; it also complains
+            return
+        layout.loops -= 1
+        put = object.__setattr__ if layout.options["frozen"] else setattr
+        for name in layout.names:
+            value = whole[name]
+            put(self, name, value.make() if isinstance(value, _Factory) else value)
 
     def __repr__(self) -> str:
-        pairs = zip(self._names, self._values(), strict=True)
-        return (
-            f"{type(self).__qualname__}({', '.join(f'{name}={value!r}' for name, value in pairs)})"
-        )
+        pairs = [f"{name}={value!r}" for name, value in self.__layout__.pairs(self)]
+        return f"{type(self).__qualname__}({', '.join(pairs)})"
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return self._values() == other._values()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (type(self), self._values())
-
-
-class _Frozen(_Record):
-    __slots__ = ()
-
-    def __setattr__(self, name: str, value: object) -> NoReturn:
-        from dataclasses import FrozenInstanceError
-
-        raise FrozenInstanceError(f"cannot assign to field {name!r}")
-
-    def __delattr__(self, name: str) -> NoReturn:
-        from dataclasses import FrozenInstanceError
-
-        raise FrozenInstanceError(f"cannot delete field {name!r}")
+        return self.__layout__.values(self) == self.__layout__.values(other)
 
     def __hash__(self) -> int:
-        return hash(self._values())
+        return hash(self.__layout__.values(self))
+
+    def __rich_repr__(self) -> Iterator[tuple[str, Any]]:
+        return self.__layout__.pairs(self)
 
 
-def replace(record: Any, **changes: Any) -> Any:
-    """As ``dataclasses.replace``."""
-    return type(record)(**{**dict(zip(record._names, record._values(), strict=True)), **changes})
+class _Frozen(Dataclass):
+    __slots__ = ()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        _refuse(self, "assign to", name)
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        _refuse(self, "delete", name)
+        super().__delattr__(name)
+
+    def __setstate__(self, state: tuple[dict[str, Any] | None, ...]) -> None:
+        for part in state:  # __dict__ of a derived class, slots
+            for name, value in (part or {}).items():
+                object.__setattr__(self, name, value)
 
 
-def _restore(cls: type[_Record], values: tuple[Any, ...]) -> _Record:
-    """The inverse of ``__reduce__``: copying and pickling."""
-    made = object.__new__(cls)
-    for name, value in zip(cls._names, values, strict=True):
-        object.__setattr__(made, name, value)
-    return made
+def _refuse(frozen: _Frozen, what: str, name: str) -> None:
+    if type(frozen) is frozen.__layout__.cls or name in frozen.__layout__.names:
+        from dataclasses import FrozenInstanceError
+
+        raise FrozenInstanceError(f"cannot {what} field {name!r}")
 
 
+@dataclass_transform(field_specifiers=(field,))
 def dataclass(
-    *, slots: bool, frozen: bool = False, kw_only: bool = False
-) -> Callable[[type], type]:
+    *, slots: bool, frozen: bool = False, kw_only: bool = False, unsafe_hash: bool = False
+) -> Callable[[type[T]], type[T]]:
     """As ``dataclasses.dataclass``; *slots* is there to be spelled, and must be true."""
     if not slots:
         raise TypeError("classes made here have slots")
+    options = {"frozen": frozen, "kw_only": kw_only, "unsafe_hash": unsafe_hash}
 
-    def make(cls: type) -> type:
-        names = tuple(map(sys.intern, cls.__annotations__))
-        namespace = {
-            key: value for key, value in vars(cls).items() if key not in ("__dict__", "__weakref__")
-        }
-        defaults = {name: namespace.pop(name) for name in names if name in namespace}
-        if not frozen:
-            namespace["__hash__"] = None  # as of all that is compared by value and changes
-        namespace.update(
+    def make(cls: type[T]) -> type[T]:
+        body = dict(vars(cls))
+        del body["__dict__"], body["__weakref__"]
+        names = tuple(cls.__annotations__)
+        defaults = {name: body.pop(name) for name in names if name in body}
+        if not (frozen or unsafe_hash):  # as of all that is compared by value and changes
+            body.setdefault("__hash__", None)
+        body.update(
             __qualname__=cls.__qualname__,
             __slots__=names,
             __match_args__=() if kw_only else names,
-            _names=names,
-            _defaults=defaults,
-            _kw_only=kw_only,
         )
-        return type(cls.__name__, (_Frozen if frozen else _Record,), namespace)
+        made: Any = type(cls.__name__, (_Frozen if frozen else Dataclass,), body)
+        made.__layout__ = _Layout(made, defaults, options)
+        return made  # type: ignore[no-any-return]
 
     return make

@@ -9,14 +9,10 @@ and share nothing with the kernel objects made from them.
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from .records import dataclass, field
 from .uapi import AttachType, MapFlags, MapType, ProgFlags, ProgType
-
-if TYPE_CHECKING:
-    from dataclasses import dataclass, field
-else:  # the same, at a tenth of the price
-    from .records import dataclass, field
 
 #: The number of this description's shape.  A generated module carries the number it was written
 #: for; the runtime refuses another one with a sentence.
@@ -73,7 +69,7 @@ class MapSpec:
     #: Data sections only: ``.rodata.x``, the bytes it starts with, and the variables inside.
     section: str = ""
     data: bytearray | None = None
-    variables: dict[str, VariableSpec] = field(default_factory=dict)
+    variables: dict[str, VariableSpec] = field(default_factory=dict[str, VariableSpec])
 
     @property
     def frozen(self) -> bool:
@@ -132,8 +128,8 @@ class ObjectSpec:
     name: str
     byte_order: ByteOrder
     license: str = ""
-    maps: dict[str, MapSpec] = field(default_factory=dict)
-    programs: dict[str, ProgramSpec] = field(default_factory=dict)
+    maps: dict[str, MapSpec] = field(default_factory=dict[str, MapSpec])
+    programs: dict[str, ProgramSpec] = field(default_factory=dict[str, ProgramSpec])
     #: ``.BTF`` with the sizes and offsets of DATASECs filled in; empty if the object has none.
     btf: bytes = b""
     #: sha256 of the object file, in hexadecimal.

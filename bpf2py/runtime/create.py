@@ -10,8 +10,9 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from ..records import replace
 from ..spec import MapSpec, Pinning
 from ..uapi import Cmd, MapFlags, MapType
 from . import kernel
@@ -20,11 +21,6 @@ from .privileges import with_memlock
 from .syscalls import bpf as door
 from .syscalls.fd import FD
 from .syscalls.map import map_create, map_info, object_get
-
-if TYPE_CHECKING:
-    from dataclasses import replace
-else:  # the same, without what the standard library's imports
-    from ..records import replace
 
 
 class HasFileno(Protocol):

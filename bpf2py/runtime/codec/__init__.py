@@ -7,9 +7,9 @@ machine this runs on.
 
 from __future__ import annotations
 
+from ...records import dataclass, field
 from .array import Array, Padded, Rest, RestBytes, RestText
 from .base import Buffer, Codec
-from .classes import dataclass, field
 from .overlay import Forward, Member, Union, forward, member, union
 from .record import of, pack, sizeof, struct, unpack
 from .scalar import (

@@ -9,16 +9,11 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
-from typing import TYPE_CHECKING
 
+from ...records import dataclass
 from ...uapi import Cmd, MapFlags, MapType
 from .bpf import address, bpf
 from .fd import FD
-
-if TYPE_CHECKING:
-    from dataclasses import dataclass
-else:  # the same, at a tenth of the price
-    from ...records import dataclass
 
 # union bpf_attr of BPF_MAP_CREATE: up to numa_node, the name, ifindex to map_extra, token fields.
 _CREATE = struct.Struct("=7I16s5IQiiQI")
