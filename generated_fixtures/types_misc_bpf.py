@@ -182,8 +182,8 @@ class Qualified:
     c: int = 0  # const int, offset 0
     v: int = 0  # volatile __u64, offset 8
     name: str = ""  # const volatile char[8], offset 16
-    restrict_like: int = 0  # int * const, offset 24
-    numbers: int = 0  # const struct numbers * const, offset 32
+    restrict_like: int = 0  # int *const, offset 24
+    numbers: int = 0  # const struct numbers *const, offset 32
 
 
 codec.struct(

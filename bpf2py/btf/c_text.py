@@ -150,8 +150,7 @@ class CText:
                     if word not in qualifiers:
                         qualifiers.append(word)
                 case TypeTag():
-                    tag = each.name if each.attribute else f'btf_type_tag("{each.name}")'
-                    qualifiers.append(f"__attribute__(({tag}))")
+                    qualifiers += self.attributes(each)
                 case Ptr():
                     words = " ".join(qualifiers)
                     declarator = f"*{words}{' ' if words and declarator else ''}{declarator}"
@@ -175,6 +174,11 @@ class CText:
                     return base + ("" if declarator.startswith("[") else " ") + declarator
             type_id = each.element if isinstance(each, Array) else each.target
         raise BTFError(f"type {type_id} is nested too deep", self.table.offset(type_id))
+
+    def attributes(self, tag: TypeTag) -> list[str]:
+        """What stands among the qualifiers for a type tag."""
+        text = tag.name if tag.attribute else f'btf_type_tag("{tag.name}")'
+        return [f"__attribute__(({text}))"]
 
     def parameters(self, proto: FuncProto, indent: int = 0) -> str:
         """What stands between the parentheses of a function."""

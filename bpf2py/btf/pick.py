@@ -51,6 +51,13 @@ def pick(table: TypeTable, names: Iterable[str]) -> list[int]:
     return list(found)
 
 
+def known_names(table: TypeTable) -> list[str]:
+    """The names of all structs, unions, enums and typedefs, sorted."""
+    kinds = _KINDS[""]
+    named = {table.name(each) for each in range(1, len(table)) if table.kind(each) in kinds}
+    return sorted(named - {""})
+
+
 def _enumerators(table: TypeTable) -> dict[str, list[int]]:
     """From each enumerator to the enums that have it."""
     found: dict[str, list[int]] = {}
@@ -66,10 +73,7 @@ def _enumerators(table: TypeTable) -> dict[str, list[int]]:
 def _unknown(table: TypeTable, missing: list[str]) -> UnknownTypeError:
     import difflib
 
-    kinds = _KINDS[""]
-    known = sorted(
-        {table.name(each) for each in range(1, len(table)) if table.kind(each) in kinds} - {""}
-    )
+    known = known_names(table)
     hints: list[str] = []
     for text in missing:
         name = text.split()[-1] if text.split() else ""

@@ -8,9 +8,9 @@ is bounded, sizes are checked against those of the containing type.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 
 from ..btf import BTFError, TypeTable
+from ..btf.layout import PlacedMember, members
 from ..btf.types import (
     Array,
     Const,
@@ -23,10 +23,10 @@ from ..btf.types import (
     FuncProto,
     Fwd,
     Int,
-    Member,
     Ptr,
     Restrict,
     Struct,
+    Type,
     Typedef,
     TypeTag,
     Union,
@@ -34,7 +34,7 @@ from ..btf.types import (
     Void,
     Volatile,
 )
-from .c_text import MAX_DEPTH, c_text, safe, tagged_name
+from .c_text import c_text, safe
 from .errors import CodegenError
 from .layouts import (
     Definition,
@@ -54,19 +54,11 @@ from .layouts import (
 from .names import pascal_case
 from .tables import KERNEL_OWNED, KPTR_TAGS
 
+#: Deeper than the kernel lets a type nest (``MAX_RESOLVE_DEPTH`` is 32).
+MAX_DEPTH = 64
 #: More members than any C source has; anonymous members of anonymous members could multiply.
 MAX_MEMBERS = 100_000
 POINTER = Number(8)
-
-
-@dataclass(frozen=True, slots=True)
-class _Leaf:
-    """A member after anonymous structs were unfolded; offset in bits from the class's start."""
-
-    c_name: str
-    target: int
-    bit_offset: int
-    bit_size: int
 
 
 class Collector:
@@ -119,7 +111,8 @@ class Collector:
             case Struct() | Union():
                 return self._named(self._class(resolved, typ, path, hint, tail, depth))
             case Fwd():
-                raise CodegenError(f"{path}: {tagged_name(typ)} is declared, but never defined")
+                text = c_text(self.table, resolved)
+                raise CodegenError(f"{path}: {text} is declared, but never defined")
             case Void() | Func() | FuncProto() | Var() | Datasec() | DeclTag():
                 raise CodegenError(f"{path}: a {typ.kind.name} is no type of a value")
             case Typedef() | Const() | Volatile() | Restrict() | TypeTag():
@@ -167,10 +160,11 @@ class Collector:
         return self._add(definition, type_id)
 
     def _c_name(self, type_id: int, typ: Struct | Union | Enum | Enum64) -> str:
+        text = c_text(self.table, type_id)
         if typ.name:
-            return tagged_name(typ)
+            return text
         typedef = self._typedefs.get(type_id)
-        return safe(typedef) if typedef else f"anonymous {tagged_name(typ)}"
+        return safe(typedef) if typedef else f"anonymous {text}"
 
     def _class(
         self, type_id: int, typ: Struct | Union, path: str, hint: str, tail: bool, depth: int
@@ -179,7 +173,7 @@ class Collector:
         if done is not None and (typ.name or type_id in self._typedefs):
             return done
         if type_id in self._active:
-            raise CodegenError(f"{path}: {tagged_name(typ)} contains itself")
+            raise CodegenError(f"{path}: {c_text(self.table, type_id)} contains itself")
         self._active.add(type_id)
         try:
             natural = self._natural(type_id, typ.name, hint)
@@ -188,19 +182,19 @@ class Collector:
             union = isinstance(typ, Union)
             leaves = list(self._leaves(typ, 0, union, path, depth))
             last = leaves[-1] if leaves and not union else None
-            members = tuple(
+            parts = tuple(
                 (
                     self._untyped(leaf, leaves, typ, path)
-                    if self._is_untyped(leaf.target)
+                    if isinstance(self._innermost(leaf.type_id), Void)
                     else self._member(leaf, typ, path, natural, tail and leaf is last, depth)
                 )
                 for leaf in leaves
             )
             if not union:
-                _check_overlap(members, path)
+                _check_overlap(parts, path)
             make = UnionDef if union else StructDef
             c_name = self._c_name(type_id, typ)
-            index = self._add(make(pascal_case(natural), c_name, typ.size, members), type_id)
+            index = self._add(make(pascal_case(natural), c_name, typ.size, parts), type_id)
         finally:
             self._active.discard(type_id)
         self._done[type_id, tail] = index
@@ -208,34 +202,34 @@ class Collector:
 
     def _leaves(
         self, typ: Struct | Union, base: int, union: bool, path: str, depth: int
-    ) -> Iterator[_Leaf]:
-        """The members, those of anonymous structs among them; in a union also those of unions."""
+    ) -> Iterator[PlacedMember]:
+        """The members, those of anonymous structs among them; in a union also those of unions.
+
+        Their bits are counted from *base*.
+        """
         if depth > MAX_DEPTH:
             raise CodegenError(f"{path}: nested too deeply")
-        for member in typ.members:
+        for member in members(self.table, typ):
             self._budget -= 1
             if self._budget < 0:
                 raise CodegenError(f"{path}: more than {MAX_MEMBERS} members")
             offset = base + member.bit_offset
-            if member.name:
-                yield _Leaf(member.name, member.target, offset, member.bit_size)
-                continue
-            inner = self.table[self.table.resolve(member.target)]
+            inner = self.table[self.table.resolve(member.type_id)]
             match inner:
-                case Struct():
+                case _ if member.name:
+                    yield member._replace(bit_offset=offset)
+                case Union() if not union:
+                    yield member._replace(bit_offset=offset)
+                case Struct() | Union():
                     yield from self._leaves(inner, offset, union, path, depth + 1)
-                case Union() if union:
-                    yield from self._leaves(inner, offset, union, path, depth + 1)
-                case Union():
-                    yield _Leaf("", member.target, offset, 0)
-                case Int() if _bits_of(member, inner) is not None:
+                case Int() if member.bit_size:
                     pass  # ``int : 4``: padding
                 case _:
                     raise CodegenError(f"{path}: a member has no name")
 
     def _member(
         self,
-        leaf: _Leaf,
+        leaf: PlacedMember,
         parent: Struct | Union,
         path: str,
         natural: str,
@@ -243,70 +237,61 @@ class Collector:
         depth: int,
     ) -> Field | Left:
         offset, bit = divmod(leaf.bit_offset, 8)
-        name = leaf.c_name or f"union_{offset}"
+        name = leaf.name or f"union_{offset}"
         path = f"{path}.{name}"
-        text = self._text(leaf.target, path)
-        owned = self.kernel_owned(leaf.target)
+        text = self._text(leaf.type_id, path)
+        owned = self.kernel_owned(leaf.type_id)
         if owned:
-            return Left(leaf.c_name, f"{text} {name}, offset {offset}: {owned}")
-        value = self.value(leaf.target, path=path, hint=f"{natural}_{name}", depth=depth + 1)
-        bits = _bits_of(leaf, self.table[self.table.resolve(leaf.target)])
-        if bits is not None:
-            return self._bitfield(leaf, parent, value, (path, text), bits)
+            return Left(leaf.name, f"{text} {name}, offset {offset}: {owned}")
+        value = self.value(leaf.type_id, path=path, hint=f"{natural}_{name}", depth=depth + 1)
+        if leaf.bit_size:
+            return self._bitfield(leaf, parent, value, path, text)
         if bit:
             raise CodegenError(f"{path}: begins inside a byte, but is no bitfield")
         if offset + value.size > parent.size:
             raise CodegenError(f"{path}: ends outside of its {parent.size} bytes")
         if tail and (rest := _rest_of(value)) is not None:
-            return Field(leaf.c_name, offset, rest, text.replace("[0]", "[]", 1))
+            return Field(leaf.name, offset, rest, text.replace("[0]", "[]", 1))
         if value.size == 0:
-            return Left(leaf.c_name, f"{text} {name}, offset {offset}: has no bytes here")
+            return Left(leaf.name, f"{text} {name}, offset {offset}: has no bytes here")
         if isinstance(value, Text) and path.split(" ", 1)[-1] in self.as_bytes:
             self.as_bytes_met.add(path.split(" ", 1)[-1])
             value = Raw(value.size)
-        return Field(leaf.c_name, offset, value, text)
-
-    def _is_untyped(self, type_id: int) -> bool:
-        """Whether BTF has no type for a member: clang writes ``_Atomic`` and ``_Complex`` as void."""
-        for _ in range(MAX_DEPTH):
-            typ = self.table[self.table.resolve(type_id)]
-            if not isinstance(typ, Array):
-                return isinstance(typ, Void)
-            type_id = typ.element
-        return False
+        return Field(leaf.name, offset, value, text)
 
     def _untyped(
-        self, leaf: _Leaf, leaves: list[_Leaf], parent: Struct | Union, path: str
+        self, leaf: PlacedMember, leaves: list[PlacedMember], parent: Struct | Union, path: str
     ) -> Field | Left:
-        """Its bytes, up to the next member: more is not known."""
+        """A member that BTF has no type for: clang writes ``_Atomic`` and ``_Complex`` as void.
+
+        Its bytes, up to the next member: more is not known.
+        """
         size = parent.size * 8
         behind = [each.bit_offset for each in leaves if each.bit_offset > leaf.bit_offset]
         end = size if isinstance(parent, Union) else min(behind, default=size)
         offset = leaf.bit_offset // 8
         room = end // 8 - offset
         if leaf.bit_offset % 8 or room < 0:
-            raise CodegenError(f"{path}.{leaf.c_name}: ends outside of its {parent.size} bytes")
+            raise CodegenError(f"{path}.{leaf.name}: ends outside of its {parent.size} bytes")
         if not room:
-            return Left(leaf.c_name, f"{safe(leaf.c_name)}, offset {offset}: has no bytes here")
-        return Field(leaf.c_name, offset, Raw(room), "of no type in the BTF")
+            return Left(leaf.name, f"{safe(leaf.name)}, offset {offset}: has no bytes here")
+        return Field(leaf.name, offset, Raw(room), "of no type in the BTF")
 
     def _bitfield(
         self,
-        leaf: _Leaf,
+        leaf: PlacedMember,
         parent: Struct | Union,
         value: Value,
-        path_text: tuple[str, str],
-        bits: tuple[int, int],
+        path: str,
+        text: str,
     ) -> Field:
-        path, text = path_text
-        shift, width = bits
-        start = leaf.bit_offset + shift
+        start, width = leaf.bit_offset, leaf.bit_size
         enum = isinstance(value, Named) and isinstance(self.definitions[value.index], EnumDef)
         if not enum and not (isinstance(value, Number) and value.python != "float"):
             raise CodegenError(f"{path}: a bitfield of {text}")
         if width > value.size * 8 or start + width > parent.size * 8:
             raise CodegenError(f"{path}: {width} bits from bit {start} on do not fit")
-        return Field(leaf.c_name, start // 8, value, text, (start % 8, width))
+        return Field(leaf.name, start // 8, value, text, (start % 8, width))
 
     # ---- parts ----
 
@@ -329,18 +314,22 @@ class Collector:
 
     def kernel_owned(self, type_id: int) -> str:
         """Why a member of that type is left to the kernel; empty if it is not."""
+        match self._innermost(type_id):
+            case Struct(name=name) if name in KERNEL_OWNED:
+                return "the kernel's own"
+            case Ptr(target=target) if self._has_kptr_tag(target):
+                return "the kernel's own"
+            case _:
+                return ""
+
+    def _innermost(self, type_id: int) -> Type:
+        """What the arrays consist of; the type itself if it is no array."""
+        typ = self.table[self.table.resolve(type_id)]
         for _ in range(MAX_DEPTH):
-            typ = self.table[self.table.resolve(type_id)]
-            match typ:
-                case Array(element=element):
-                    type_id = element
-                case Struct(name=name) if name in KERNEL_OWNED:
-                    return "the kernel's own"
-                case Ptr(target=target):
-                    return "the kernel's own" if self._has_kptr_tag(target) else ""
-                case _:
-                    return ""
-        return ""
+            if not isinstance(typ, Array):
+                break
+            typ = self.table[self.table.resolve(typ.element)]
+        return typ
 
     def _has_kptr_tag(self, type_id: int) -> bool:
         for _ in range(MAX_DEPTH):
@@ -381,15 +370,6 @@ def _number(typ: Int, path: str) -> Number:
     if typ.boolean and typ.size == 1:
         return Number(1, python="bool")
     return Number(typ.size, typ.signed)
-
-
-def _bits_of(member: Member | _Leaf, typ: object) -> tuple[int, int] | None:
-    """(bits to skip, width) of a bitfield, of new compilers or old; ``None`` if it is none."""
-    if member.bit_size:
-        return 0, member.bit_size
-    if isinstance(typ, Int) and (typ.bits != typ.size * 8 or typ.bit_offset):
-        return typ.bit_offset, typ.bits
-    return None
 
 
 def _typedefs_of_anonymous(table: TypeTable) -> dict[int, str]:

@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from .. import btf, spec
-from ..uapi import BTFKind, MapType
+from ..btf.errors import UnknownTypeError
+from ..btf.pick import known_names, pick
+from ..uapi import MapType
 from .c_text import c_text
 from .collect import Collector
 from .errors import CodegenError
@@ -19,12 +21,6 @@ from .layouts import Raw, Value
 from .options import Options
 from .tables import Takes, map_class
 
-_NAMED_KINDS = {
-    "struct": (BTFKind.STRUCT,),
-    "union": (BTFKind.UNION,),
-    "enum": (BTFKind.ENUM, BTFKind.ENUM64),
-    "": (BTFKind.STRUCT, BTFKind.UNION, BTFKind.ENUM, BTFKind.ENUM64, BTFKind.TYPEDEF),
-}
 _EVENT_MAPS = frozenset({MapType.RINGBUF, MapType.PERF_EVENT_ARRAY, MapType.USER_RINGBUF})
 _LISTED = 60
 
@@ -76,15 +72,11 @@ def _set_events(object_spec: spec.ObjectSpec, options: Options, collector: Colle
 
 def _find(collector: Collector, name: str) -> int:
     """The id of the type called ``struct event``, or ``event``."""
-    table = collector.table
-    tag, _, bare = name.strip().rpartition(" ")
-    kinds = _NAMED_KINDS.get(tag.strip())
-    found = table.find(bare, *kinds) if kinds else None
-    if found is None:
-        named = _NAMED_KINDS[""]
-        there = {table.name(i) for i in range(1, len(table)) if table.kind(i) in named} - {""}
-        raise CodegenError(f"there is no type {name!r}; there are: {_list(sorted(there))}")
-    return found
+    try:
+        return pick(collector.table, [name])[0]
+    except UnknownTypeError:
+        there = _list(known_names(collector.table))
+        raise CodegenError(f"there is no type {name!r}; there are: {there}") from None
 
 
 def _map_values(gathered: Gathered, name: str, map_spec: spec.MapSpec) -> tuple[Value, ...]:

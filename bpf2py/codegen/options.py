@@ -14,9 +14,9 @@ class Options:
     ``file_name`` is the object's, for the header; ``class_name`` replaces the one made from the
     object's name; ``package`` is where the module imports the runtime from (``bpf2py``, or the
     place of a copy).  ``types`` are C types to generate though nothing refers to them
-    (``struct event`` or ``event``); ``events`` says which C type the ring buffer or perf array of
-    that name carries; ``as_bytes`` are members (``event.comm``) that shall be ``bytes`` though C
-    says ``char``.
+    (``struct event`` or ``event``; for an enum also one of its values); ``events`` says which C
+    type the ring buffer or perf array of that name carries; ``as_bytes`` are members
+    (``event.comm``) that shall be ``bytes`` though C says ``char``.
     """
 
     file_name: str = ""

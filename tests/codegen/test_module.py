@@ -241,6 +241,8 @@ def test_types_are_found_with_and_without_their_tag() -> None:
         model = describe(spec, Options(types=[name]))
         assert {row.name for row in model.types} == classes
         assert isinstance(model.types[0], codegen.model.EnumModel) == name.startswith("enum")
+    types.enum("", LIMIT=9)
+    assert "class Limit(enum.IntEnum):" in generate(types.spec(), types=["LIMIT"])
     for name in ("union both", "struct thing_t", "strct both", "unsigned int"):
         with pytest.raises(CodegenError, match="there is no type"):
             generate(spec, types=[name])
