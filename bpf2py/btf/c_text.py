@@ -40,6 +40,8 @@ _MAX_DEPTH = 64
 #: Declarators within one declaration: a prototype that takes prototypes that take prototypes grows
 #: exponentially.  The kernel's largest struct stays below a tenth of this.
 _MAX_DECLARATORS = 20_000
+#: The kernel takes names below 512 characters (KSYM_NAME_LEN in btf_name_valid_identifier()).
+_MAX_NAME = 4096
 _KEYWORD_TEXT = """
 auto break case char const continue default do double else enum extern float for goto if inline int
 long register restrict return short signed sizeof static struct switch typedef union unsigned void
@@ -64,7 +66,12 @@ _PADDING = ((64, "long"), (32, "int"), (16, "short"), (8, "char"))
 
 
 def identifier(name: str) -> str:
-    """*name* as C can write it: keywords get an underscore, other languages' signs become one."""
+    """*name* as C can write it: keywords get an underscore, other languages' signs become one.
+
+    :class:`BTFError` for a name that only a damaged blob has: it would be written again and again.
+    """
+    if len(name) > _MAX_NAME:
+        raise BTFError(f"a name of {len(name)} characters")
     if name.isidentifier() and name.isascii():
         return name + "_" if name in _KEYWORDS else name
     text = "".join(c if (c.isalnum() and c.isascii()) or c == "_" else "_" for c in name)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bpf2py.btf import TypeTable, c_format, decode, encode
+from bpf2py.btf import BTFError, TypeTable, c_format, decode, encode
 from bpf2py.btf import types as t
 from bpf2py.btf.c_header import UniqueNames
 from bpf2py.btf.layout import members, size_of
@@ -88,6 +88,12 @@ def test_a_type_s_name_is_what_c_would_have_in_a_cast(more: list[t.Type], text: 
 def test_a_declaration_is_complete(type_: t.Type, text: str) -> None:
     table = table_of(INT, CHAR, t.FuncProto(1, (t.Param("first", 2),)), t.Ptr(3), type_)
     assert c_format.declaration(table, 5) == text
+
+
+def test_a_name_that_only_a_damaged_blob_has_is_refused() -> None:
+    table = table_of(INT, t.Typedef("a" * 1_000_000, 1))
+    with pytest.raises(BTFError, match="a name of 1000000 characters"):
+        c_format.declaration(table, 2)
 
 
 def test_anonymous_members_are_spelled_out_where_they_stand() -> None:
