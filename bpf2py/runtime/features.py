@@ -41,6 +41,22 @@ def _minimal(prog_type: ProgType, attach_type: int = 0) -> FD:
     )
 
 
+def takes_program_fields(*, name: bytes, btf_fd: int | None) -> bool:
+    """Whether PROG_LOAD takes a name (4.15) and BTF (5.0): a smallest program with just those.
+
+    Tells E2BIG for fields the kernel does not know from E2BIG for a program too complex.
+    """
+    what = "probe of the fields of BPF_PROG_LOAD"
+    request = LoadRequest(
+        ProgType.SOCKET_FILTER, _EXIT, license="GPL", what=what, name=name, btf_fd=btf_fd
+    )
+    try:
+        FD(prog_load(request), what).close()
+    except OSError as exc:
+        return exc.errno != errno.E2BIG
+    return True
+
+
 def _knows_link(prog_type: ProgType, attach_type: AttachType, target: int) -> bool:
     """Whether LINK_CREATE gets as far as looking at a target that does not exist."""
     with _minimal(prog_type, 0) as program:

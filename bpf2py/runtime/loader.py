@@ -244,15 +244,24 @@ def _require_sensible(program: ProgramSpec) -> None:
 
 
 def _load_anyhow(request: LoadRequest) -> int:
-    """Load without a log, leaving out what kernels before 5.0 (lines) and 4.15 (names) refuse."""
-    try:
-        return prog_load(request)
-    except OSError as exc:
-        if exc.errno == errno.E2BIG and (request.func_info or request.line_info):
-            return prog_load(request._replace(btf_fd=None))
-        if exc.errno != errno.E2BIG or not request.name:
-            raise
-        return prog_load(request._replace(name=b""))
+    """Load without a log, leaving out what kernels before 5.0 (BTF) and 4.15 (names) refuse.
+
+    A program too complex is E2BIG as well, after seconds: that one is not tried again.
+    """
+    while True:
+        try:
+            return prog_load(request)
+        except OSError as exc:
+            if exc.errno != errno.E2BIG or (request.btf_fd is None and not request.name):
+                raise
+            from .features import takes_program_fields
+
+            if takes_program_fields(name=request.name, btf_fd=request.btf_fd):
+                raise
+        if request.btf_fd is not None:
+            request = request._replace(btf_fd=None)
+        else:
+            request = request._replace(name=b"")
 
 
 def load_with_log(request: LoadRequest, level: int) -> tuple[int | None, LogBuffer, OSError | None]:

@@ -268,7 +268,33 @@ def test_names_and_lines_are_left_out_on_kernels_that_do_not_know_them(kernel: F
 
     kernel.handlers[Cmd.PROG_LOAD] = old
     runtime.load(an_object(program())).close()
-    assert [len(attr.bytes) > 48 for attr in kernel.of(Cmd.PROG_LOAD)] == [True, False]
+    # the program, a smallest one that tells why, the program again
+    assert [len(attr.bytes) > 48 for attr in kernel.of(Cmd.PROG_LOAD)] == [True, True, False]
+
+
+@pytest.mark.parametrize("known", [48, 64], ids=["neither names nor BTF", "names, no BTF"])
+def test_what_an_old_kernel_does_not_know_is_left_out_one_by_one(
+    kernel: FakeKernel, known: int
+) -> None:
+    kernel.handlers[Cmd.PROG_LOAD] = lambda attr: (
+        -errno.E2BIG if any(attr.bytes[known:]) else kernel.descriptor()
+    )
+    request = LoadRequest(
+        ProgType.XDP, XDP_PASS, "GPL", "program", name=b"prog", btf_fd=3, func_info=bytes(8)
+    )
+    os.close(loader._load_anyhow(request))
+    last = kernel.of(Cmd.PROG_LOAD)[-1]
+    assert (b"prog" in last.bytes) == (known == 64)
+
+
+def test_a_program_too_complex_is_not_verified_again(kernel: FakeKernel) -> None:
+    kernel.handlers[Cmd.PROG_LOAD] = lambda attr: (
+        kernel.descriptor() if attr.u32(0) == ProgType.SOCKET_FILTER else -errno.E2BIG
+    )
+    request = LoadRequest(ProgType.XDP, XDP_PASS, "GPL", "program", name=b"prog", btf_fd=3)
+    with pytest.raises(OSError, match="larger than the kernel allows"):
+        loader._load_anyhow(request)
+    assert [attr.u32(0) for attr in kernel.of(Cmd.PROG_LOAD)].count(ProgType.XDP) == 1
 
 
 def test_data_is_filled_in_and_constants_are_frozen(kernel: FakeKernel) -> None:
