@@ -16,11 +16,13 @@ LINE_LENGTH = 100
 
 #: Docstrings and comments, which stay as they are, and strings in either quotes.
 _QUOTED = re.compile(r'"""(?s:.*?)"""|#.*|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'')
-_STRING = r'b?"(?:[^"\\]|\\.)*"|b?\'(?:[^\'\\]|\\.)*\''
-_TOKEN = re.compile(rf"{_STRING}|[(\[{{]|[)\]}}]|, ?|[^\"'()\[\]{{}},]")
-_STRINGS = re.compile(rf"(?:{_STRING})(?: (?:{_STRING}))+")
+_STRING = r'(?:b?"(?:[^"\\]|\\.)*"|b?\'(?:[^\'\\]|\\.)*\')'
+_TOKEN = re.compile(rf"{_STRING}|[()\[\]{{}}]|, ?|(?:(?!{_STRING})[^()\[\]{{}},])+")
+_STRINGS = re.compile(rf"{_STRING}(?: {_STRING})+")
 _NAME = re.compile(r"\w+(?:\.\w+)*")
-_ATOM = re.compile(rf"\w+|{_STRING}")
+_ATOM = re.compile(rf"(?:\w+=)?(?:\w+|{_STRING})")
+#: What stands before a bracket that opens: the name that is called, its keyword or key.
+_CALLED = re.compile(rf"(?:\w+=|{_STRING}: )?[\w.]*")
 #: What may open to several lines: something that is returned or assigned, or an item by itself.
 _STATEMENT = re.compile(
     r"( *)((?:def |return |[\w.]+(?:: [\w.\[\], |]+)? = )?)(.*?)(,?|(?<=\)) -> None: \.\.\.)"
@@ -131,15 +133,15 @@ def _laid_out(item: _Item, indent: int, head: str = "", tail: str = "") -> Itera
     if len(line) <= LINE_LENGTH:
         yield line
         return
-    if _ATOM.fullmatch(text := _flat(item)) or (tail and not re.search(r"[(\[{]|: ", text)):
-        yield line  # nothing to open, and no annotation or value of a dict to put into brackets
+    if _ATOM.fullmatch(_flat(item)):
+        yield line  # nothing to open
         return
     *before, bracket = item or [""]
     if not isinstance(bracket, _Bracket) or any(isinstance(part, _Bracket) for part in before):
         raise _Unsure
     name = "".join(map(str, before))
     line = f"{pad}{head}{name}{bracket.opening}"
-    if len(line) > LINE_LENGTH or not all(bracket.items):
+    if len(line) > LINE_LENGTH or not all(bracket.items) or not _CALLED.fullmatch(name):
         raise _Unsure
     yield line
     yield from _body(bracket, indent + 4, is_call=name[-1:].isidentifier())
