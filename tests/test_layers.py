@@ -30,8 +30,8 @@ class Layer:
 LAYERS = {
     "records": Layer(frozenset(), vendored=True),
     "uapi": Layer(frozenset(), vendored=True),
-    "btf": Layer(frozenset({"uapi"}), vendored=True),
-    "asm": Layer(frozenset({"uapi"}), vendored=True),
+    "btf": Layer(frozenset({"records", "uapi"}), vendored=True),
+    "asm": Layer(frozenset({"records", "uapi"}), vendored=True),
     "spec": Layer(frozenset({"records", "uapi", "btf", "asm"}), vendored=True),
     "runtime": Layer(CONTRACT, vendored=True),
     "elf": Layer(CONTRACT, frozenset({"pyelftools"})),

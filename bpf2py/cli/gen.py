@@ -7,7 +7,6 @@ file as it was.  Without objects the nearest ``pyproject.toml`` says what to do.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -17,6 +16,7 @@ import click
 from ..codegen import vendor
 from ..project import modules, output
 from ..project.modules import module_name
+from ..records import dataclass
 from . import gen_project
 from .main import Failure
 

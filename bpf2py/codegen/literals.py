@@ -2,16 +2,16 @@
 
 In: a spec.  Out: an expression that makes an equal one, in terms of the modules ``spec``, ``uapi``
 and ``runtime``.  Fields that have their default are left out, so a new field with a default
-changes no module that does not use it.  Not here: line breaks (black makes them).
+changes no module that does not use it.  Not here: line breaks (``format`` makes them).
 """
 
 from __future__ import annotations
 
 import binascii
-import dataclasses
 import enum
 import zlib
 
+from .. import records
 from .. import spec as _spec
 from .. import uapi as _uapi
 from .errors import CodegenError
@@ -49,7 +49,7 @@ def expression(value: object) -> str:
         case dict():
             rows = (f"{expression(key)}: {expression(item)}" for key, item in value.items())
             return f"{{{', '.join(rows)}}}"
-        case _ if dataclasses.is_dataclass(value) and type(value).__module__ in _MODULES:
+        case records.Dataclass() if type(value).__module__ in _MODULES:
             return _dataclass(value)
         case _:
             raise CodegenError(f"a {type(value).__name__} has no place in a description")
@@ -69,16 +69,8 @@ def _bytes(data: bytes) -> str:
     return repr(data) if len(data) <= SHORT else blob(data)
 
 
-def _dataclass(value: object) -> str:
-    assert dataclasses.is_dataclass(value)
-    words: list[str] = []
-    for field in dataclasses.fields(value):
-        item = getattr(value, field.name)
-        default = field.default
-        if field.default_factory is not dataclasses.MISSING:
-            default = field.default_factory()
-        if default is dataclasses.MISSING or item != default or type(item) is not type(default):
-            words.append(f"{field.name}={expression(item)}")
+def _dataclass(value: records.Dataclass) -> str:
+    words = [f"{name}={expression(item)}" for name, item in records.changed(value)]
     cls = type(value)
     return f"{_MODULES[cls.__module__]}.{cls.__name__}({', '.join(words)})"
 

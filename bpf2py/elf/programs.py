@@ -12,9 +12,9 @@ from __future__ import annotations
 import struct
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 
+from ..records import dataclass
 from ..spec import MapSpec
 from .errors import ObjectError
 from .fixup import EXTERN_SECTIONS
@@ -48,7 +48,7 @@ _NOT_SUPPORTED = {
 }
 
 
-@dataclass(slots=True, frozen=True, eq=False)
+@dataclass(slots=True, frozen=True)
 class Function:
     """One function: *count* instructions from instruction *start* of its section."""
 
@@ -56,6 +56,10 @@ class Function:
     section: Section
     start: int
     count: int
+
+    # each is one, whatever it holds
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
     @property
     def name(self) -> str:

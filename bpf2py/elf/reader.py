@@ -13,12 +13,12 @@ import functools
 import io
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
 from elftools.common.utils import struct_parse
 from elftools.elf.elffile import ELFFile
 
+from ..records import dataclass
 from ..spec import ByteOrder
 from .errors import ObjectError
 

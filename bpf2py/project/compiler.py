@@ -14,8 +14,9 @@ import re
 import shlex
 import shutil
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+
+from ..records import dataclass
 
 #: ``platform.machine()`` to ``__TARGET_ARCH_x`` of libbpf's bpf_tracing.h.
 ARCHITECTURES = {

@@ -11,10 +11,10 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..records import dataclass
 from .compiler import ARCHITECTURES
 from .errors import ConfigError
 

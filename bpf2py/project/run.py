@@ -16,10 +16,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..codegen import vendor
+from ..records import dataclass, field
 from . import output
 from .compile import compile_source, dependencies, require_compiler, version, write_vmlinux
 from .compiler import Compiler, host_architecture
