@@ -7,12 +7,14 @@ comes from an object reaches source through the ``py`` filter or was checked by 
 from __future__ import annotations
 
 from functools import cache
-
-import jinja2
+from typing import TYPE_CHECKING
 
 from .errors import CodegenError
 from .format import LINE_LENGTH, formatted
 from .model import ModuleModel
+
+if TYPE_CHECKING:
+    import jinja2
 
 
 def render(model: ModuleModel) -> str:
@@ -49,6 +51,8 @@ def by_black(text: str) -> str:
 
 @cache
 def _environment() -> jinja2.Environment:
+    import jinja2  # slow to import, and not needed where nothing changed
+
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("bpf2py", "templates"),
         undefined=jinja2.StrictUndefined,
