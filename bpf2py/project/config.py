@@ -8,8 +8,6 @@ for every target; a target replaces it, and adds to ``cflags`` and ``includes``.
 
 from __future__ import annotations
 
-import difflib
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -133,6 +131,8 @@ def load(file: Path) -> Project:
 
 def _table(file: Path) -> Mapping[str, Any] | None:
     """``[tool.bpf2py]`` of *file*, ``None`` if it has none."""
+    import tomllib
+
     try:
         tool: Any = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {})
     except ValueError as error:  # TOML or UTF-8
@@ -172,6 +172,8 @@ class _Reader:
         found: dict[str, Any] = {}
         for key, value in table.items():
             if key not in allowed:
+                import difflib
+
                 close = difflib.get_close_matches(key, allowed, 1)
                 meant = f" (did you mean {close[0]!r}?)" if close else ""
                 raise self.error(

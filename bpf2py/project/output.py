@@ -7,7 +7,6 @@ how zlib compressed their blobs: another zlib gives other text for the same byte
 from __future__ import annotations
 
 import ast
-import difflib
 import hashlib
 import os
 import stat
@@ -97,6 +96,8 @@ def _holds(path: Path, data: bytes) -> bool:
 
 def difference(path: Path, text: str) -> str:
     """A unified diff from the file at *path* to *text*, blobs as digests; empty for no difference."""
+    import difflib
+
     old = _read(path)
     if old == text:
         return ""

@@ -15,7 +15,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ..codegen import vendor
@@ -79,6 +78,8 @@ def build(
     not change since is left.  :class:`ConfigError` before anything is made; what is wrong with one
     job is in its outcome.
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     jobs = plan(project)
     outcomes: list[Outcome] = []
     maker = _Maker(project, None if check else state, color=color)
