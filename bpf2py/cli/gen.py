@@ -13,11 +13,9 @@ from typing import Any, TypeVar
 
 import click
 
-from ..codegen import vendor
 from ..project import modules, output
 from ..project.modules import module_name
 from ..records import dataclass
-from . import gen_project
 from .main import Failure
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -90,7 +88,7 @@ _OPTIONS = (
     click.option(
         "--vendor",
         is_flag=True,
-        help=f"Copy the runtime beside the modules as {vendor.FOLDER}/: no bpf2py needed then.",
+        help="Copy the runtime beside the modules as _bpf2py/: no bpf2py needed then.",
     ),
     click.option(
         "--check",
@@ -130,6 +128,8 @@ def command(files: tuple[Path, ...], output_dir: Path | None, watch: bool, **res
     only what changed is made.
     """
     if not files:
+        from . import gen_project
+
         gen_project.run(
             click.get_current_context(),
             watch=watch,
@@ -165,6 +165,8 @@ def run(
         texts[path] = _generate(file, path.parent, options)
     stale: list[Path] = []
     if options.vendor:
+        from ..codegen import vendor
+
         for directory in sorted({path.parent for path in texts}):
             folder = directory / vendor.FOLDER
             vendor.require_ours(folder)
@@ -209,6 +211,8 @@ def _write(
         if path in shown:
             click.echo(f"{path}: {'written' if path in changed else 'unchanged'}")
         else:
+            from ..codegen import vendor
+
             folder = next(parent for parent in path.parents if parent.name == vendor.FOLDER)
             folders[folder] = folders.get(folder, False) or path in changed
     for folder, written in folders.items():

@@ -6,15 +6,13 @@ In: bytes, names, options.  Out: text.  Nothing is written.
 from __future__ import annotations
 
 import importlib.util
-import os
-import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from ..codegen import generate, vendor
-from ..elf import read_object
+from . import kept
+from .folders import cache_folder
 
 
 def module_name(file: Path) -> str:
@@ -36,15 +34,29 @@ def module_text(
     as_bytes: Sequence[str] = (),
 ) -> str:
     """The module for an object's bytes, to lie in *directory*; *vendored* beside a runtime's copy."""
-    return generate(
+    package = "bpf2py"
+    if vendored:
+        from ..codegen import vendor
+
+        package = vendor.import_name(directory)
+    options = (file_name, class_name, package, tuple(types), tuple(events.items()), tuple(as_bytes))
+    key = kept.key(data, *options)
+    if (known := kept.load(key)) is not None:
+        return known.decode()
+    from ..codegen import generate  # most of what a command costs that finds nothing new
+    from ..elf import read_object
+
+    text = generate(
         read_object(data, name=file_name),
         file_name=file_name,
         class_name=class_name,
-        package=vendor.import_name(directory) if vendored else "bpf2py",
+        package=package,
         types=types,
         events=events,
         as_bytes=as_bytes,
     )
+    kept.save(key, text.encode())
+    return text
 
 
 def typecheck(modules: Iterable[Path]) -> tuple[list[Path], str]:
@@ -52,6 +64,8 @@ def typecheck(modules: Iterable[Path]) -> tuple[list[Path], str]:
 
     No configuration file is read: the modules shall be clean in anybody's project.
     """
+    import subprocess
+
     if importlib.util.find_spec("mypy") is None:
         raise ModuleNotFoundError("mypy is not installed", name="mypy")
     cache = cache_folder() / "mypy"
@@ -73,8 +87,3 @@ def typecheck(modules: Iterable[Path]) -> tuple[list[Path], str]:
         else:
             content += paths
     return content, findings
-
-
-def cache_folder() -> Path:
-    """Where bpf2py keeps what can be made again; outside every project."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "bpf2py")

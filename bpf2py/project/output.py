@@ -13,8 +13,6 @@ import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from ..runtime.blob import blob
-
 #: A difference longer than this is cut: it is there to be read.
 _MAX_DIFF_LINES = 60
 
@@ -122,6 +120,8 @@ def comparable(source: str) -> str:
 
     Text that is no Python stays as it is.
     """
+    from ..runtime.blob import blob
+
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):

@@ -11,13 +11,11 @@ from __future__ import annotations
 import enum
 import json
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from ..codegen import vendor
 from ..records import dataclass, field
 from . import output
 from .compile import compile_source, dependencies, require_compiler, version, write_vmlinux
@@ -131,6 +129,8 @@ class _Maker:
             data = (self.project.root / job.object).read_bytes()
             text = self._text(job, data)
             return _Made(text=text, object=None, inputs={job.object.as_posix(): digest(data)})
+        import tempfile
+
         compiler, _ = self._compiler(job.target)
         begun = time.time_ns() - CLOCK_TICK_NS
         with tempfile.TemporaryDirectory(prefix="bpf2py-") as scratch:
@@ -151,16 +151,18 @@ class _Maker:
         return _Made(text=text, object=data, inputs=inputs, diagnostics=said)
 
     def finish(self, job: Job, made: _Made | None, check: bool, copied: set[Path]) -> Outcome:
-        """Write what was made, or compare it; *copied* are the runtime's copies seen so far."""
+        """Write what was made, or compare it; *copied* are folders with a runtime's copy."""
         module = self.project.root / job.module
         texts: dict[Path, str] = {}
         stale: list[Path] = []
-        folder = module.parent / vendor.FOLDER
-        if job.target.vendor and folder not in copied:
+        if job.target.vendor and module.parent not in copied:
+            from ..codegen import vendor
+
+            folder = module.parent / vendor.FOLDER
             vendor.require_ours(folder)
             texts = {folder / name: text for name, text in vendor.files().items()}
             stale = vendor.left_over(folder)
-            copied.add(folder)
+            copied.add(module.parent)
         objects: dict[Path, bytes] = {}
         if made is not None:
             texts[module] = made.text
@@ -182,6 +184,8 @@ class _Maker:
         """The digest of all that decides what becomes of the inputs."""
         how: list[object] = [job.object.as_posix(), repr(job.target)]
         if job.target.vendor:
+            from ..codegen import vendor
+
             how.append(vendor.import_name((self.project.root / job.module).parent))
         if job.source is not None:
             compiler, its_version = self._compiler(job.target)
