@@ -17,7 +17,7 @@ from ..project import CompileError, compiler, output
 from ..project.compile import compile_source, require_compiler, write_vmlinux
 from ..project.modules import module_name
 from . import gen
-from .main import Failure
+from .main import Failure, require_packages
 
 
 @click.command("build")
@@ -82,6 +82,7 @@ def command(
     opensnoop.bpf.c becomes opensnoop.bpf.o and opensnoop_bpf.py.  With --check the object is
     compiled and compared, not written.
     """
+    require_packages("elftools", "jinja2")
     options = gen.Options(**rest)
     found = require_compiler(cc)
     if arch is None:

@@ -134,11 +134,14 @@ def test_a_description_needs_no_black(
     ("template", "module"),
     [
         ("import a\n\n\n\nb = 1\n", "import a\n\nb = 1\n"),
-        ("import a\nclass A:\n    b = 1\nc = 1\n", "import a\n\n\nclass A:\n    b = 1\n\n\nc = 1\n"),
+        (
+            "import a\nclass A:\n    b = 1\nc = 1\n",
+            "import a\n\n\nclass A:\n    b = 1\n\n\nc = 1\n",
+        ),
         ("# why\nclass A:\n\n\n    b = 1\n\n\n\n", "# why\nclass A:\n\n    b = 1\n"),
-        ("a = 'b'  # don't\n", "a = \"b\"  # don't\n"),
-        ("a = 'say \"no\"', \"don't\"\n", "a = 'say \"no\"', \"don't\"\n"),
-        ('a = "b", \'c"\\\'d\'\n', 'a = "b", "c\\"\'d"\n'),
+        ("a = 'b'  # don't\n", 'a = "b"  # don\'t\n'),
+        ('a = \'say "no"\', "don\'t"\n', 'a = \'say "no"\', "don\'t"\n'),
+        ("a = \"b\", 'c\"\\'d'\n", 'a = "b", "c\\"\'d"\n'),
     ],
 )
 def test_blank_lines_and_quotes_are_blacks(template: str, module: str) -> None:
