@@ -49,12 +49,12 @@ def events(loaded: MapsBasic) -> None:
     assert_type(loaded.maps.events.drain(), list[Event])
     for event in loaded.maps.events.read(timeout=1.0):
         assert_type(event, Event)
+        event.pid = 1
+        print(event.no_such_member)  # type: ignore[attr-defined]
     for view in loaded.maps.events.read_raw():
         assert_type(view, memoryview)
         break
     loaded.maps.events[0]  # type: ignore[index]
-    event.pid = 1
-    print(event.no_such_member)  # type: ignore[attr-defined]
 
 
 async def events_in_an_event_loop(loaded: MapsBasic) -> None:

@@ -74,14 +74,14 @@ def unions() -> None:
 def enums() -> None:
     """An enum is an ``IntEnum``; a member of that type may hold a number it does not know."""
     assert_type(Small(1), Small)
-    assert_type(Small(1).value, int)
-    assert_type(Small(1).name, str)
+    plain: int = Small(1).value
+    name: str = Small(1).name
     assert_type(Small["SMALL_B"], Small)
     assert_type(list(Small), list[Small])
     assert_type(Small.SMALL_A | 4, int)
     number: int = Small.SMALL_B + Negative(-1)
     Small.SMALL_B = 3  # type: ignore[misc]
-    print(Small.NO_SUCH_NAME, number)  # type: ignore[attr-defined]
+    print(Small.NO_SUCH_NAME, number, plain, name)  # type: ignore[attr-defined]
     value = AllKinds(e=77)
     if isinstance(value.e, Small):
         assert_type(value.e, Small)
