@@ -42,9 +42,7 @@ def field(*, default_factory: Callable[[], T]) -> T:
 def _fields(cls: type) -> dict[str, str]:
     """The annotations of *cls* that are fields of its instances."""
     annotations: dict[str, str] = cls.__annotations__
-    return {
-        name: text for name, text in annotations.items() if not text.startswith("ClassVar[")
-    }
+    return {name: text for name, text in annotations.items() if not text.startswith("ClassVar[")}
 
 
 class _Layout:

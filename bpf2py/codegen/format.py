@@ -1,7 +1,7 @@
 """A module's text in black's format, without asking black where the answer is known.
 
 In: the text that templates lay out, a statement to a line.  Out: what ``black.format_str`` would
-make of it, or ``None`` where that is not certain; then black has to be asked.  Importing black and
+make of it; where that is not certain, black is asked about the one statement.  Importing black and
 formatting a module takes a multiple of everything else that generating needs, and of black's rules
 few apply here: which quotes, how many blank lines, and how brackets open when a line is too long.
 ``tests/codegen/test_format.py`` holds the text against black's.
@@ -10,7 +10,7 @@ few apply here: which quotes, how many blank lines, and how brackets open when a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 LINE_LENGTH = 100
 
@@ -56,20 +56,43 @@ class _Bracket:
 _Item = list["str | _Bracket"]
 
 
-def formatted(text: str) -> str | None:
-    """*text* as black leaves it, or ``None`` if only black can tell."""
+def formatted(text: str, by_black: Callable[[str], str] | None = None) -> str | None:
+    """*text* as black leaves it; *by_black* is asked about the statements that only black can tell.
+
+    Without it the answer is ``None`` if there are such.
+    """
     text = _QUOTED.sub(_double_quoted, text)
     lines: list[str] = []
-    try:
-        for line in text.split("\n"):
-            # characters may be wider than one column, but not than their bytes
-            if len(line) <= LINE_LENGTH and (line.isascii() or len(line.encode()) <= LINE_LENGTH):
-                lines.append(line.rstrip())
-            else:
-                lines += _opened(line)
-    except _Unsure:
-        return None
+    for statement in _statements(text.split("\n")):
+        found: list[str] = []
+        try:
+            for line in statement:
+                found += [line.rstrip()] if _fits(line) else _opened(line)
+        except _Unsure:
+            if by_black is None:
+                return None
+            source = "\n".join(statement)
+            blank = len(source) - len(source.rstrip("\n"))
+            found = (by_black(source).rstrip("\n") + "\n" * blank).split("\n")
+        lines += found
     return "\n".join(_spaced(lines))
+
+
+def _statements(lines: list[str]) -> Iterator[list[str]]:
+    """*lines* in groups, each a statement at the top level with what belongs to it."""
+    group: list[str] = []
+    for line in lines:
+        begins = line and line[0] not in " )]}"
+        if begins and group and not group[-1].startswith("@"):
+            yield group
+            group = []
+        group.append(line)
+    yield group
+
+
+def _fits(line: str) -> bool:
+    # characters may be wider than one column, but not than their bytes
+    return len(line) <= LINE_LENGTH and (line.isascii() or len(line.encode()) <= LINE_LENGTH)
 
 
 def _double_quoted(match: re.Match[str]) -> str:

@@ -21,10 +21,18 @@ def render(model: ModuleModel) -> str:
     """The text of the module; :class:`CodegenError` if it would not compile."""
     text = _environment().get_template("module.py.j2").render(model=model)
     try:
-        text = formatted(text) or by_black(text)
+        text = _formatted(text)
         compile(text, f"<module for {model.file_name}>", "exec", dont_inherit=True)
     except SyntaxError as exc:
         raise CodegenError(f"{model.file_name}: the module is no Python: {exc}") from exc
+    return text
+
+
+def _formatted(text: str) -> str:
+    try:
+        text = formatted(text, by_black) or text
+    except SyntaxError:  # a part of a docstring
+        text = by_black(text)
     return text
 
 
@@ -60,6 +68,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        auto_reload=False,  # a look at the file for each include
     )
     environment.filters["py"] = repr
     return environment

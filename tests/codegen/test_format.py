@@ -92,6 +92,7 @@ def test_a_statement_is_laid_out_as_by_black_or_not_at_all(statement: str) -> No
     text = f"def f(self) -> None:\n    {statement}\n"
     laid_out = formatted(text)
     assert laid_out is None or laid_out == by_black(text)
+    assert formatted(text, by_black) == by_black(text)
 
 
 @settings(max_examples=40, deadline=None)
@@ -164,6 +165,19 @@ def test_blank_lines_and_quotes_are_blacks(template: str, module: str) -> None:
 )
 def test_what_no_rule_is_known_for_is_left_to_black(long: str) -> None:
     assert formatted(long.format("x" * 60, "y" * 60) + "\n") is None
+
+
+def test_black_is_asked_about_one_statement_of_a_module() -> None:
+    asked: list[str] = []
+
+    def ask(text: str) -> str:
+        asked.append(text)
+        return by_black(text)
+
+    long = f"a = {'x' * 60} + {'y' * 60}"
+    text = f"import b\n\n@c\nclass D:\n    {long}\n\n# why\n{long}\ne = 1\n"
+    assert formatted(text, ask) == by_black(text)
+    assert [part.split("\n")[0] for part in asked] == ["@c", long]
 
 
 def test_the_line_length_is_that_of_the_project() -> None:
