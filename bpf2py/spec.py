@@ -134,6 +134,8 @@ class ObjectSpec:
     btf: bytes = b""
     #: sha256 of the object file, in hexadecimal.
     digest: str = ""
+    #: Whose registers the programs read, as in ``__TARGET_ARCH_x``; empty if that is not known.
+    arch: str = ""
 
     def copy(self) -> ObjectSpec:
         """An independent copy: changing it leaves this one as it is."""
