@@ -42,19 +42,19 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="only say which are out of date")
     check: bool = parser.parse_args().check
 
-    inputs: list[tuple[Path, Path]] = []
+    requests: list[gen.Request] = []
     wrong: list[str] = []
     for path in objects():
         if path.name.removesuffix(".bpf.o") in REFUSED:
             wrong += _still_refused(path)
         else:
-            inputs.append((path.relative_to(Path.cwd()), path.parent.relative_to(Path.cwd())))
-    expected = {directory / f"{modules.module_name(path)}.py" for path, directory in inputs}
-    for folder in {directory for _, directory in inputs}:
+            requests.append(_request(path))
+    expected = {each.directory / f"{modules.module_name(each.file)}.py" for each in requests}
+    for folder in {each.directory for each in requests}:
         for module in sorted(set(folder.glob("*_bpf.py")) - expected):
             wrong.append(f"{module} has no object")
     try:
-        gen.run(inputs, gen.Options(check=check))
+        gen.run(requests, gen.Options(check=check))
     except ClickException as error:
         wrong.append(f"{error.message}: run `make fixtures`")
     for line in wrong:
@@ -62,9 +62,14 @@ def main() -> int:
     return 1 if wrong else 0
 
 
+def _request(*paths: Path, name: str = "") -> gen.Request:
+    files = tuple((path.relative_to(Path.cwd()), "") for path in paths)
+    return gen.Request(directory=files[0][0].parent, files=files, name=name)
+
+
 def _still_refused(path: Path) -> list[str]:
     try:
-        gen.run([(path, Path("/nonexistent"))], gen.Options(check=True))
+        gen.run([_request(path)], gen.Options(check=True))
     except (CodegenError, ObjectError):
         return []
     except ClickException:

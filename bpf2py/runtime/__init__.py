@@ -23,6 +23,7 @@ from .object import (
 from .typed_spec import MapSpecs, ProgramSpecs, TypedSpec
 
 if TYPE_CHECKING:
+    from .beside import sidecar
     from .codec import pack, sizeof, unpack
     from .codec.exports import numpy_dtype, struct_format
     from .digest import layout_digest
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from .programs.socket_filter import SocketFilter
     from .programs.tracing import BTFTracepoint, RawTracepoint, Tracepoint, Tracing
     from .programs.xdp import XDP, XDPMode
-    from .sidecar import sidecar
     from .syscalls.prog_run import TestRun
     from .variables import Constant, Data, DataSpec, Variable
     from .variants import Variant, Variants, own_layout
@@ -105,6 +105,7 @@ __all__ = [
 
 #: Where the names are that are imported when first used: no module uses all of them.
 _HOMES = {
+    "beside": ("sidecar",),
     "codec": ("pack", "unpack", "sizeof"),
     "codec.exports": ("struct_format", "numpy_dtype"),
     "digest": ("layout_digest",),
@@ -120,7 +121,6 @@ _HOMES = {
     "programs.socket_filter": ("SocketFilter",),
     "programs.tracing": ("BTFTracepoint", "RawTracepoint", "Tracepoint", "Tracing"),
     "programs.xdp": ("XDP", "XDPMode"),
-    "sidecar": ("sidecar",),
     "syscalls.prog_run": ("TestRun",),
     "variables": ("Constant", "Data", "DataSpec", "Variable"),
     "variants": ("Variant", "Variants", "own_layout"),

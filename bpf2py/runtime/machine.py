@@ -42,14 +42,9 @@ def architecture() -> str:
     return ARCHITECTURES.get(os.uname().machine.lower(), "")
 
 
-def name(byte_order: str, arch: str = "") -> str:
-    """``little-endian x86``."""
-    return f"{byte_order}-endian {arch}".rstrip()
-
-
 def this() -> str:
-    """This machine's :func:`name`."""
-    return name(sys.byteorder, architecture())
+    """This machine as :attr:`ObjectSpec.machine` says it."""
+    return f"{sys.byteorder}-endian {architecture()}".rstrip()
 
 
 def fits(byte_order: ByteOrder, arch: str) -> bool:
@@ -66,6 +61,6 @@ def require(spec: ObjectSpec) -> None:
     if spec.arch:
         what += f" -D__TARGET_ARCH_{architecture()}"
     raise ValueError(
-        f"object {spec.name!r} was compiled for {name(spec.byte_order, spec.arch)} machines, this "
-        f"one is {this() if spec.arch else name(sys.byteorder)}: compile it with {what}"
+        f"object {spec.name!r} was compiled for {spec.machine} machines, this one is {this()}: "
+        f"compile it with {what}"
     )

@@ -37,7 +37,7 @@ class Variant(NamedTuple):
     @property
     def name(self) -> str:
         """``little-endian x86 v3``."""
-        return f"{machine.name(self.byte_order, self.arch)} v{self.cpu}"
+        return f"{self.byte_order}-endian {self.arch}".rstrip() + f" v{self.cpu}"
 
     @property
     def fits(self) -> bool:
@@ -50,7 +50,9 @@ class Variants:
 
     def __init__(self, *variants: Variant) -> None:
         self._all = variants
-        self._own = [variant for variant in variants if variant.fits]
+        own = [variant for variant in variants if variant.fits]
+        #: Those for this architecture, or else those for any.
+        self._own = [variant for variant in own if variant.arch] or own
 
     def object_spec(self) -> ObjectSpec:
         """The description for this machine that any kernel takes; the first if there is none.
