@@ -275,6 +275,9 @@ def _write(
         else:
             folder = next(parent for parent in path.parents if parent.name == vendor.FOLDER)
             folders[folder] = folders.get(folder, False) or path in changed
+    for path in objects:
+        if path.suffix != ".o":
+            click.echo(f"{path}: {'written' if path in changed else 'unchanged'}")
     for folder, written in folders.items():
         click.echo(f"{folder}/: {'written' if written else 'unchanged'}")
 

@@ -8,6 +8,7 @@ read the module: it works from a folder, a wheel, a zip file, and what else impo
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 
 def sidecar(module: str, file_name: str, digest: str) -> bytes:
@@ -30,7 +31,7 @@ def sidecar(module: str, file_name: str, digest: str) -> bytes:
 def _read(module: str, file_name: str) -> bytes:
     found = sys.modules[module]
     spec, origin = found.__spec__, found.__file__
-    loader = getattr(spec, "loader", None) or getattr(found, "__loader__", None)
+    loader: Any = getattr(spec, "loader", None) or getattr(found, "__loader__", None)
     try:
         if hasattr(loader, "get_data") and origin:
             # importlib.resources finds nothing beside a module in no package before Python 3.12,
