@@ -21,7 +21,14 @@ class Place(NamedTuple):
     codec: str
 
 
-Fact: TypeAlias = "Place | int | str"
+class Code(NamedTuple):
+    """What is only said to have changed: how much of it there is, in words, and its digest."""
+
+    amount: str
+    digest: str
+
+
+Fact: TypeAlias = "Place | Code | int | str"
 
 #: Per subject (``struct event``, ``map start``, ``variable .bss dropped``) what is said of it.
 Facts: TypeAlias = "dict[str, dict[str, Fact]]"
@@ -101,6 +108,9 @@ def _changes(old: Mapping[str, Fact], new: Mapping[str, Fact]) -> Iterator[str]:
                     yield f"{key} moved from offset {was} to {now}"
                 if before.codec != after.codec:
                     yield f"{key} was {before.codec}, is {after.codec}"
+            case Code(amount=was), Code(amount=now):
+                amount = was if was == now else f"{was} → {now}"
+                yield f"{key} changed" + (f", {amount}" if amount else "")
             case None, Place(offset=now):
                 yield f"{key} added at offset {now}"
             case Place(offset=was), None:
