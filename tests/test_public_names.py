@@ -45,6 +45,7 @@ NAMES = {
     "unpack",
     "struct_format",
     "numpy_dtype",
+    "layout_digest",
     # programs
     "BTFTracepoint",
     "Program",
@@ -63,6 +64,10 @@ NAMES = {
     # what generated modules call
     "blob",
     "require_format",
+    "sidecar",
+    "own_layout",
+    "Variant",
+    "Variants",
 }
 
 
