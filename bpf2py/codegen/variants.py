@@ -4,11 +4,14 @@ In: specs, and what each was compiled for.  Out: a :class:`ModuleModel`.  The ru
 
 * every object has the same maps, programs and variables, with the same types: what a checker says
   of the module is true on every machine;
-* structs and unions may lie otherwise in memory on another machine (byte order, architecture), and
-  a type may be in some objects only; enums are the same in all;
+* structs and unions may lie otherwise in memory on another machine (byte order, architecture), with
+  the same members; enums are the same in all;
 * objects for several BPF CPU versions of one machine have the same layouts, too: the kernel decides
   between them when everything is imported long since;
 * one that has the same programs as an older CPU version is left out.
+
+A program that only some machines can run is in every object, and switched off with ``SEC("?…")`` or
+``autoload`` where it is not wanted.
 
 What does not keep to them is a :class:`CodegenError` that names the two objects and each difference.
 """
@@ -81,11 +84,9 @@ def describe_variants(sources: Sequence[Source], options: Options) -> ModuleMode
         machines.setdefault(each.machine, []).append(each)
     groups = [_by_version(group) for group in machines.values()]
     base = groups[0][0]
-    for group in groups:
-        for each in group[1:]:
-            _require_agreement(group[0], each, _interface(group[0]), _interface(each))
-    layouts = _layouts([group[0] for group in groups])
-    model = _merged([group[0] for group in layouts])
+    firsts = [group[0] for group in groups]
+    layouts = _layouts(firsts)
+    model = _merged(firsts, [group[0] for group in layouts])
     every = [each for group in groups for each in group]
     variants, sidecar = _variants(every, options)
     digests = tuple(facts.digest(_interface(group[0])) for group in layouts)
@@ -119,6 +120,8 @@ def _by_version(group: list[_Described]) -> list[_Described]:
     """The objects for one machine, the oldest CPU version first, each doing something new."""
     found: list[_Described] = []
     for each in sorted(group, key=lambda each: each.cpu):
+        if found:
+            _require_agreement(found[0], each, _interface(found[0]), _interface(each))
         same = next((old for old in found if old.spec.programs == each.spec.programs), None)
         if same is not None:
             continue
@@ -169,11 +172,11 @@ def _layouts(firsts: list[_Described]) -> list[list[_Described]]:
     return groups
 
 
-def _merged(groups: list[_Described]) -> ModuleModel:
-    """The model of the first, whose types know how they lie in the others."""
-    base = groups[0]
+def _merged(machines: list[_Described], groups: list[_Described]) -> ModuleModel:
+    """The model of the first machine, whose types know how they lie in each of *groups*."""
+    base = machines[0]
     types = {model.name: model for model in base.model.types}
-    for other in groups[1:]:
+    for other in machines[1:]:
         for model in other.model.types:
             types.setdefault(model.name, model)
         _require_agreement(base, other, _names_only(base, types), _names_only(other, types))

@@ -42,7 +42,7 @@ def read(text: str, beside: Callable[[], bytes] = bytes) -> Facts:
     try:
         tree = ast.parse(text)
         return _Reader(tree, beside).facts()
-    except (SyntaxError, LookupError, TypeError, ValueError, AttributeError) as exc:
+    except (SyntaxError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as exc:
         raise UnreadableError(str(exc)) from exc
 
 
