@@ -208,6 +208,12 @@ class _Reader:
                 "has both sources and objects" if given else "has neither sources nor objects",
                 hint="sources are compiled; objects are taken as they lie there",
             )
+        if values.get("as-one") and given == ["sources"]:
+            raise self.error(
+                where,
+                "has sources: as-one is for objects",
+                hint="say several of target, arch, cpu: a source and its variants are one module",
+            )
         return Target(
             **{_FIELDS.get(key, key.replace("-", "_")): value for key, value in values.items()}
         )

@@ -47,7 +47,7 @@ def _read(module: str, file_name: str) -> bytes:
         raise FileNotFoundError(
             errno.ENOENT,
             f"the module {module} has its instructions and BTF in a file beside it, which is "
-            f"missing: ship it along (is it in package-data?), or generate without --sidecar",
+            "missing: ship it along (is it in package-data?), or generate without --sidecar",
             file_name,
         ) from exc
 
