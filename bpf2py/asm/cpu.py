@@ -7,7 +7,7 @@ others have: so what counts is the family, never the version.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from typing import NamedTuple
 
 from . import opcodes as op
@@ -16,8 +16,11 @@ from .patch import ByteOrder, iter_fields
 #: ``offset`` says that a move extends the sign from so many bits, or that a division has one.
 _NARROW = (8, 16, 32)
 _SIGNED = 1
+#: Jumps that came with version 2, and all that have a condition.
 _LESS = (op.JLT, op.JLE, op.JSLT, op.JSLE)
 _CONDITIONS = (op.JEQ, op.JGT, op.JGE, op.JSET, op.JNE, op.JSGT, op.JSGE, *_LESS)
+#: ``imm`` of atomic loads and stores that only order memory.
+_ORDERED = (op.LOAD_ACQ, op.STORE_REL)
 
 
 class Family(NamedTuple):
@@ -31,51 +34,62 @@ class Family(NamedTuple):
     test: Callable[[int, int, int], bool]
 
 
+def _jumps_if_less(code: int, offset: int, imm: int) -> bool:
+    return code & op.CLASS_MASK == op.JMP and code & op.OP_MASK in _LESS
 
-def _jump(cls: int, operations: Container[int]) -> Callable[[int, int, int], bool]:
-    return lambda code, *_: code & op.CLASS_MASK == cls and code & op.OP_MASK in operations
 
-
-def _arithmetic(code: int) -> bool:
-    return code & op.CLASS_MASK in (op.ALU, op.ALU64)
+def _jumps_on_32_bits(code: int, offset: int, imm: int) -> bool:
+    return code & op.CLASS_MASK == op.JMP32 and code & op.OP_MASK in _CONDITIONS
 
 
 def _atomic(code: int) -> bool:
     return code & (op.MODE_MASK | op.CLASS_MASK) == op.ATOMIC | op.STX
 
 
+def _more_than_adds(code: int, offset: int, imm: int) -> bool:
+    return _atomic(code) and imm not in (op.ADD, *_ORDERED)
+
+
+def _orders(code: int, offset: int, imm: int) -> bool:
+    return _atomic(code) and imm in _ORDERED
+
+
+def _arithmetic(code: int) -> bool:
+    return code & op.CLASS_MASK in (op.ALU, op.ALU64)
+
+
+def _moves_with_sign(code: int, offset: int, imm: int) -> bool:
+    move = code & (op.OP_MASK | op.SOURCE_MASK) == op.MOV | op.X
+    return _arithmetic(code) and move and offset in _NARROW
+
+
+def _divides_with_sign(code: int, offset: int, imm: int) -> bool:
+    return _arithmetic(code) and code & op.OP_MASK in (op.DIV, op.MOD) and offset == _SIGNED
+
+
+def _loads_with_sign(code: int, offset: int, imm: int) -> bool:
+    return code & (op.MODE_MASK | op.CLASS_MASK) == op.MEMSX | op.LDX
+
+
+def _swaps(code: int, offset: int, imm: int) -> bool:
+    return code == op.ALU64 | op.END
+
+
+def _jumps_far(code: int, offset: int, imm: int) -> bool:
+    return code == op.GOTO_LONG
+
+
 #: What the kernel's verifier learned after the first release, in the order of the releases.
 FAMILIES = {
-    "jlt": Family(2, "4.14", _jump(op.JMP, _LESS)),
-    "jmp32": Family(3, "5.1", _jump(op.JMP32, _CONDITIONS)),
-    "atomics": Family(
-        3,
-        "5.12",
-        lambda code, _, imm: _atomic(code)
-        and imm not in (op.ADD, op.LOAD_ACQ, op.STORE_REL),
-    ),
-    "movsx": Family(
-        4,
-        "6.6",
-        lambda code, offset, _: _arithmetic(code)
-        and code & (op.OP_MASK | op.SOURCE_MASK) == op.MOV | op.X
-        and offset in _NARROW,
-    ),
-    "ldsx": Family(
-        4, "6.6", lambda code, *_: code & (op.MODE_MASK | op.CLASS_MASK) == op.MEMSX | op.LDX
-    ),
-    "bswap": Family(4, "6.6", lambda code, *_: code == op.ALU64 | op.END),
-    "gotol": Family(4, "6.6", lambda code, *_: code == op.GOTO_LONG),
-    "sdiv": Family(
-        4,
-        "6.6",
-        lambda code, offset, _: _arithmetic(code)
-        and code & op.OP_MASK in (op.DIV, op.MOD)
-        and offset == _SIGNED,
-    ),
-    "load_acquire": Family(
-        4, "6.15", lambda code, _, imm: _atomic(code) and imm in (op.LOAD_ACQ, op.STORE_REL)
-    ),
+    "jlt": Family(2, "4.14", _jumps_if_less),
+    "jmp32": Family(3, "5.1", _jumps_on_32_bits),
+    "atomics": Family(3, "5.12", _more_than_adds),
+    "movsx": Family(4, "6.6", _moves_with_sign),
+    "ldsx": Family(4, "6.6", _loads_with_sign),
+    "bswap": Family(4, "6.6", _swaps),
+    "gotol": Family(4, "6.6", _jumps_far),
+    "sdiv": Family(4, "6.6", _divides_with_sign),
+    "load_acquire": Family(4, "6.15", _orders),
 }
 
 
@@ -102,15 +116,17 @@ def version(code: bytes, byte_order: ByteOrder) -> int:
 
 def smallest_with(name: str, byte_order: ByteOrder) -> bytes:
     """A socket filter that returns 0 and has one instruction of that family."""
-    from .insn import Instruction
-    from .insn import encode
+    from .insn import Instruction, encode
 
     zero = Instruction(op.ALU64 | op.MOV | op.K)
     stored = Instruction(op.ST | op.MEM | op.DW, dst=10, offset=-8)
     middle = {
         "jlt": [Instruction(op.JMP | op.JLT | op.K)],
         "jmp32": [Instruction(op.JMP32 | op.JEQ | op.K)],
-        "atomics": [stored, Instruction(op.STX | op.ATOMIC | op.DW, dst=10, offset=-8, imm=op.ADD | op.FETCH)],
+        "atomics": [
+            stored,
+            Instruction(op.STX | op.ATOMIC | op.DW, dst=10, offset=-8, imm=op.ADD | op.FETCH),
+        ],
         "movsx": [Instruction(op.ALU64 | op.MOV | op.X, offset=8)],
         "ldsx": [stored, Instruction(op.LDX | op.MEMSX | op.B, src=10, offset=-8)],
         "bswap": [Instruction(op.ALU64 | op.END, imm=16)],

@@ -115,21 +115,17 @@ def options(function: _F) -> _F:
     return function
 
 
-class _Object(click.ParamType):
-    """``FILE``, or ``ARCH=FILE``."""
-
-    name = "file"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[Path, str]:
-        path = click.Path(path_type=Path, exists=True, dir_okay=False)
-        arch, file = split_arch(value)
-        return path.convert(file, param, ctx), arch
+def _objects(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> tuple[tuple[Path, str], ...]:
+    """Each ``FILE`` or ``ARCH=FILE`` as path and architecture."""
+    path = click.Path(exists=True, dir_okay=False)
+    parts = [split_arch(value) for value in values]
+    return tuple((Path(str(path.convert(file, param, ctx))), arch) for arch, file in parts)
 
 
 @click.command("gen")
-@click.argument("files", nargs=-1, metavar="[[ARCH=]FILE.o...]", type=_Object())
+@click.argument("files", nargs=-1, metavar="[[ARCH=]FILE.o...]", callback=_objects)
 @options
 @click.option(
     "--as-one",
@@ -175,7 +171,9 @@ def command(
         directory = output_dir or files[0][0].parent
         run([Request(name=as_one, directory=directory, files=files)], each)
     else:
-        run([Request(directory=output_dir or file[0].parent, files=(file,)) for file in files], each)
+        run(
+            [Request(directory=output_dir or file[0].parent, files=(file,)) for file in files], each
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,7 +34,6 @@ Fact: TypeAlias = "Place | Code | int | str"
 Facts: TypeAlias = "dict[str, dict[str, Fact]]"
 
 
-
 def interface(model: ModuleModel) -> Facts:
     """What of *model* other processes can see: types, keys and values of maps, variables."""
     found: Facts = {}

@@ -89,6 +89,8 @@ def describe_variants(sources: Sequence[Source], options: Options) -> ModuleMode
     model = _merged(firsts, [group[0] for group in layouts])
     every = [each for group in groups for each in group]
     variants, sidecar = _variants(every, options)
+    if len(variants) == 1:
+        variants = tuple(replace(each, doc="") for each in variants)
     digests = tuple(facts.digest(_interface(group[0])) for group in layouts)
     names = tuple(tuple(each.machine for each in group) for group in layouts)
     text = "".join(line for each in variants for line in (each.expression, *each.changes))
@@ -98,7 +100,7 @@ def describe_variants(sources: Sequence[Source], options: Options) -> ModuleMode
         parts=("runtime", "spec", "uapi") if "uapi." in text else ("runtime", "spec"),
         layout_digests=digests,
         machines=names if len(names) > 1 else (),
-        variants=variants if len(variants) > 1 else (replace(variants[0], doc=""),),
+        variants=variants,
         sidecar=sidecar,
     )
 
@@ -144,9 +146,7 @@ def _require_agreement(
 ) -> None:
     """:class:`CodegenError` if these facts differ, or the programs of the two do."""
     found = list(
-        facts.differences(
-            first | facts.programs(one.model), second | facts.programs(other.model)
-        )
+        facts.differences(first | facts.programs(one.model), second | facts.programs(other.model))
     )
     if one.model.names != other.model.names:
         raise CodegenError(f"{other.source.file_name}: its class would have another name")
@@ -191,9 +191,7 @@ def _merged(machines: list[_Described], groups: list[_Described]) -> ModuleModel
     )
 
 
-def _type_of(
-    model: ModuleModel, name: str
-) -> EnumModel | StructModel | UnionModel | None:
+def _type_of(model: ModuleModel, name: str) -> EnumModel | StructModel | UnionModel | None:
     return next((each for each in model.types if each.name == name), None)
 
 

@@ -270,7 +270,11 @@ def _shown(key: str, value: Any) -> Fact:
 
 def _value_or_text(node: ast.expr) -> Fact:
     """A number, or the expression that picks one of several."""
-    return int(node.value) if isinstance(node, ast.Constant) else ast.unparse(node)
+    match node:
+        case ast.Constant(value=int(size)):
+            return size
+        case _:
+            return ast.unparse(node)
 
 
 def _views(node: ast.ClassDef) -> Iterator[tuple[str, Fact]]:

@@ -99,23 +99,21 @@ def carried_over(spec: Any, was: Any, other: Any) -> Any:
     """
     if type(spec) is not type(other) or spec == was:
         return other if spec == was else spec
-    if type(spec).__module__ == _CONTRACT and hasattr(spec, "__slots__"):
-        for name in type(spec).__slots__:
+    slots: tuple[str, ...] = getattr(type(spec), "__slots__", ())
+    if type(spec).__module__ == _CONTRACT and slots:
+        for name in slots:
             value = carried_over(getattr(spec, name), getattr(was, name), getattr(other, name))
             setattr(other, name, value)
         return other
-    match spec:
-        case dict():
-            return {
-                key: carried_over(value, was[key], other[key])
-                if key in was and key in other
-                else value
-                for key, value in spec.items()
-            }
-        case bytearray() if len(spec) == len(was) == len(other):
-            return bytearray(o if s == w else s for s, w, o in zip(spec, was, other, strict=True))
-        case _:
-            return spec
+    if isinstance(spec, dict):
+        changed: dict[str, Any] = spec
+        return {
+            key: carried_over(value, was[key], other[key]) if key in was and key in other else value
+            for key, value in changed.items()
+        }
+    if isinstance(spec, bytearray) and len(spec) == len(was) == len(other):
+        return bytearray(o if s == w else s for s, w, o in zip(spec, was, other, strict=True))
+    return spec
 
 
 def own_layout(*layouts: tuple[str, ...]) -> int:

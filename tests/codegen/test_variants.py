@@ -110,9 +110,7 @@ def test_byte_orders_that_agree_have_one_layout() -> None:
 
 
 def test_one_of_two_with_the_same_instructions_is_left_out() -> None:
-    model = describe_variants(
-        [fixture("variants", cpu=3), fixture("variants", cpu=4)], Options()
-    )
+    model = describe_variants([fixture("variants", cpu=3), fixture("variants", cpu=4)], Options())
     assert [each.cpu for each in model.variants] == [3]
     assert "_variants" not in render(model)
 
@@ -153,9 +151,7 @@ def tool(
                 variables={"x": VariableSpec(name="x", offset=0, size=4, type_id=types.u32)},
             ),
         },
-        programs={
-            "p": ProgramSpec(name="p", section="socket", prog_type=ProgType.SOCKET_FILTER)
-        },
+        programs={"p": ProgramSpec(name="p", section="socket", prog_type=ProgType.SOCKET_FILTER)},
     )
     change(spec, types)
     spec.btf = btf.encode(types.types, byte_order=order)
@@ -192,7 +188,9 @@ def another_member(spec: ObjectSpec, types: Types) -> None:
 
 def another_annotation(spec: ObjectSpec, types: Types) -> None:
     port = types.array(types.u16, 1)
-    spec.maps["m"].value_type_id = types.struct("event", 8, ("pid", types.u32, 0), ("port", port, 4))
+    spec.maps["m"].value_type_id = types.struct(
+        "event", 8, ("pid", types.u32, 0), ("port", port, 4)
+    )
 
 
 @pytest.mark.parametrize(

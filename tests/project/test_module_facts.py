@@ -39,7 +39,9 @@ def test_text_and_model_say_the_same(module: Path) -> None:
 
 @pytest.mark.parametrize("module", ["variants", "globals", "map_attrs", "section_kinds"])
 def test_a_file_beside_the_module_is_read_along(module: str, tmp_path: Path) -> None:
-    objects = sorted(FIXTURES.glob(f"{module}.*bpf.o" if module == "variants" else f"{module}.bpf.o"))
+    objects = sorted(
+        FIXTURES.glob(f"{module}.*bpf.o" if module == "variants" else f"{module}.bpf.o")
+    )
     files = [ObjectFile.at(path) for path in objects]
     target = tmp_path / "x_bpf.py"
     name = module if len(files) > 1 else ""
@@ -60,7 +62,9 @@ def test_nothing_of_a_module_is_run() -> None:
         read(text.replace("    found = _object_spec()\n", "    while True: pass\n"))
 
 
-@pytest.mark.parametrize("text", ["", "x = 1", "def _object_spec(): return 3", "(", "\0", "1" * 9999])
+@pytest.mark.parametrize(
+    "text", ["", "x = 1", "def _object_spec(): return 3", "(", "\0", "1" * 9999]
+)
 def test_what_is_no_module_is_unreadable(text: str) -> None:
     with pytest.raises(UnreadableError):
         read(text)
@@ -141,5 +145,3 @@ def test_what_cannot_be_read_is_shown_as_text(module: Path) -> None:
     (reason,) = output.reasons({module: VARIANTS.read_text()}, {}).values()
     assert "another version of bpf2py wrote it, or it was edited" in reason
     assert "-print('mine')" in reason
-
-

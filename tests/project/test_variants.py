@@ -129,9 +129,7 @@ def test_gen_makes_one_module_of_several_objects(tmp_path: Path) -> None:
     result = command("gen", *OBJECTS, "--as-one", "variants", "-o", tmp_path)
     assert result.exit_code == 0, result.output
     assert result.stdout == f"{tmp_path}/variants_bpf.py: written\n"
-    assert (tmp_path / "variants_bpf.py").read_text() == (
-        FIXTURES / "variants_bpf.py"
-    ).read_text()
+    assert (tmp_path / "variants_bpf.py").read_text() == (FIXTURES / "variants_bpf.py").read_text()
 
 
 def test_gen_is_told_architectures(tmp_path: Path) -> None:
@@ -151,7 +149,9 @@ def test_objects_that_are_not_of_one_source_are_refused_in_one_line(tmp_path: Pa
     two = [FIXTURES / "minimal.bpf.o", FIXTURES / "globals.eb.bpf.o"]
     result = command("gen", *two, "--as-one", "both", "-o", tmp_path)
     assert result.exit_code == 1
-    assert result.stderr.startswith("Error: minimal.bpf.o and globals.eb.bpf.o cannot be one module:")
+    assert result.stderr.startswith(
+        "Error: minimal.bpf.o and globals.eb.bpf.o cannot be one module:"
+    )
     assert len(result.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
 
@@ -159,9 +159,7 @@ def test_objects_that_are_not_of_one_source_are_refused_in_one_line(tmp_path: Pa
 def test_gen_writes_and_checks_a_file_beside_the_module(tmp_path: Path) -> None:
     words = ("gen", FIXTURES / "globals.bpf.o", "-o", tmp_path, "--sidecar")
     beside = tmp_path / "globals_bpf.bin"
-    assert command(*words).stdout == (
-        f"{tmp_path}/globals_bpf.py: written\n{beside}: written\n"
-    )
+    assert command(*words).stdout == (f"{tmp_path}/globals_bpf.py: written\n{beside}: written\n")
     assert command(*words, "--check").exit_code == 0
     assert "unchanged" in command(*words).stdout
     beside.write_bytes(beside.read_bytes() + b"\0")
@@ -188,9 +186,7 @@ def test_build_compiles_a_source_for_several_machines(tmp_path: Path) -> None:
     source.write_text(SOURCE)
     machines = ("--target", "bpfel", "--target", "bpfeb", "--depfile", tmp_path / "deps")
     assert command("build", source, *machines).exit_code == 0
-    orders = {
-        path.name: read_object_file(path).byte_order for path in sorted(tmp_path.glob("*.o"))
-    }
+    orders = {path.name: read_object_file(path).byte_order for path in sorted(tmp_path.glob("*.o"))}
     assert orders == {"look.eb.bpf.o": "big", "look.el.bpf.o": "little"}
     assert [line.split(" v")[0] for line in functions(tmp_path / "look_bpf.py")] == [
         "little-endian",
@@ -257,7 +253,9 @@ def made(folder: Path, *, check: bool = False) -> dict[str, Status]:
 
 @needs_compiler
 def test_a_project_compiles_for_several_machines(tmp_path: Path) -> None:
-    config = 'sources = ["bpf/*.c"]\ntarget = ["bpfel", "bpfeb"]\ncpu = ["v2", "v3"]\nsidecar = true\n'
+    config = (
+        'sources = ["bpf/*.c"]\ntarget = ["bpfel", "bpfeb"]\ncpu = ["v2", "v3"]\nsidecar = true\n'
+    )
     project(tmp_path, config, look=SOURCE)
     assert made(tmp_path) == {"look_bpf.py": Status.WRITTEN}
     assert sorted(path.name for path in (tmp_path / "bpf").iterdir()) == [
@@ -283,9 +281,7 @@ def test_a_project_makes_one_module_of_ready_objects(tmp_path: Path) -> None:
         (tmp_path / path.name).write_bytes(path.read_bytes())
     project(tmp_path, 'objects = ["variants*.bpf.o"]\nas-one = "variants"\n')
     assert made(tmp_path) == {"variants_bpf.py": Status.WRITTEN}
-    assert (tmp_path / "variants_bpf.py").read_text() == (
-        FIXTURES / "variants_bpf.py"
-    ).read_text()
+    assert (tmp_path / "variants_bpf.py").read_text() == (FIXTURES / "variants_bpf.py").read_text()
     (tmp_path / "variants.eb.bpf.o").unlink()
     assert made(tmp_path) == {"variants_bpf.py": Status.WRITTEN}
     assert "big-endian" not in (tmp_path / "variants_bpf.py").read_text()

@@ -106,7 +106,7 @@ def test_elsewhere_the_first_can_be_looked_at_and_not_loaded(on: Callable[[str],
     every = runtime.Variants(variant("x86", 3), variant("s390", 3))
     spec = every.object_spec()
     assert spec.arch == "x86"
-    with pytest.raises(ValueError, match="'tool' is in this module for .*x86 v3, .*s390 v3") as it:
+    with pytest.raises(ValueError, match=r"'tool' is in this module for .*x86 v3, .*s390 v3") as it:
         every.for_kernel(spec)
     assert f"this one is {HERE}-endian arm64" in str(it.value)
 
@@ -179,7 +179,7 @@ def test_a_variable_that_was_set_keeps_its_value_among_other_bytes() -> None:
     assert data is not None
     data[0:4] = b"\0\5\0\0"
     found: ObjectSpec = carried_over(spec, was, other)
-    assert found.maps[".data"].data == b"\0\5\0\0\7\0\0\0"
+    assert found.maps[".data"].data == bytearray(b"\0\5\0\0\7\0\0\0")
 
 
 def test_nothing_changed_gives_the_other_object_as_it_is() -> None:
@@ -215,9 +215,7 @@ def test_an_object_for_another_machine_is_refused_with_one_sentence(
     assert not kernel.of(Cmd.PROG_LOAD)
 
 
-@pytest.mark.parametrize(
-    ("code", "answer"), [(errno.EINVAL, False), (524, False), (0, True)]
-)
+@pytest.mark.parametrize(("code", "answer"), [(errno.EINVAL, False), (524, False), (0, True)])
 def test_an_instruction_is_known_if_the_smallest_program_with_it_loads(
     kernel: FakeKernel, code: int, answer: bool
 ) -> None:
