@@ -17,15 +17,26 @@ def sidecar(module: str, file_name: str, digest: str) -> bytes:
     :class:`FileNotFoundError` if it is not there, :class:`ValueError` if it belongs to another
     build of the module, or is damaged.
     """
-    import hashlib
-
     data = _read(module, file_name)
-    if hashlib.sha256(data).hexdigest() != digest:
+    if _sha256(data) != digest:
         raise ValueError(
             f"{file_name} is of another build than the module {module}, or damaged: ship the two "
             "files that one run of `bpf2py` wrote"
         )
     return data
+
+
+def _sha256(data: bytes) -> str:
+    """The digest by CPython's own code: ``hashlib`` loads OpenSSL first, which takes milliseconds."""
+    from importlib import import_module
+
+    for name in ("_sha2", "_sha256", "hashlib"):  # since 3.12, before, and wherever else
+        try:
+            digest: str = import_module(name).sha256(data).hexdigest()
+        except ModuleNotFoundError:
+            continue
+        return digest
+    raise AssertionError("hashlib is always there")
 
 
 def _read(module: str, file_name: str) -> bytes:
