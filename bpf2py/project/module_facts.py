@@ -27,6 +27,12 @@ _OBJECT = ("name", "license", "byte_order", "arch")
 _CODE = ("insns", "map_relocations", "core_relocations")
 _LINES = ("func_info", "line_info")
 
+#: What is said in other words, or is but a number of a type.
+_IDS = ("key_type_id", "value_type_id", "event_type_id")
+_PARTS = ("name", "maps", "programs", "btf", "digest", "section", "data", "variables")
+_SIZES = ("key_size", "value_size")
+_SAID = frozenset((*_IDS, *_PARTS, *_SIZES, *_MAP, *_PROGRAM, *_OBJECT, *_CODE, *_LINES))
+
 #: What follows from other changes, and is worth a word only if there are none.
 TYPES_AND_LINES = "BTF or source lines"
 
@@ -160,7 +166,11 @@ class _Reader:
                     found.setdefault(what, {}).update(said)
             else:
                 for what, said in facts.items():
-                    others = {key: fact for key, fact in said.items() if first[what][key] != fact}
+                    others = {
+                        key: fact
+                        for key, fact in said.items()
+                        if first.get(what, {}).get(key) != fact
+                    }
                     if others:
                         found[f"{what} on {name}"] = others
             if len(variants) > 1:
@@ -230,24 +240,29 @@ class _Reader:
 
 
 def _description(spec: Any) -> Facts:
-    found: Facts = {"object": {key: _shown(key, spec.get(key)) for key in _OBJECT}}
+    found: Facts = {"object": {key: _shown(key, spec.get(key)) for key in _OBJECT} | _rest(spec)}
     for name, row in spec.get("maps", {}).items():
         if row.get("section"):
             for variable, said in _variables(row):
                 found[variable] = said
             continue
-        facts: dict[str, Fact] = {key: _shown(key, row.get(key)) for key in _MAP}
+        facts: dict[str, Fact] = {key: _shown(key, row.get(key)) for key in _MAP} | _rest(row)
         for key in ("key_size", "value_size"):
             facts[key] = row.get(key, 0)
         found[f"map {name}"] = facts
     for name, row in spec.get("programs", {}).items():
-        facts = {key: _shown(key, row.get(key)) for key in _PROGRAM}
+        facts = {key: _shown(key, row.get(key)) for key in _PROGRAM} | _rest(row)
         amount = f"{len(row.get('insns', b'')) // 8} instructions"
         facts["code"] = Code(amount, _digest([row.get(key) for key in _CODE]))
         found[f"program {name}"] = facts
     lines = [[row.get(key) for key in _LINES] for row in spec.get("programs", {}).values()]
     found["object"][TYPES_AND_LINES] = Code("", _digest([spec.get("btf"), lines]))
     return found
+
+
+def _rest(row: Any) -> dict[str, Fact]:
+    """What else there is in a description: only that it changed can be said of it."""
+    return {key: Code("", _digest(value)) for key, value in row.items() if key not in _SAID}
 
 
 def _digest(value: object) -> str:

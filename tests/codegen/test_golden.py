@@ -46,14 +46,22 @@ def specs_of(module: Path) -> Iterator[tuple[str, ObjectSpec]]:
 
 def test_there_are_modules_to_compare() -> None:
     assert len(MODULES) >= 25
+    assert list(FIXTURES.glob("*_bpf.bin"))
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
 def test_the_module_is_what_the_generator_writes(module: Path) -> None:
     objects = objects_of(module)
     name = module.stem.removesuffix("_bpf") if len(objects) > 1 else ""
-    made = generated([ObjectFile.at(path) for path in objects], module=module, name=name)
+    made = generated(
+        [ObjectFile.at(path) for path in objects],
+        module=module,
+        name=name,
+        sidecar="runtime.sidecar(" in module.read_text(),
+    )
     assert is_current(module, made.text), "run `make fixtures`, and read the difference"
+    for path, data in made.bytes_beside(module).items():
+        assert path.read_bytes() == data
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
