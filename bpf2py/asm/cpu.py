@@ -130,7 +130,12 @@ def smallest_with(name: str, byte_order: ByteOrder) -> bytes:
         "movsx": [Instruction(op.ALU64 | op.MOV | op.X, offset=8)],
         "ldsx": [stored, Instruction(op.LDX | op.MEMSX | op.B, src=10, offset=-8)],
         "bswap": [Instruction(op.ALU64 | op.END, imm=16)],
-        "gotol": [Instruction(op.GOTO_LONG)],
+        # over what reads a register without a value, in a branch that is never taken
+        "gotol": [
+            Instruction(op.JMP | op.JNE | op.K, offset=1),
+            Instruction(op.GOTO_LONG, imm=1),
+            Instruction(op.ALU64 | op.MOV | op.X, src=9),
+        ],
         "sdiv": [Instruction(op.ALU64 | op.DIV | op.K, offset=_SIGNED, imm=1)],
         "load_acquire": [
             stored,

@@ -113,8 +113,9 @@ def missing_btf_features() -> frozenset[BTFFeature]:
     return frozenset(missing)
 
 
-#: How PROG_LOAD refuses an instruction: the verifier, or an architecture's compiler.
-_UNKNOWN_INSTRUCTION = (errno.EINVAL, errno.EOPNOTSUPP, ENOTSUPP)
+#: How PROG_LOAD refuses an instruction: the verifier, which may also take it for another one, or
+#: an architecture's compiler.
+_UNKNOWN_INSTRUCTION = (errno.EINVAL, errno.EACCES, errno.EOPNOTSUPP, ENOTSUPP)
 
 
 @cache

@@ -215,7 +215,9 @@ def test_an_object_for_another_machine_is_refused_with_one_sentence(
     assert not kernel.of(Cmd.PROG_LOAD)
 
 
-@pytest.mark.parametrize(("code", "answer"), [(errno.EINVAL, False), (524, False), (0, True)])
+@pytest.mark.parametrize(
+    ("code", "answer"), [(errno.EINVAL, False), (errno.EACCES, False), (524, False), (0, True)]
+)
 def test_an_instruction_is_known_if_the_smallest_program_with_it_loads(
     kernel: FakeKernel, code: int, answer: bool
 ) -> None:
