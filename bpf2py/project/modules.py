@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from .. import btf
-from ..codegen import Options, render, vendor
+from ..codegen import CodegenError, Options, render, vendor
 from ..codegen.variants import Source, describe_variants
 from ..elf import read_object
 from ..spec import ObjectSpec
@@ -96,6 +96,8 @@ def generated(
 
     *vendored* beside a runtime's copy, with *sidecar* beside a file with its binary part.
     """
+    if not all(c.isalnum() or c in "_-" for c in name):
+        raise CodegenError(f"{name!r} cannot be what several objects are called together")
     sources: list[Source] = []
     for each in objects:
         spec = read_object(each.data, name=each.name)

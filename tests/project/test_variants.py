@@ -145,6 +145,14 @@ def test_gen_is_told_architectures(tmp_path: Path) -> None:
     assert 'arch="arm64"' in (tmp_path / "minimal_bpf.py").read_text()
 
 
+@pytest.mark.parametrize("name", ["../x", "a.b", "1 2"])
+def test_what_several_objects_are_called_is_a_name(tmp_path: Path, name: str) -> None:
+    result = command("gen", *OBJECTS, "--as-one", name, "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    assert f"{name!r} cannot be what several objects are called" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_objects_that_are_not_of_one_source_are_refused_in_one_line(tmp_path: Path) -> None:
     two = [FIXTURES / "minimal.bpf.o", FIXTURES / "globals.eb.bpf.o"]
     result = command("gen", *two, "--as-one", "both", "-o", tmp_path)
