@@ -84,7 +84,11 @@ def reasons(
         if not path.exists():
             found[path] = f"{path}: does not exist"
         elif not _holds(path, data):
-            found[path] = f"{path}: the source compiles to another object"
+            found[path] = (
+                f"{path}: the source compiles to another object"
+                if path.suffix == ".o"
+                else f"{path}: belongs to another build of the module"
+            )
     return found | {path: f"{path}: no longer part of the runtime" for path in stale}
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from ..spec import ObjectSpec, ProgramSpec
 from ..uapi import AttachType, ProgType
+from . import machine
 from .create import HasFileno, MapMaker
 from .loaded import Loaded
 from .privileges import why_eperm, with_memlock
@@ -53,12 +54,7 @@ def load(
     maps: Mapping[str, HasFileno] | None = None,
 ) -> Loaded:
     """Create maps, fill data, load programs; options and errors as in ``TypedSpec.load``."""
-    if spec.byte_order != sys.byteorder:
-        raise ValueError(
-            f"object {spec.name!r} was compiled for {spec.byte_order}-endian machines, this one is "
-            f"{sys.byteorder}-endian: compile it with -target bpf"
-            f"{'el' if sys.byteorder == 'little' else 'eb'}"
-        )
+    machine.require(spec)
     given = dict(maps or {})
     if unknown := given.keys() - spec.maps.keys():
         raise ValueError(
