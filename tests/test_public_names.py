@@ -58,6 +58,7 @@ NAMES = {
     "XDPMode",
     # errors
     "ClosedError",
+    "InconclusiveError",
     "NotSupportedError",
     "VerifierError",
     # what generated modules call
