@@ -59,6 +59,7 @@ NAMES = {
     "XDPMode",
     # errors
     "ClosedError",
+    "InconclusiveError",
     "NotSupportedError",
     "VerifierError",
     # what generated modules call

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .blob import blob, require_format
-from .errors import ClosedError, NotSupportedError, VerifierError
+from .errors import ClosedError, InconclusiveError, NotSupportedError, VerifierError
 from .loaded import Loaded
 from .object import (
     DynamicObject,
@@ -92,6 +92,7 @@ __all__ = [
     "TestRun",
     # errors
     "ClosedError",
+    "InconclusiveError",
     "NotSupportedError",
     "VerifierError",
     # what generated modules call
