@@ -137,6 +137,11 @@ def replace(record: T, **changes: Any) -> T:
     return type(record)(**{**dict(layout.pairs(record)), **changes})
 
 
+def pairs(record: Dataclass) -> Iterator[tuple[str, Any]]:
+    """Name and value of each field of *record*."""
+    return record.__layout__.pairs(record)
+
+
 def changed(record: object) -> Iterator[tuple[str, Any]]:
     """Name and value of each field of *record* that is not what its class says it starts with."""
     known: Any = record

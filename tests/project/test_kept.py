@@ -19,9 +19,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def text(tmp_path: Path, data: bytes = OBJECT.read_bytes(), **options: object) -> str:
-    return modules.module_text(
-        data, file_name="minimal.bpf.o", directory=tmp_path, **options  # type: ignore[arg-type]
-    )
+    each = modules.ObjectFile(name="minimal.bpf.o", data=data)
+    path = tmp_path / "minimal_bpf.py"
+    return modules.generated([each], module=path, **options).text  # type: ignore[arg-type]
 
 
 def test_a_text_is_made_once_and_the_same_afterwards(
@@ -124,3 +124,13 @@ def test_the_ones_used_longest_ago_go_first(folder: Path, monkeypatch: pytest.Mo
     assert kept.load("a") == b"text"
     kept.save("c", b"text")
     assert sorted(path.name for path in folder.iterdir()) == ["a", "c"]
+
+
+def test_the_file_beside_a_module_is_kept_with_it(folder: Path, tmp_path: Path) -> None:
+    objects = [modules.ObjectFile(name="minimal.bpf.o", data=OBJECT.read_bytes())]
+    path = tmp_path / "minimal_bpf.py"
+    made = modules.generated(objects, module=path, sidecar=True)
+    assert made.sidecar is not None
+    assert modules.Generated.decode(made.encode()) == made
+    assert modules.generated(objects, module=path, sidecar=True) == made
+    assert modules.generated(objects, module=path).sidecar is None
