@@ -25,7 +25,8 @@ _ATOM = re.compile(rf"(?:\w+=)?(?:\w+|{_STRING})")
 _CALLED = re.compile(rf"(?:\w+=|{_STRING}: )?[\w.]*")
 #: What may open to several lines: something that is returned or assigned, or an item by itself.
 _STATEMENT = re.compile(
-    r"( *)((?:def |return |[\w.]+(?:: [\w.\[\], |]+)? = )?)(.*?)(,?|(?<=\)) -> None: \.\.\.)"
+    r"( *)((?:def |return |[\w.]+(?:\[\"[\w.]+\"\][\w.]*)*(?:: [\w.\[\], |]+)? = )?)"
+    r"(.*?)(,?|(?<=\)) -> None: \.\.\.)"
 )
 _IMPORTS = ("import ", "from ")
 _BLOCKS = ("class ", "def ", "@")
