@@ -28,7 +28,7 @@ def object_source(targets: Iterable[Target]) -> str:
             lines.append(f"{target.alias} *{target.name};")
         else:
             section = f'__attribute__((section("{SECTION}")))'
-            lines.append(f"{target.alias} {target.name} {section} = {initialiser(target)};")
+            lines.append(f"{target.alias} {target.name} {section}{initialiser(target)};")
     return "\n".join(lines) + "\n"
 
 

@@ -230,13 +230,13 @@ def _declarator(kind: CType, name: str, above: list[str]) -> str:
 
 
 def initialiser(target: Target) -> str:
-    """The initial value of a variable: every live leaf by its designator."""
+    """`` = { … }`` behind a variable: every live leaf by its designator; nothing for no leaf."""
     parts = []
     for leaf in target.leaves:
         if leaf.live and leaf.value is not None:
             designator = leaf.lvalue.removeprefix("(*v)")
             parts.append(f"{designator} = {_literal(leaf)}" if designator else _literal(leaf))
-    return f"{{ {', '.join(parts)} }}"
+    return f" = {{ {', '.join(parts)} }}" if parts else ""
 
 
 def _literal(leaf: Leaf) -> str:
