@@ -49,9 +49,17 @@ def compile_object(
     )
 
 
-def compile_library(clang: str, targets: Iterable[Target], path: Path, *flags: str) -> Path:
-    """The shared library at *path*; *flags* for another machine than this."""
-    return _compile(clang, library_source(targets), path, "-shared", "-fPIC", *flags)
+def compile_library(clang: str, targets: Iterable[Target], path: Path) -> Path:
+    """The shared library at *path*, for this machine."""
+    return _compile(clang, library_source(targets), path, "-shared", "-fPIC")
+
+
+def compile_foreign_library(clang: str, targets: Iterable[Target], path: Path) -> Path:
+    """The shared library at *path*, for s390x, which is big-endian."""
+    part = path.with_suffix(".o")
+    _compile(clang, library_source(targets), part, "-c", "-fPIC", "--target=s390x-linux-gnu")
+    subprocess.run(["s390x-linux-gnu-ld", "-shared", str(part), "-o", str(path)], check=True)
+    return path
 
 
 def _compile(clang: str, source: str, path: Path, *flags: str) -> Path:

@@ -202,7 +202,7 @@ class Subject:
     def fresh(self, size: int) -> Any:
         """A value of zeros, made without the codec where it is a class."""
         cls = getattr(self.codec, "cls", None)
-        if cls is None or self.row["flexible"]:
+        if cls is None or self.row["flexible"] or self.codec.order != sys.byteorder:
             return self.codec.unpack(bytes(size))
         return cls()
 
@@ -327,25 +327,28 @@ def check(plan: dict[str, Any], module: Any, library: Any = None) -> list[str]:
     from bpf2py.runtime import codec
 
     found: list[str] = []
-    object_spec = module.X.spec().object_spec
-    section = object_spec.maps[plan["section"]]
-    classes = {
-        name: place.codec for name, place in vars(module.XDataXSpec).items() if hasattr(place, "codec")
-    }
+    spec = module.X.spec()
+    order, view = spec.object_spec.byte_order, getattr(spec, "data_x", None)
+    section = spec.object_spec.maps.get(plan["section"])
     for number, row in enumerate(plan["types"]):
         name = row["name"]
         functions = Library(library, name, row["slots"]) if library else None
-        layout = codec.of(getattr(module, name.upper())) if row["flexible"] else classes.get(name)
-        if layout is None:  # no bytes, or only padding
-            if any(leaf["size"] for leaf in row["leaves"]):
+        if row["flexible"]:
+            layout = codec.of(getattr(module, name.upper()))
+        elif hasattr(type(view), name):
+            layout = getattr(type(view), name).codec
+        else:  # no bytes at all
+            if row["leaves"]:
                 found.append(f"{name}: no variable in the module\n{row['text']}")
             continue
-        subject = Subject(row, layout, functions)
+        subject = Subject(row, layout.in_byte_order(order), functions)
         try:
             if not row["flexible"]:
                 place = section.variables[name]
                 data = bytes(section.data[place.offset : place.offset + place.size])
                 found += subject.check_initial(data)
+                if subject.codec.pack(getattr(view, name)) != data:
+                    found.append(subject.problem("another value through the spec"))
             if functions:
                 found += subject.check_running(number)
         except Exception as error:

@@ -2,7 +2,7 @@
 
 In: tables in generated modules that say where things lie.  Out: :class:`Codec` objects, whose
 functions are compiled for exactly that type when first used.  Bytes are in the byte order of the
-machine this runs on.
+machine this runs on, or of another by :meth:`Codec.in_byte_order`.
 """
 
 from __future__ import annotations
