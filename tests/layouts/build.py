@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from .c_source import BUFFERS, Target, declaration, functions, initialiser
+from .c_source import BUFFERS, Target, declaration, functions, initialiser, reading, writing
 from .c_types import PRELUDE
 
 #: Per byte order: BPF's target.
@@ -38,6 +38,38 @@ def library_source(targets: Iterable[Target]) -> str:
     for target in targets:
         parts += [declaration(target), functions(target)]
     return "\n".join(parts) + "\n"
+
+
+def program_source(targets: Iterable[Target]) -> str:
+    """Programs that do what the library does, with variables instead of arguments.
+
+    ``read_x`` reads every leaf of ``given_x`` into ``slots_x``; ``write_x`` makes ``given_x`` from
+    ``slots_x``, leaf by leaf: those of one member of each union.
+    """
+    section = '__attribute__((section("socket")))'
+    parts = [PRELUDE, BUFFERS, 'char _license[] __attribute__((section("license"))) = "GPL";']
+    for target in targets:
+        name, alias = target.name, target.alias
+        reads = "\n\t".join(reading(leaf) for leaf in target.leaves)
+        writes = "\n\t".join(
+            writing(leaf, f"(out + {leaf.slot})")
+            for leaf in target.leaves
+            if leaf.live and leaf.value is not None
+        )
+        parts += [
+            declaration(target),
+            f"{alias} given_{name}; u128 slots_{name}[{target.slots}];",
+            f"{section} int read_{name}(void *context)",
+            f"{{\n\t{alias} *v = &given_{name}; slot *out = slots_{name};\n\t{reads}\n\treturn 0;\n}}",
+            f"{section} int write_{name}(void *context)",
+            f"{{\n\t{alias} *v = &given_{name}; slot *out = slots_{name};\n\t{writes}\n\treturn 0;\n}}",
+        ]
+    return "\n".join(parts) + "\n"
+
+
+def compile_programs(clang: str, targets: Iterable[Target], path: Path) -> Path:
+    """The BPF object at *path*, to be loaded."""
+    return _compile(clang, program_source(targets), path, "--target=bpf", "-mcpu=v3", "-g", "-c")
 
 
 def compile_object(

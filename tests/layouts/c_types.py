@@ -276,7 +276,7 @@ def _array(draw: st.DrawFn, scope: _Scope, depth: int) -> ArrayOf:
         element = draw(st.sampled_from((*SCALARS, *INTEGERS)))
         if element.size == 1 and not element.c_type.startswith(("s8", "signed", "bool", "enum")):
             element = INTEGERS[1]  # arrays of bytes and of text are ``Chars``
-    room = max(1, min(40, scope.left // leaf_count(element)))
+    room = max(1, min(40, scope.left // max(1, leaf_count(element))))
     for dimension in draw(st.sampled_from(((3,), (5,), (40,), (2, 3), (3, 2, 2), (1,)))):
         length = max(1, min(dimension, room))
         room = max(1, room // length)
