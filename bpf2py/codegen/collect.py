@@ -99,8 +99,8 @@ class Collector:
             case Ptr():
                 return POINTER
             case Float(size=size):
-                if size not in (4, 8):
-                    raise CodegenError(f"{path}: Python has no float of {size} bytes")
+                if size not in (2, 4, 8):  # ``long double`` of other machines: its bytes
+                    return Raw(size)
                 return Number(size, python="float")
             case Array(element=element, length=length):
                 return self._array(element, length, path=path, hint=hint, depth=depth)
@@ -365,7 +365,7 @@ def _check_overlap(members: tuple[Field | Left, ...], path: str) -> None:
 
 
 def _number(typ: Int, path: str) -> Number:
-    if typ.size not in (1, 2, 4, 8, 16):
+    if not 1 <= typ.size <= 16:
         raise CodegenError(f"{path}: there is no integer of {typ.size} bytes")
     if typ.boolean and typ.size == 1:
         return Number(1, python="bool")

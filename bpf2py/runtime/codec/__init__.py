@@ -14,6 +14,7 @@ from .overlay import Forward, Member, Union, forward, member, union
 from .record import of, pack, sizeof, struct, unpack
 from .scalar import (
     BOOL,
+    F16,
     F32,
     F64,
     S8,
@@ -51,6 +52,7 @@ __all__ = [
     "S32",
     "S64",
     "BOOL",
+    "F16",
     "F32",
     "F64",
     "Int",

@@ -122,25 +122,27 @@ class Bool(Number[bool]):
 
 
 class Float(Codec[float]):
-    """``float`` (4 bytes) or ``double`` (8)."""
+    """``__fp16`` (2 bytes), ``float`` (4) or ``double`` (8)."""
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self._code = {4: "f", 8: "d"}[size]
+        #: What ``struct`` calls it.
+        self.code = {2: "e", 4: "f", 8: "d"}[size]
 
     @property
     def word(self) -> str:
-        return self._code if self.order == BYTE_ORDER else ""
+        # memoryview has no half floats before Python 3.12
+        return self.code if self.order == BYTE_ORDER and self.size > 2 else ""
 
     @property
     def c_name(self) -> str:
-        return "float" if self.size == 4 else "double"
+        return {2: "__fp16", 4: "float", 8: "double"}[self.size]
 
     def read(self, out: Reader) -> str:
-        return out.slot(self._code, self.size)
+        return out.slot(self.code, self.size)
 
     def write(self, out: Writer, value: str) -> None:
-        out.slot(self._code, self.size, value)
+        out.slot(self.code, self.size, value)
 
     def check(self, value: Any, path: str) -> None:
         if not hasattr(value, "__float__") and not hasattr(value, "__index__"):
@@ -148,7 +150,7 @@ class Float(Codec[float]):
         import struct
 
         try:
-            struct.pack(f"={self._code}", value)
+            struct.pack(f"={self.code}", value)
         except OverflowError:
             raise ValueError(f"{path}: {value} does not fit {self.c_name}") from None
 
@@ -359,5 +361,6 @@ S16 = Int(2, signed=True)
 S32 = Int(4, signed=True)
 S64 = Int(8, signed=True)
 BOOL = Bool()
+F16 = Float(2)
 F32 = Float(4)
 F64 = Float(8)
