@@ -98,8 +98,9 @@ class Collector:
                 return _number(typ, path)
             case Ptr():
                 return POINTER
-            case Float(size=size):
-                if size not in (2, 4, 8):  # ``long double`` of other machines: its bytes
+            case Float(name=name, size=size):
+                # ``long double`` of other machines; GCC writes ``complex float``, 8 bytes
+                if size not in (2, 4, 8) or "complex" in name:
                     return Raw(size)
                 return Number(size, python="float")
             case Array(element=element, length=length):

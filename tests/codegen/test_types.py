@@ -396,10 +396,11 @@ def test_a_function_by_value_is_an_error() -> None:
     _refused(types, "s", r"^struct s\.f: a FUNC_PROTO is no type of a value")
 
 
-def test_a_float_that_python_does_not_have_is_its_bytes() -> None:
+@pytest.mark.parametrize(("name", "size"), [("long double", 16), ("complex float", 8)])
+def test_a_float_that_python_does_not_have_is_its_bytes(name: str, size: int) -> None:
     types = Types()
-    types.struct("s", 16, ("f", types.add(t.Float("long double", 16)), 0))
-    assert types.module("s").S().f == bytes(16)
+    types.struct("s", size, ("f", types.add(t.Float(name, size)), 0))
+    assert types.module("s").S().f == bytes(size)
 
 
 def test_a_float_of_two_bytes_is_a_float() -> None:
