@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from .c_types import ArrayOf, Chars, Composite, CType, Member, Scalar, is_flexible
+from .c_types import Alias, ArrayOf, Chars, Composite, CType, Member, Scalar, is_flexible
 
 #: Elements that a flexible array member has in these tests.
 TAIL = 3
@@ -114,6 +114,8 @@ class _Walk:
             case ArrayOf(element=element, length=length):
                 for index in range(TAIL if length < 0 else length):
                     yield from self.leaves(element, (*path, index), f"{lvalue}[{index}]", at)
+            case Alias(type=inner):
+                yield from self.leaves(inner, path, lvalue, at)
             case Composite():
                 yield from self._members(kind, path, lvalue, at)
 
@@ -185,11 +187,17 @@ def declaration(target: Target) -> str:
     lines: list[str] = []
     kind = target.type
     if isinstance(kind, Composite):
-        lines.append(f"{_body(kind, lines)};")
+        lines.append(_packing(kind, f"{_body(kind, lines)};"))
         lines.append(f"typedef {kind.keyword} {kind.tag} {target.alias};")
     else:
         lines.append(f"typedef {_declarator(kind, target.alias, lines)};")
     return "\n".join(lines)
+
+
+def _packing(kind: Composite, text: str) -> str:
+    if not kind.pack:
+        return text
+    return f"#pragma pack(push, {kind.pack})\n{text}\n#pragma pack(pop)"
 
 
 def _attributes(text: str) -> str:
@@ -211,7 +219,7 @@ def _member(member: Member, above: list[str]) -> str:
 
 def _declarator(kind: CType, name: str, above: list[str]) -> str:
     match kind:
-        case Scalar(c_type=text):
+        case Scalar(c_type=text) | Alias(c_type=text):
             return text.format(name).rstrip()
         case Chars(c_type=text, length=length):
             return f"{text} {name}[{length or ''}]"
@@ -220,7 +228,8 @@ def _declarator(kind: CType, name: str, above: list[str]) -> str:
         case Composite(keyword=keyword, tag=tag, typedef=typedef):
             if not tag:
                 return f"{_body(kind, above)} {name}".rstrip()
-            text = f"typedef {_body(kind, above)} {tag};" if typedef else f"{_body(kind, above)};"
+            body = _body(kind, above)
+            text = _packing(kind, f"typedef {body} {tag};" if typedef else f"{body};")
             if text not in above:
                 above.append(text)
             return f"{tag if typedef else f'{keyword} {tag}'} {name}"

@@ -28,6 +28,9 @@ enum __attribute__((packed)) small { SMALL_LOW = -300, SMALL_NONE = 0, SMALL_HIG
 typedef enum { TD_A = 3, TD_B = 9 } td_enum;
 typedef enum color color8 __attribute__((mode(QI)));
 typedef enum plain plain64 __attribute__((mode(DI)));
+typedef u64 loose_u64 __attribute__((aligned(2))); typedef u32 apart_u32 __attribute__((aligned(16)));
+typedef u16 triple[3]; typedef triple grid[2]; typedef char label[7]; typedef label labels[2];
+typedef const octet address[6];
 struct never_defined;
 """
 
@@ -62,6 +65,14 @@ class ArrayOf:
 
 
 @dataclass(frozen=True)
+class Alias:
+    """A typedef of :data:`PRELUDE` for what is no single value."""
+
+    c_type: str
+    type: CType
+
+
+@dataclass(frozen=True)
 class Member:
     """``name`` is empty for anonymous structs, unions and bits that are padding."""
 
@@ -80,9 +91,11 @@ class Composite:
     tag: str = ""
     attributes: str = ""
     typedef: bool = False
+    #: Of ``#pragma pack`` around it; only where there is a tag.
+    pack: int = 0
 
 
-CType = Scalar | Chars | ArrayOf | Composite
+CType = Scalar | Chars | ArrayOf | Alias | Composite
 
 
 def _integers() -> Iterator[Scalar]:
@@ -113,6 +126,8 @@ POINTERS = tuple(
         "int (*{})(void)",
         "void *(*{})(u32, struct never_defined *)",
         "u32 (*{})[3]",
+        "const u32 *restrict {}",
+        'u32 __attribute__((btf_type_tag("user"))) *{}',
     )
 )
 ENUMS = (
@@ -130,6 +145,7 @@ QUALIFIED = (
     Scalar("const u32 {}", "int", 4, constant=True),
     Scalar("volatile s16 {}", "int", 2, True),
     Scalar("const volatile u64 {}", "int", 8, constant=True),
+    Scalar("loose_u64 {}", "int", 8),
     Scalar("fixed_octet {}", "int", 1, constant=True),
     Scalar("char *const {}", "pointer", 8, constant=True),
 )
@@ -138,11 +154,23 @@ UNTYPED = (
     Scalar("_Atomic u64 {}", "raw", 8),
     Scalar("_Complex float {}", "raw", 8),
 )
+#: As members only: C has no arrays of them.
+APART = Scalar("apart_u32 {}", "int", 4)
+ALIASES = (
+    Alias("triple {}", ArrayOf(INTEGERS[1], 3)),
+    Alias("grid {}", ArrayOf(ArrayOf(INTEGERS[1], 3), 2)),
+    Alias("label {}", Chars("char", 7, True)),
+    Alias("labels {}", ArrayOf(Chars("char", 7, True), 2)),
+    Alias("address {}", Chars("u8", 6, False)),
+)
 SCALARS = (
     *INTEGERS, *WIDE, BOOLEAN, *FLOATS, *POINTERS, *ENUMS, *MODES, *QUALIFIED
 )  # fmt: skip
 #: What may be as wide as its type, or less, in a bitfield.
-BITFIELDS = (*INTEGERS, *INTEGERS, BOOLEAN, *ENUMS, *MODES, WIDE[0], WIDE[1])
+BITFIELDS = (
+    *INTEGERS, *INTEGERS, BOOLEAN, *ENUMS, *MODES, *WIDE, APART,
+    Scalar("volatile s32 {}", "int", 4, True), Scalar("loose_u64 {}", "int", 8),
+)  # fmt: skip
 
 MAX_LEAVES = 90
 
@@ -151,6 +179,8 @@ def leaf_count(kind: CType) -> int:
     match kind:
         case ArrayOf(element=element, length=length):
             return length * leaf_count(element)
+        case Alias(type=inner):
+            return leaf_count(inner)
         case Composite(members=members):
             return sum(leaf_count(member.type) for member in members)
         case _:
@@ -213,21 +243,23 @@ def _composite(
         style = draw(st.sampled_from(("inline", "tag", "typedef", "anonymous typedef")))
         tag = "" if style == "inline" else scope.tag()
         typedef = style == "anonymous typedef"
-    return Composite(keyword, members, tag, draw(_COMPOSITE_ATTRIBUTES), typedef)
+    pack = draw(st.sampled_from((0, 0, 0, 0, 0, 1, 2, 4))) if tag else 0
+    return Composite(keyword, members, tag, draw(_COMPOSITE_ATTRIBUTES), typedef, pack)
 
 
 _COMPOSITE_ATTRIBUTES = st.sampled_from(
     ("",) * 8 + ("packed",) * 4
-    + ("aligned(4)", "aligned(16)", "aligned(64)", "aligned(2), packed", "packed, aligned(8)")
+    + ("aligned(4)", "aligned(16)", "aligned(64)", "aligned(2), packed", "packed, aligned(8)", "ms_struct")
 )  # fmt: skip
 _MEMBER_ATTRIBUTES = st.sampled_from(
     ("",) * 12 + ("aligned(1)", "aligned(2)", "aligned(8)", "aligned(32)", "packed", "packed")
+    + ('btf_decl_tag("a note")',)
 )
 
 
 def _member(draw: st.DrawFn, scope: _Scope, depth: int, parent: str) -> Member:
     kinds = ["scalar", "scalar", "bitfield", "bitfield", "bitfield", "chars", "array", "padding"]
-    kinds += ["untyped", "nothing"]
+    kinds += ["untyped", "nothing", "alias"]
     if depth and scope.left > 8:
         kinds += ["struct", "union", "anonymous struct", "anonymous union", "struct", "union"]
     kind = draw(st.sampled_from(kinds))
@@ -235,7 +267,10 @@ def _member(draw: st.DrawFn, scope: _Scope, depth: int, parent: str) -> Member:
     attributes = draw(_MEMBER_ATTRIBUTES)
     match kind:
         case "scalar":
-            return Member(scope.name(), draw(st.sampled_from(SCALARS)), None, attributes)
+            typ = draw(st.sampled_from((*SCALARS, APART)))
+            return Member(scope.name(), typ, None, attributes)
+        case "alias":
+            return Member(scope.name(), draw(st.sampled_from(ALIASES)), None, attributes)
         case "untyped":
             return Member(scope.name(), draw(st.sampled_from(UNTYPED)), None, attributes)
         case "bitfield":
@@ -266,12 +301,14 @@ def _chars(draw: st.DrawFn) -> Chars:
 
 
 def _array(draw: st.DrawFn, scope: _Scope, depth: int) -> ArrayOf:
-    choice = draw(st.sampled_from(("scalar", "scalar", "chars", "composite")))
+    choice = draw(st.sampled_from(("scalar", "scalar", "chars", "composite", "alias")))
     element: CType
     if choice == "composite" and depth and scope.left > 16:
         element = _composite(draw, scope, depth - 1)
     elif choice == "chars":
         element = _chars(draw)
+    elif choice == "alias":
+        element = draw(st.sampled_from(ALIASES))
     else:
         element = draw(st.sampled_from((*SCALARS, *INTEGERS)))
         if element.size == 1 and not element.c_type.startswith(("s8", "signed", "bool", "enum")):
