@@ -22,7 +22,9 @@ from .batch import ByteOrder, compare, draw
 BATCH = 40
 
 
-def _work(job: tuple[int, int, ByteOrder, str, Sequence[str]]) -> tuple[str, int, int, list[str]]:
+def _work(
+    job: tuple[int, int, ByteOrder, str, Sequence[str]],
+) -> tuple[ByteOrder, int, int, list[str]]:
     seed, count, byte_order, clang, emulator = job
     targets = draw(count, seed)
     leaves = sum(len(target.leaves) for target in targets)

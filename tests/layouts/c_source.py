@@ -298,7 +298,9 @@ def writing(leaf: Leaf, into: str = "in") -> str:
             return f"{{ {bits} x = *{into}; __builtin_memcpy(&{lvalue}, &x, {leaf.size}); }}"
         case _ if leaf.constant:
             bits = f"u{8 * leaf.size}"
-            return f"{{ {bits} x = *{into}; __builtin_memcpy((void *)&{lvalue}, &x, {leaf.size}); }}"
+            return (
+                f"{{ {bits} x = *{into}; __builtin_memcpy((void *)&{lvalue}, &x, {leaf.size}); }}"
+            )
         case "pointer":
             return f"{lvalue} = (void *)(u64)*{into};"
         case _:

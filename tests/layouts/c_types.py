@@ -252,7 +252,8 @@ _COMPOSITE_ATTRIBUTES = st.sampled_from(
     + ("aligned(4)", "aligned(16)", "aligned(64)", "aligned(2), packed", "packed, aligned(8)", "ms_struct")
 )  # fmt: skip
 _MEMBER_ATTRIBUTES = st.sampled_from(
-    ("",) * 12 + ("aligned(1)", "aligned(2)", "aligned(8)", "aligned(32)", "packed", "packed")
+    ("",) * 12
+    + ("aligned(1)", "aligned(2)", "aligned(8)", "aligned(32)", "packed", "packed")
     + ('btf_decl_tag("a note")',)
 )
 

@@ -359,7 +359,8 @@ def check(plan: dict[str, Any], module: Any, library: Any = None) -> list[str]:
 def load(path: Path, name: str) -> Any:
     """The module in that file."""
     made = importlib.util.spec_from_file_location(name, path)
-    assert made is not None and made.loader is not None
+    assert made is not None
+    assert made.loader is not None
     module = importlib.util.module_from_spec(made)
     sys.modules[name] = module
     made.loader.exec_module(module)

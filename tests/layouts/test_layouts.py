@@ -34,7 +34,17 @@ def test_c_and_the_generated_module_agree_about_every_member_of_random_types(
     compiler, running = clang(), byte_order == sys.byteorder
     targets = draw(SAMPLE, SEED + ORDERS.index(byte_order))
     text = "\n".join(map(declaration, targets))
-    for part in ("struct  {", "union  {", "packed", "aligned(", " : 0;", "][", "[];", "enum ", "128 "):
+    for part in (
+        "struct  {",
+        "union  {",
+        "packed",
+        "aligned(",
+        " : 0;",
+        "][",
+        "[];",
+        "enum ",
+        "128 ",
+    ):
         assert part in text
     problems = compare(targets, tmp_path, compiler, byte_order, running=running)
     if problems:

@@ -69,12 +69,19 @@ class Forward(Generic[T]):
     def __get__(self, instance: object | None, owner: type) -> Self | T:
         if instance is None:
             return self
-        # by its name: a union from another machine's bytes has members of its own
-        value: T = getattr(getattr(instance, self.union), self.member.name)
-        return value
+        storage: Union = getattr(instance, self.union)
+        member = self._theirs(storage) if storage._foreign else self.member
+        return member.codec.unpack(storage._storage, member.offset)
 
     def __set__(self, instance: object, value: T) -> None:
-        setattr(getattr(instance, self.union), self.member.name, value)
+        storage: Union = getattr(instance, self.union)
+        member = self._theirs(storage) if storage._foreign else self.member
+        member.__set__(storage, value)
+
+    def _theirs(self, storage: Union) -> Member[T]:
+        """A union from another machine's bytes has members of its own."""
+        member: Member[T] = vars(type(storage))[self.member.name]
+        return member
 
 
 def member(codec: Codec[T], offset: int = 0) -> Member[T]:
@@ -100,6 +107,8 @@ class Union:
     __hash__ = None  # type: ignore[assignment]
 
     _size: ClassVar[int] = 0
+    #: Whether the bytes are in the other byte order than this machine's.
+    _foreign: ClassVar[bool] = False
     _storage: bytearray
 
     def __init__(self, data: bytes | bytearray | memoryview = b"", /, **member: Any) -> None:
@@ -186,7 +195,7 @@ def _ordered(cls: type[U], order: ByteOrder) -> type[U]:
         for name, value in vars(cls).items()
         if isinstance(value, Member)
     }
-    names = {"__slots__": (), "__module__": cls.__module__, "__doc__": cls.__doc__}
+    names = {"__slots__": (), "_foreign": True, "__module__": cls.__module__, "__doc__": cls.__doc__}
     return type(cls.__name__, (cls,), {**names, "__qualname__": cls.__qualname__, **members})
 
 
