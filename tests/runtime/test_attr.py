@@ -178,7 +178,8 @@ def test_program_information_comes_with_its_maps(kernel: FakeKernel) -> None:
         if room:
             import ctypes
 
-            ctypes.memmove(room, bytes([5, 0, 0, 0, 6, 0, 0, 0]), 8)
+            ids = (5).to_bytes(4, sys.byteorder) + (6).to_bytes(4, sys.byteorder)
+            ctypes.memmove(room, ids, 8)
         return 0
 
     kernel.handlers[Cmd.OBJ_GET_INFO_BY_FD] = tell
