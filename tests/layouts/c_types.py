@@ -216,6 +216,16 @@ def is_flexible(kind: CType) -> bool:
             return False
 
 
+def _is_constant(kind: CType) -> bool:
+    match kind:
+        case ArrayOf(element=inner):
+            return _is_constant(inner)
+        case Alias(c_type=c_type):
+            return c_type == "address {}"
+        case _:
+            return isinstance(kind, Scalar) and kind.constant
+
+
 @st.composite
 def types(draw: st.DrawFn, prefix: str) -> CType:
     """A type to make a variable of; ``prefix`` begins the tags."""
@@ -224,7 +234,10 @@ def types(draw: st.DrawFn, prefix: str) -> CType:
     if outermost == "flexible":
         return _with_flexible_end(draw, scope)
     if outermost == "array":
-        return _array(draw, scope, 3)
+        array = _array(draw, scope, 3)
+        if not _is_constant(array):  # such a variable wants a section of its own
+            return array
+        return Composite("struct", (Member(scope.name(), array),), scope.prefix)
     return _composite(draw, scope, 4, keyword=outermost, tag=scope.prefix)
 
 
