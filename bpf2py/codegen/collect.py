@@ -244,7 +244,8 @@ class Collector:
         owned = self.kernel_owned(leaf.type_id)
         if owned:
             return Left(leaf.name, f"{text} {name}, offset {offset}: {owned}")
-        value = self.value(leaf.type_id, path=path, hint=f"{natural}_{name}", depth=depth + 1)
+        hint = f"{natural}_{name}"
+        value = self.value(leaf.type_id, path=path, hint=hint, tail=tail, depth=depth + 1)
         if leaf.bit_size:
             return self._bitfield(leaf, parent, value, path, text)
         if bit:

@@ -281,6 +281,18 @@ def test_a_flexible_array_inside_another_struct_holds_nothing_and_the_comment_sa
     assert codec.of(cls).pack(cls(address=1)) == bytes(4) + b"\1\0\0\0"
 
 
+def test_a_flexible_array_that_ends_the_struct_at_the_end_is_what_follows() -> None:
+    types = Types()
+    inner = types.struct("inner", 4, ("n", types.u16, 0), ("d", types.array(types.u16, 0), 2))
+    types.struct("outer", 8, ("a", types.u32, 0), ("in", inner, 4))
+    module = types.module("outer")
+    value = module.Outer(1, module.Inner(2, [3, 4]))
+    data = b"".join(n.to_bytes(size, sys.byteorder) for n, size in [(1, 4), (2, 2), (3, 2), (4, 2)])
+    assert codec.pack(value) == data
+    assert codec.unpack(module.Outer, data) == value
+    assert len(codec.pack(module.Outer())) == codec.sizeof(module.Outer) == 8
+
+
 def test_one_struct_with_and_without_its_flexible_array_becomes_two_classes() -> None:
     types = Types()
     inner = types.struct("part", 4, ("n", types.u32, 0), ("d", types.array(types.u8, 0), 4))

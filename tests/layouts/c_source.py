@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from .c_types import Alias, ArrayOf, Chars, Composite, CType, Member, Scalar, is_flexible
+from .c_types import Alias, ArrayOf, Chars, Composite, CType, Member, Scalar, flexible_path
 
 #: Elements that a flexible array member has in these tests.
 TAIL = 3
@@ -75,7 +75,7 @@ class Target:
 
 def target(name: str, kind: CType, seed: int) -> Target:
     """*kind* with its leaves, and values for them that *seed* decides."""
-    found = Target(name, kind, flexible=is_flexible(kind))
+    found = Target(name, kind, flexible=bool(flexible_path(kind)))
     walk = _Walk(random.Random(seed))
     for leaf in walk.leaves(kind, (), "(*v)", _At()):
         leaf.slot = found.slots
@@ -316,7 +316,7 @@ def functions(target: Target, kind: str = "") -> str:
     )
     size = f"sizeof({alias})"
     if target.flexible:
-        last = _flexible_member(target)
+        last = flexible_path(target.type)
         size = f"__builtin_offsetof({alias}, {last}) + {TAIL} * sizeof((({alias} *)0)->{last}[0])"
     return (
         f"{kind}u64 size_{name}(void) {{ return {size}; }}\n"
@@ -324,8 +324,3 @@ def functions(target: Target, kind: str = "") -> str:
         f"{kind}void write_{name}({alias} *v, u32 leaf, slot *in)\n"
         f"{{\n\tswitch (leaf) {{\n\t{writes}\n\t}}\n}}\n"
     )
-
-
-def _flexible_member(target: Target) -> str:
-    assert isinstance(target.type, Composite)
-    return target.type.members[-1].name

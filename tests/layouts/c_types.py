@@ -205,15 +205,19 @@ class _Scope:
         return f"{self.prefix}_t{self.tags}"
 
 
-def is_flexible(kind: CType) -> bool:
-    """Whether it ends in a flexible array member."""
+def flexible_path(kind: CType) -> str:
+    """What leads to the flexible array member, in C; empty without."""
     if not isinstance(kind, Composite) or not kind.members:
-        return False
-    match kind.members[-1].type:
+        return ""
+    last = kind.members[-1]
+    match last.type:
         case Chars(length=0) | ArrayOf(length=-1):
-            return True
+            return last.name
+        case Composite(keyword="struct") if last.name:
+            inner = flexible_path(last.type)
+            return f"{last.name}.{inner}" if inner else ""
         case _:
-            return False
+            return ""
 
 
 def _is_constant(kind: CType) -> bool:
@@ -367,4 +371,12 @@ def _with_flexible_end(draw: st.DrawFn, scope: _Scope) -> Composite:
         if not leaf_count(each):
             each = INTEGERS[1]
     last = each if isinstance(each, Chars) and not each.length else ArrayOf(each, -1)
-    return Composite("struct", (*body.members, Member(scope.name(), last)), scope.prefix)
+    kind = Composite("struct", (*body.members, Member(scope.name(), last)), scope.prefix)
+    for _ in range(draw(st.sampled_from((0, 0, 1, 2)))):
+        inner = Composite("struct", kind.members, scope.tag(), kind.attributes)
+        around = (
+            Member(scope.name(), draw(st.sampled_from(INTEGERS))),
+            Member(scope.name(), inner),
+        )
+        kind = Composite("struct", around, scope.prefix, draw(_COMPOSITE_ATTRIBUTES))
+    return kind

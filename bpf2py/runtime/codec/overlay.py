@@ -195,7 +195,12 @@ def _ordered(cls: type[U], order: ByteOrder) -> type[U]:
         for name, value in vars(cls).items()
         if isinstance(value, Member)
     }
-    names = {"__slots__": (), "_foreign": True, "__module__": cls.__module__, "__doc__": cls.__doc__}
+    names = {
+        "__slots__": (),
+        "_foreign": True,
+        "__module__": cls.__module__,
+        "__doc__": cls.__doc__,
+    }
     return type(cls.__name__, (cls,), {**names, "__qualname__": cls.__qualname__, **members})
 
 
