@@ -6,22 +6,26 @@ a batch disagrees, ``smallest`` lets hypothesis look for the simplest type that 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import subprocess
-from collections.abc import Sequence
+import tempfile
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from hypothesis.errors import Flaky, NoSuchExample
 
 from bpf2py.codegen import generate
 from bpf2py.elf import read_object_file
 
 from . import build, check
-from .c_source import Target, target
+from .c_source import Target, declaration, target
 from .c_types import CType, types
 
 ByteOrder = Literal["little", "big"]
@@ -63,6 +67,7 @@ def compare(
     With *running*, C code for this machine reads and writes memory, too.  *emulator* begins the
     command line of a Python on an emulated s390x, on which the big-endian side then runs.
     """
+    folder = Path(tempfile.mkdtemp(dir=folder))  # a library is known by its path once it is loaded
     path = build.compile_object(clang, targets, folder / "x.bpf.o", byte_order=byte_order)
     text = generate(read_object_file(path), types=[t.alias for t in targets if t.flexible])
     module = folder / "x_bpf.py"
@@ -95,13 +100,22 @@ def _elsewhere(plan: dict[str, Any], folder: Path, emulator: Sequence[str]) -> l
     return problems
 
 
-def smallest(disagree: Any) -> CType:
-    """The simplest type of which ``disagree(targets)`` is true; for whoever reads the failure."""
+def smallest(disagree: Callable[[list[Target]], object], seconds: float = 60) -> Target | None:
+    """The simplest type of which ``disagree(targets)`` is true, for whoever reads the failure.
+
+    What was found after some *seconds*, which is nothing where few types disagree.
+    """
+    end = time.monotonic() + seconds
+    found: list[Target] = []
 
     def alone(drawn: tuple[CType, int]) -> bool:
-        return bool(disagree([target("v0", *drawn)]))
+        one = target("v0", *drawn)
+        wrong = time.monotonic() < end and bool(disagree([one]))
+        if wrong:
+            found.append(one)
+        return wrong
 
-    found: tuple[CType, int] = hypothesis.find(
-        DRAWN, alone, settings=settings(max_examples=300, deadline=None, database=None)
-    )
-    return found[0]
+    options = settings(max_examples=300, deadline=None, database=None, derandomize=True)
+    with contextlib.suppress(NoSuchExample, Flaky):
+        hypothesis.find(DRAWN, alone, settings=options)
+    return min(found, key=lambda one: len(declaration(one)), default=None)

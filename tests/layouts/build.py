@@ -83,7 +83,7 @@ def compile_object(
 
 def compile_library(clang: str, targets: Iterable[Target], path: Path) -> Path:
     """The shared library at *path*, for this machine."""
-    return _compile(clang, library_source(targets), path, "-shared", "-fPIC")
+    return _compile(clang, library_source(targets), path, "-shared", "-fPIC", "-nostdlib")
 
 
 def compile_foreign_library(clang: str, targets: Iterable[Target], path: Path) -> Path:
