@@ -16,6 +16,8 @@ LINE_LENGTH = 100
 
 #: Docstrings and comments, which stay as they are, and strings in either quotes.
 _QUOTED = re.compile(r'"""(?s:.*?)"""|#.*|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'')
+#: A call over three lines, without the comma that would keep it so.
+_IN_THREE = re.compile(r"^( +)([\w.]+ = [\w.]+\()\n\1    (\S.*[^,\s])\n\1\)$", re.M)
 _STRING = r'(?:b?"(?:[^"\\]|\\.)*"|b?\'(?:[^\'\\]|\\.)*\')'
 _TOKEN = re.compile(rf"{_STRING}|[()\[\]{{}}]|, ?|(?:(?!{_STRING})[^()\[\]{{}},])+")
 _STRINGS = re.compile(rf"{_STRING}(?: {_STRING})+")
@@ -62,7 +64,7 @@ def formatted(text: str, by_black: Callable[[str], str] | None = None) -> str | 
 
     Without it the answer is ``None`` if there are such.
     """
-    text = _QUOTED.sub(_double_quoted, text)
+    text = _IN_THREE.sub(_joined, _QUOTED.sub(_double_quoted, text))
     lines: list[str] = []
     for statement in _statements(text.split("\n")):
         found: list[str] = []
@@ -104,6 +106,12 @@ def _double_quoted(match: re.Match[str]) -> str:
     body = text[1:-1]
     wanted = re.sub(r"\\(.)|\"", lambda m: {"'": "'", None: '\\"'}.get(m[1], m[0]), body)
     return text if wanted.count("\\") > body.count("\\") else f'"{wanted}"'
+
+
+def _joined(match: re.Match[str]) -> str:
+    indent, call, arguments = match.groups()
+    line = f"{indent}{call}{arguments})"
+    return line if _fits(line) else match[0]
 
 
 def _spaced(lines: list[str]) -> Iterator[str]:

@@ -140,6 +140,8 @@ def test_a_description_needs_no_black(
             "import a\n\n\nclass A:\n    b = 1\n\n\nc = 1\n",
         ),
         ("# why\nclass A:\n\n\n    b = 1\n\n\n\n", "# why\nclass A:\n\n    b = 1\n"),
+        ("class A:\n    b.c = d(\n        e, f\n    )\n", "class A:\n    b.c = d(e, f)\n"),
+        ("class A:\n    b = d(\n        e,\n    )\n", "class A:\n    b = d(\n        e,\n    )\n"),
         ("a = 'b'  # don't\n", 'a = "b"  # don\'t\n'),
         ('a = \'say "no"\', "don\'t"\n', 'a = \'say "no"\', "don\'t"\n'),
         ("a = \"b\", 'c\"\\'d'\n", 'a = "b", "c\\"\'d"\n'),
