@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 from functools import cache
+from struct import Struct
 from typing import TYPE_CHECKING
 
 from ..uapi import AttachType, ProgType
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 #: r0 = 0; exit.  The same bytes in either byte order: every field wider than a byte is zero.
 _EXIT = bytes.fromhex("b700000000000000 9500000000000000")
 _NO_FD = 0xFFFFFFFF
+_CALL = Struct("=BBhi")
 
 
 def _minimal(prog_type: ProgType, attach_type: int = 0) -> FD:
@@ -55,6 +57,26 @@ def takes_program_fields(*, name: bytes, btf_fd: int | None) -> bool:
     except OSError as exc:
         return exc.errno != errno.E2BIG
     return True
+
+
+def _loads(prog_type: ProgType, insns: bytes, what: str) -> bool:
+    """Whether the verifier takes these instructions; a refusal for other reasons is raised."""
+    try:
+        FD(prog_load(LoadRequest(prog_type, insns, license="GPL", what=what)), what).close()
+    except OSError as exc:
+        if exc.errno not in (errno.EINVAL, errno.EACCES):
+            raise
+        return False
+    return True
+
+
+@cache
+def has_bpf_cookie() -> bool:
+    """bpf_get_attach_cookie() in programs for perf events (5.15)."""
+    from ..uapi import HELPER_NAMES
+
+    insns = _CALL.pack(0x85, 0, 0, HELPER_NAMES.index("get_attach_cookie")) + _EXIT[8:]
+    return _loads(ProgType.TRACEPOINT, insns, "probe of bpf_get_attach_cookie()")
 
 
 def _knows_link(prog_type: ProgType, attach_type: AttachType, target: int) -> bool:

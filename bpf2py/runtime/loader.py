@@ -1,8 +1,9 @@
 """From an ``ObjectSpec`` to a :class:`Loaded`: all of it in the kernel, or nothing.
 
 In: a spec; what the user wants otherwise.  Out: descriptors with one owner.  The order is that of
-libbpf: BTF, maps, data, then each program with CO-RE numbers and map descriptors patched in.  The
-kernel's BTF is read only if a program to be loaded needs it.
+libbpf: values of the kernel's configuration, kernel symbols, BTF, maps, data, then each program with
+CO-RE numbers, symbols and map descriptors patched in.  The kernel's BTF is read only if a program to
+be loaded needs it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from contextlib import ExitStack
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ..spec import ObjectSpec, ProgramSpec
+from ..records import replace
+from ..spec import KCONFIG, ObjectSpec, ProgramSpec
 from ..uapi import AttachType, ProgType
 from .create import HasFileno, MapMaker
 from .loaded import Loaded
@@ -32,6 +34,8 @@ from .syscalls.prog import LoadRequest, LogBuffer, prog_load
 if TYPE_CHECKING:
     from ..btf import TypeTable
     from ..btf.core import Outcome, Relocator
+    from .externs.kconfig import Kconfig
+    from .externs.ksyms import Symbols
     from .maps.handle import MapHandle
     from .targets import Target
 
@@ -51,6 +55,7 @@ def load(
     kernel_btf: str | os.PathLike[str] | bytes | TypeTable | None = None,
     log_level: int | None = None,
     maps: Mapping[str, HasFileno] | None = None,
+    kconfig: Kconfig | None = None,
 ) -> Loaded:
     """Create maps, fill data, load programs; options and errors as in ``TypedSpec.load``."""
     if spec.byte_order != sys.byteorder:
@@ -65,15 +70,24 @@ def load(
             f"object {spec.name!r} has no map {sorted(unknown)[0]!r} to be replaced; there are: "
             f"{', '.join(spec.maps) or 'none'}"
         )
-    with ExitStack() as stack:
+    declared = spec.maps
+    if KCONFIG in declared and KCONFIG not in given:
+        from .externs.kconfig import kconfig_data
+
+        values = replace(declared[KCONFIG], data=bytearray(kconfig_data(spec, kconfig)))
+        declared = declared | {KCONFIG: values}
+    with ExitStack() as stack, ExitStack() as lookups:
+        symbols = _symbols(spec)
+        if symbols is not None:
+            lookups.callback(symbols.close)
         btf = _load_btf(spec)
         if btf is not None:
             stack.callback(btf.close)
         maker = MapMaker(spec.name, btf, pin_path, stack)
         loaded_maps = {
-            name: maker.make(map_spec, given.get(name)) for name, map_spec in spec.maps.items()
+            name: maker.make(map_spec, given.get(name)) for name, map_spec in declared.items()
         }
-        programs = _ProgramLoader(spec, loaded_maps, btf, kernel_btf, log_level)
+        programs = _ProgramLoader(spec, loaded_maps, btf, kernel_btf, log_level, symbols)
         loaded_programs: dict[str, LoadedProgram] = {}
         for name, program in spec.programs.items():
             if not program.autoload:
@@ -84,6 +98,15 @@ def load(
         stack.pop_all()
         return Loaded(spec, loaded_maps, loaded_programs, btf)
     raise AssertionError("unreachable")
+
+
+def _symbols(spec: ObjectSpec) -> Symbols | None:
+    """What the kernel symbols of the programs are; None, and no work, if they use none."""
+    if not any(program.autoload and program.extern_relocations for program in spec.programs.values()):
+        return None
+    from .externs.ksyms import Symbols
+
+    return Symbols(spec)
 
 
 def _load_btf(spec: ObjectSpec) -> FD | None:
@@ -134,7 +157,9 @@ class _ProgramLoader:
         btf: FD | None,
         kernel_btf: str | os.PathLike[str] | bytes | TypeTable | None,
         log_level: int | None,
+        symbols: Symbols | None,
     ) -> None:
+        self._symbols = symbols
         self._spec = spec
         self._maps = maps
         self._btf = btf
@@ -146,7 +171,14 @@ class _ProgramLoader:
         what = f"program {program.name!r}"
         _require_sensible(program)
         source = source_of(program, lambda: self._table, self._spec.byte_order)
-        insns, outcomes = relocated(program, self._maps, lambda: self._relocator, source)
+        symbols = self._symbols
+        insns, outcomes = relocated(
+            program,
+            self._maps,
+            symbols.found if symbols else {},
+            lambda: self._relocator,
+            source,
+        )
         target = self._target(program)
         try:
             request = LoadRequest(
@@ -161,6 +193,7 @@ class _ProgramLoader:
                 line_info=program.line_info,
                 attach_btf_id=target.type_id if target else 0,
                 attach_fd=target.module.fileno() if target and target.module else 0,
+                fd_array=symbols.modules if symbols else None,
                 what=what,
             )
             return self._load(program, request, outcomes, source)

@@ -1,0 +1,61 @@
+"""A blob with more types: appended behind the others, so that every id stays true.
+
+In: a blob, words of types, names.  Out: the longer blob.  Not here: making a blob from nothing
+(``encoder``), and changing what is there, which is done in place.  A name that the strings have
+already is not written twice, as in btf__add_str() of libbpf, so the bytes are libbpf's.
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+
+from .header import HEADER_FORMAT, HEADER_SIZE, MAGIC, PREFIX, read_header
+
+
+class Appender:
+    """Collects what is to be appended to *blob*; *next_id* is the first id that is free."""
+
+    def __init__(self, blob: bytes | bytearray, next_id: int) -> None:
+        header = read_header(blob, split=False)
+        start, length = header.types
+        self._prefix = PREFIX[header.byte_order]
+        self._types = bytearray(blob[start : start + length])
+        start, length = header.strings
+        self._strings = bytearray(blob[start : start + length])
+        self._next_id = next_id
+
+    def string(self, text: str) -> int:
+        """The offset of *text* in the strings."""
+        encoded = text.encode("utf-8", "surrogateescape")
+        at = self._strings.find(b"\0" + encoded + b"\0")
+        if not text or at >= 0:
+            return at + 1 if text else 0
+        at = len(self._strings)
+        self._strings += encoded + b"\0"
+        return at
+
+    def add(self, *words: int) -> int:
+        """Append one type, given as the words of <linux/btf.h>; its id."""
+        self._types += struct.pack(f"{self._prefix}{len(words)}I", *words)
+        self._next_id += 1
+        return self._next_id - 1
+
+    def words_of(self, offset: int, count: int) -> array[int]:
+        """*count* words at *offset* bytes into the section of types."""
+        return array("I", struct.unpack_from(f"{self._prefix}{count}I", self._types, offset))
+
+    def build(self) -> bytes:
+        """The whole blob: header, types, strings."""
+        header = struct.pack(
+            self._prefix + HEADER_FORMAT,
+            MAGIC,
+            1,
+            0,
+            HEADER_SIZE,
+            0,
+            len(self._types),
+            len(self._types),
+            len(self._strings),
+        )
+        return header + bytes(self._types) + bytes(self._strings)
