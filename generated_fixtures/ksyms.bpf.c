@@ -11,7 +11,7 @@ struct rq {
 extern const struct rq runqueues __ksym;
 extern const int bpf_prog_active __ksym;
 extern const struct rq bpf2py_no_such_variable __ksym __weak;
-extern const void init_task __ksym;
+extern const void schedule __ksym;
 extern const void bpf2py_no_such_symbol __ksym __weak;
 
 int cpu = -1, active = -1, never = -1;
@@ -32,7 +32,7 @@ int looks(void *ctx)
 		if (rq)
 			never = rq->cpu;
 	}
-	address = (__u64)&init_task;
+	address = (__u64)&schedule;
 	nothing = (__u64)&bpf2py_no_such_symbol;
 	return 0;
 }

@@ -8,7 +8,6 @@ already is not written twice, as in btf__add_str() of libbpf, so the bytes are l
 from __future__ import annotations
 
 import struct
-from array import array
 
 from .header import HEADER_FORMAT, HEADER_SIZE, MAGIC, PREFIX, read_header
 
@@ -24,6 +23,8 @@ class Appender:
         start, length = header.strings
         self._strings = bytearray(blob[start : start + length])
         self._next_id = next_id
+        #: Where each appended type starts, by its id.
+        self._places: dict[int, int] = {}
 
     def string(self, text: str) -> int:
         """The offset of *text* in the strings."""
@@ -37,13 +38,20 @@ class Appender:
 
     def add(self, *words: int) -> int:
         """Append one type, given as the words of <linux/btf.h>; its id."""
+        self._places[self._next_id] = len(self._types)
         self._types += struct.pack(f"{self._prefix}{len(words)}I", *words)
         self._next_id += 1
         return self._next_id - 1
 
-    def words_of(self, offset: int, count: int) -> array[int]:
-        """*count* words at *offset* bytes into the section of types."""
-        return array("I", struct.unpack_from(f"{self._prefix}{count}I", self._types, offset))
+    @property
+    def changed(self) -> bool:
+        """Whether anything was appended."""
+        return bool(self._places)
+
+    def set_param(self, proto_id: int, number: int, target: int) -> None:
+        """Give parameter *number* of an appended prototype another type."""
+        at = self._places[proto_id] + 12 + 8 * number + 4
+        struct.pack_into(self._prefix + "I", self._types, at, target)
 
     def build(self) -> bytes:
         """The whole blob: header, types, strings."""

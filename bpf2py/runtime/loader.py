@@ -12,7 +12,7 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from ..spec import KCONFIG, ObjectSpec, ProgramSpec
 from ..uapi import AttachType, ProgType
 from .create import HasFileno, MapMaker
 from .loaded import Loaded
+from .older import older_request
 from .privileges import why_eperm, with_memlock
 from .programs.base import LoadedProgram
 from .relocate import relocated
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 #: verifier seconds, and since 6.4 (1216640938035) what fitted is the end, where the reason is.
 _LOG_FIRST = 1 << 20
 _LOG_LIMIT = (1 << 24) - 1
+#: ``__arg_ctx`` in the strings of BTF.
+_CONTEXT_TAG = b"\0arg:ctx\0"
 #: BPF_LOG_STATS: a log without the instructions, but with the complaint (5.2).
 _LOG_STATS = 4
 
@@ -80,14 +83,15 @@ def load(
         symbols = _symbols(spec)
         if symbols is not None:
             lookups.callback(symbols.close)
-        btf = _load_btf(spec)
+        blob, func_info = _with_contexts(spec)
+        btf = _load_btf(spec.name, blob)
         if btf is not None:
             stack.callback(btf.close)
         maker = MapMaker(spec.name, btf, pin_path, stack)
         loaded_maps = {
             name: maker.make(map_spec, given.get(name)) for name, map_spec in declared.items()
         }
-        programs = _ProgramLoader(spec, loaded_maps, btf, kernel_btf, log_level, symbols)
+        programs = _ProgramLoader(spec, loaded_maps, btf, kernel_btf, log_level, symbols, func_info)
         loaded_programs: dict[str, LoadedProgram] = {}
         for name, program in spec.programs.items():
             if not program.autoload:
@@ -109,22 +113,40 @@ def _symbols(spec: ObjectSpec) -> Symbols | None:
     return Symbols(spec)
 
 
-def _load_btf(spec: ObjectSpec) -> FD | None:
+def _with_contexts(spec: ObjectSpec) -> tuple[bytes, Mapping[str, bytes]]:
+    """The BTF, and func_info that is not the spec's: where the kernel does not know ``arg:ctx``."""
+    if _CONTEXT_TAG in spec.btf:
+        from ..btf import BTFError
+        from ..btf.arg_ctx import Tagged, retyped
+        from .features import knows_context_tags
+
+        if not knows_context_tags():
+            programs = {
+                name: Tagged(program.prog_type, program.func_info)
+                for name, program in spec.programs.items()
+                if program.autoload
+            }
+            with suppress(BTFError):  # the kernel says better what is wrong with it
+                return retyped(spec.btf, programs)
+    return spec.btf, {}
+
+
+def _load_btf(object_name: str, blob: bytes) -> FD | None:
     """The object's BTF in the kernel; None, with a warning, where the kernel refuses it.
 
     It is tried as it is, then without what this kernel does not know.  Without any, maps and
     programs lose their types and C lines; what cannot live without is refused by the kernel with a
     reason of its own.
     """
-    if not spec.btf:
+    if not blob:
         return None
-    what = f"BTF of object {spec.name!r}"
+    what = f"BTF of object {object_name!r}"
     try:
-        return FD(with_memlock(lambda: btf_load(spec.btf, what=what, explain=False)), what)
+        return FD(with_memlock(lambda: btf_load(blob, what=what, explain=False)), what)
     except PermissionError:
         raise
     except OSError:
-        btf = _sanitized(spec.btf)
+        btf = _sanitized(blob)
     try:
         return FD(with_memlock(lambda: btf_load(btf, what=what)), what)
     except OSError as exc:
@@ -158,7 +180,9 @@ class _ProgramLoader:
         kernel_btf: str | os.PathLike[str] | bytes | TypeTable | None,
         log_level: int | None,
         symbols: Symbols | None,
+        func_info: Mapping[str, bytes],
     ) -> None:
+        self._func_info = func_info
         self._symbols = symbols
         self._spec = spec
         self._maps = maps
@@ -189,7 +213,7 @@ class _ProgramLoader:
                 flags=int(program.flags),
                 expected_attach_type=int(program.attach_type or 0),
                 btf_fd=self._btf.fileno() if self._btf is not None else None,
-                func_info=program.func_info,
+                func_info=self._func_info.get(program.name, program.func_info),
                 line_info=program.line_info,
                 attach_btf_id=target.type_id if target else 0,
                 attach_fd=target.module.fileno() if target and target.module else 0,
@@ -219,6 +243,9 @@ class _ProgramLoader:
                 # With its traceback it would keep this frame, and this frame it.
                 refused = exc.with_traceback(None)
         number, log, error = load_with_log(request, level or 1)
+        while error is not None and (older := older_request(request, error)) is not None:
+            request = older
+            number, log, error = load_with_log(request, level or 1)
         text = log.text
         if error is not None and log.full and not log.true_size:
             # Before 6.4 it is the end that is missing, and the reason with it, or nothing but the
@@ -277,24 +304,15 @@ def _require_sensible(program: ProgramSpec) -> None:
 
 
 def _load_anyhow(request: LoadRequest) -> int:
-    """Load without a log, leaving out what kernels before 5.0 (BTF) and 4.15 (names) refuse.
-
-    A program too complex is E2BIG as well, after seconds: that one is not tried again.
-    """
+    """Load without a log, leaving out what an older kernel does not know."""
     while True:
         try:
             return prog_load(request)
         except OSError as exc:
-            if exc.errno != errno.E2BIG or (request.btf_fd is None and not request.name):
+            older = older_request(request, exc)
+            if older is None:
                 raise
-            from .features import takes_program_fields
-
-            if takes_program_fields(name=request.name, btf_fd=request.btf_fd):
-                raise
-        if request.btf_fd is not None:
-            request = request._replace(btf_fd=None)
-        else:
-            request = request._replace(name=b"")
+            request = older
 
 
 def load_with_log(request: LoadRequest, level: int) -> tuple[int | None, LogBuffer, OSError | None]:

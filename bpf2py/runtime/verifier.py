@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from ..btf.core_apply import POISON_HELPER
 from ..spec import ProgramSpec
 from .errors import VerifierError
+from .relocate import MISSING_FUNCTION
 
 if TYPE_CHECKING:
     from ..btf.core import Outcome
@@ -50,6 +51,10 @@ _HINTS: tuple[tuple[str, str], ...] = (
         "this kernel does not have that helper, or not for this type of program",
     ),
     (r"calling kernel function .+ is not allowed", "this type of program may not call that kfunc"),
+    (
+        r"failed to find the address for kernel symbol",
+        "the kernel was built without CONFIG_KALLSYMS_ALL, so programs cannot use its variables",
+    ),
     (r"R0 !read_ok", "not every way through the program sets a return value"),
     (r"R\d+ !read_ok", "a register is read before it is set; is a variable not initialised?"),
     (r"_or_null'|or_null\b", "the pointer can be NULL: compare it with NULL before using it"),
@@ -180,6 +185,10 @@ def rejection(
     if poisoned is not None:
         reason = "CO-RE: this kernel does not have what the program reads here"
         hint = poisoned.describe()
+    missing = _missing_function(reading, program)
+    if missing:
+        reason = f"kernel function {missing!r} is called, which this kernel does not have"
+        hint = f"ask bpf_ksym_exists({missing}) before calling it"
     where = f"program {program.name!r} ({program.section})"
     if reading.insn is not None:
         where += f", instruction {reading.insn}"
@@ -199,6 +208,15 @@ def rejection(
 
 def _has_place(source: str) -> bool:
     return re.match(r"\S+:\d+: ", source) is not None
+
+
+def _missing_function(reading: Reading, program: ProgramSpec) -> str:
+    """The weak kernel function behind a call that stands for one that is not there."""
+    found = re.search(r"unknown#(\d+)", reading.reason)
+    if found is None or int(found[1]) // 1_000_000 != MISSING_FUNCTION // 1_000_000:
+        return ""
+    calls = {relocation.insn: relocation.extern for relocation in program.extern_relocations}
+    return calls.get(-1 if reading.insn is None else reading.insn, "")
 
 
 def _poisoned(reading: Reading, outcomes: Sequence[Outcome]) -> Outcome | None:

@@ -141,14 +141,14 @@ class _Values:
             )
 
     def require_strong(self) -> None:
-        for extern in self.open.values():
-            if not extern.weak:
-                raise NotSupportedError(
-                    extern.name,
-                    hint=f"{' and '.join(self._looked)} does not set it, and object "
-                    f"{self._object!r} needs it; declare the extern __weak to read 0 then, or give "
-                    "load() its value as kconfig=",
-                )
+        missing = [extern.name for extern in self.open.values() if not extern.weak]
+        if missing:
+            raise NotSupportedError(
+                " and ".join(missing),
+                hint=f"not set in {' or '.join(self._looked)}, and object {self._object!r} needs "
+                "a value; declare the extern __weak to read zero then, or give load() the value as "
+                "kconfig=",
+            )
 
     # ---- one value ----
 

@@ -15,15 +15,19 @@ from ...spec import ExternKind, ExternSpec, ObjectSpec
 from ...uapi import BTFKind
 from ..errors import NotSupportedError
 from ..syscalls.fd import FD
+from .kallsyms import KALLSYMS, find_addresses
 
 if TYPE_CHECKING:
     from ...btf import TypeTable
     from ...btf.core_view import TypeView
 
+#: What each kind of typed extern is to people, and in BTF.
 _WORDS = {
-    ExternKind.VARIABLE: ("kernel variable", BTFKind.VAR, "5.8, of a module 5.11"),
-    ExternKind.FUNCTION: ("kernel function", BTFKind.FUNC, "5.13, of a module 5.16"),
+    ExternKind.VARIABLE: ("kernel variable", BTFKind.VAR),
+    ExternKind.FUNCTION: ("kernel function", BTFKind.FUNC),
 }
+_LOOKED = "it is not in the BTF of the kernel or of its loaded modules"
+_LOOKED_NAMES = f"it is not in {KALLSYMS} (variables are there with CONFIG_KALLSYMS_ALL only)"
 
 
 class Symbol(NamedTuple):
@@ -80,13 +84,11 @@ class Symbols:
     def _find_addresses(self, externs: list[ExternSpec]) -> None:
         if not externs:
             return
-        from .kallsyms import KALLSYMS, find_addresses
-
         found = find_addresses(extern.name for extern in externs)
         for extern in externs:
             address = found.get(extern.name)
             if address is None and not extern.weak:
-                raise self._missing(extern, "kernel symbol", f"it is not in {KALLSYMS}")
+                raise self._missing(extern, "kernel symbol", _LOOKED_NAMES)
             self._set(extern, address=address or 0)
 
     def _find_types(self, externs: list[ExternSpec]) -> None:
@@ -108,10 +110,7 @@ class Symbols:
             left = self._find_in_modules(left, local, view)
         for extern in left:
             if not extern.weak:
-                word, _, since = _WORDS[extern.kind]
-                raise self._missing(
-                    extern, word, "it is not in the BTF of the kernel or its modules", since
-                )
+                raise self._missing(extern, _WORDS[extern.kind][0], _LOOKED)
 
     def _find_in_modules(
         self, externs: list[ExternSpec], local: TypeView, view: TypeView
@@ -148,11 +147,13 @@ class Symbols:
             if extern.weak and extern.kind is ExternKind.FUNCTION:
                 return
             word = _WORDS[extern.kind][0]
+            advice = "; a weak one may be declared in several versions, as name___version"
+            if extern.kind is not ExternKind.FUNCTION:
+                advice = ""
             raise NotSupportedError(
                 f"{word} {extern.name!r} as object {self._spec.name!r} declares it",
                 hint=f"the object has '{_declared(local.table, extern)}', {where} has "
-                f"'{_declaration(view.table, type_id)}'; include a newer vmlinux.h, or declare "
-                "another version of it with a name that ends in ___something",
+                f"'{_declaration(view.table, type_id)}'{advice}",
             )
         descriptor = place = 0
         if module is not None:
@@ -183,20 +184,17 @@ class Symbols:
     def _set(self, extern: ExternSpec, **fields: int) -> None:
         self.found[extern.name] = self.found[extern.name]._replace(**fields)
 
-    def _missing(
-        self, extern: ExternSpec, word: str, why: str, since: str = ""
-    ) -> NotSupportedError:
+    def _missing(self, extern: ExternSpec, word: str, why: str) -> NotSupportedError:
         users = [
             program.name
             for program in self._spec.programs.values()
             if program.autoload and any(r.extern == extern.name for r in program.extern_relocations)
         ]
         hint = (
-            f"{why}; {', '.join(map(repr, users))} of object {self._spec.name!r} "
-            f"{'needs' if len(users) == 1 else 'need'} it (is its module loaded?); declare it "
-            "__weak and ask bpf_ksym_exists() to do without"
+            f"{why}, and program {' and '.join(map(repr, users))} of object {self._spec.name!r} "
+            "uses it; declare it __weak and ask bpf_ksym_exists() to do without"
         )
-        return NotSupportedError(f"{word} {extern.name!r}", since=since, hint=hint)
+        return NotSupportedError(f"{word} {extern.name!r}", hint=hint)
 
 
 def _kernel_name(extern: ExternSpec) -> str:
@@ -220,7 +218,8 @@ def _fits(local: TypeView, local_id: int, target: TypeView, target_id: int) -> b
 def _declared(table: TypeTable, extern: ExternSpec) -> str:
     from ...btf.c_text import CText
 
-    return CText(table).declare(extern.type_id, extern.name)
+    # The name that parameters without one got (elf.externs).
+    return CText(table).declare(extern.type_id, extern.name).replace(" dummy_ksym", "")
 
 
 def _declaration(table: TypeTable, type_id: int) -> str:
