@@ -86,9 +86,7 @@ def retyped(btf: bytes, programs: Mapping[str, Tagged]) -> tuple[bytes, dict[str
 class _Program:
     """The functions of one program, as they get their second version."""
 
-    def __init__(
-        self, table: TypeTable, more: Appender, program: Tagged, context: str
-    ) -> None:
+    def __init__(self, table: TypeTable, more: Appender, program: Tagged, context: str) -> None:
         self._table = table
         self._more = more
         self._type = program.prog_type
@@ -131,9 +129,7 @@ class _Program:
         proto = table[proto_id]
         assert isinstance(proto, FuncProto)
         params = [
-            word
-            for param in proto.params
-            for word in (more.string(param.name), param.target)
+            word for param in proto.params for word in (more.string(param.name), param.target)
         ]
         vlen = len(proto.params)
         clone = more.add(0, BTFKind.FUNC_PROTO << 24 | vlen, proto.target, *params)

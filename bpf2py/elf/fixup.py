@@ -19,6 +19,7 @@ from ..uapi import BTFKind
 from .externs import EXTERN_SECTIONS
 from .reader import STB_LOCAL, STT_FUNC, STT_OBJECT, ElfObject, Symbol
 
+
 def fixed_btf(elf: ElfObject, table: TypeTable, blob: bytes) -> tuple[bytes, TypeTable]:
     """*blob*, which *table* describes, ready for the kernel, and a table of that.
 

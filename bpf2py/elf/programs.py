@@ -249,9 +249,7 @@ class Functions:
         high, low = registers >> 4, registers & 15
         return (high, low, offset, imm) if self._order == "<" else (low, high, offset, imm)
 
-    def _relocated(
-        self, place: _Place, opcode: int, source: int, imm: int
-    ) -> Reference | None:
+    def _relocated(self, place: _Place, opcode: int, source: int, imm: int) -> Reference | None:
         elf, relocation = self._elf, place.relocation
         assert relocation is not None
         if relocation.kind == _R_NONE:

@@ -59,6 +59,7 @@ def load(
     log_level: int | None = None,
     maps: Mapping[str, HasFileno] | None = None,
     kconfig: Kconfig | None = None,
+    targets: Mapping[str, HasFileno] | None = None,
 ) -> Loaded:
     """Create maps, fill data, load programs; options and errors as in ``TypedSpec.load``."""
     if spec.byte_order != sys.byteorder:
@@ -73,6 +74,8 @@ def load(
             f"object {spec.name!r} has no map {sorted(unknown)[0]!r} to be replaced; there are: "
             f"{', '.join(spec.maps) or 'none'}"
         )
+    targets = targets or {}
+    _require_targets(spec, targets)
     declared = spec.maps
     if KCONFIG in declared and KCONFIG not in given:
         from .externs.kconfig import kconfig_data
@@ -91,7 +94,16 @@ def load(
         loaded_maps = {
             name: maker.make(map_spec, given.get(name)) for name, map_spec in declared.items()
         }
-        programs = _ProgramLoader(spec, loaded_maps, btf, kernel_btf, log_level, symbols, func_info)
+        programs = _ProgramLoader(
+            spec,
+            loaded_maps,
+            btf,
+            kernel_btf,
+            log_level,
+            symbols=symbols,
+            func_info=func_info,
+            targets=targets,
+        )
         loaded_programs: dict[str, LoadedProgram] = {}
         for name, program in spec.programs.items():
             if not program.autoload:
@@ -106,7 +118,9 @@ def load(
 
 def _symbols(spec: ObjectSpec) -> Symbols | None:
     """What the kernel symbols of the programs are; None, and no work, if they use none."""
-    if not any(program.autoload and program.extern_relocations for program in spec.programs.values()):
+    if not any(
+        program.autoload and program.extern_relocations for program in spec.programs.values()
+    ):
         return None
     from .externs.ksyms import Symbols
 
@@ -179,16 +193,19 @@ class _ProgramLoader:
         btf: FD | None,
         kernel_btf: str | os.PathLike[str] | bytes | TypeTable | None,
         log_level: int | None,
+        *,
         symbols: Symbols | None,
         func_info: Mapping[str, bytes],
+        targets: Mapping[str, HasFileno],
     ) -> None:
-        self._func_info = func_info
-        self._symbols = symbols
         self._spec = spec
         self._maps = maps
         self._btf = btf
         self._kernel_btf = kernel_btf
         self._log_level = log_level
+        self._symbols = symbols
+        self._func_info = func_info
+        self._targets = targets
 
     def load(self, program: ProgramSpec) -> LoadedProgram:
         """Load one program.  Raises as ``TypedSpec.load`` says."""
@@ -216,14 +233,14 @@ class _ProgramLoader:
                 func_info=self._func_info.get(program.name, program.func_info),
                 line_info=program.line_info,
                 attach_btf_id=target.type_id if target else 0,
-                attach_fd=target.module.fileno() if target and target.module else 0,
+                attach_fd=target.fd.fileno() if target and target.fd else 0,
                 fd_array=symbols.modules if symbols else None,
                 what=what,
             )
             return self._load(program, request, outcomes, source)
         finally:
-            if target and target.module:
-                target.module.close()
+            if target and target.fd:
+                target.fd.close()
 
     def _load(
         self,
@@ -264,7 +281,7 @@ class _ProgramLoader:
 
         if (program.prog_type, program.attach_type) not in TARGET_KINDS:
             return None
-        return find_target(program)
+        return find_target(program, self._targets.get(program.name))
 
     @cached_property
     def _table(self) -> TypeTable:
@@ -290,6 +307,17 @@ class _ProgramLoader:
             return ((name, table) for name, _, table in module_tables(kernel))
 
         return Relocator(self._table, kernel, modules=modules)
+
+
+def _require_targets(spec: ObjectSpec, targets: Mapping[str, HasFileno]) -> None:
+    """A target is for a program that can be attached to another one."""
+    kinds = (ProgType.TRACING, ProgType.EXT)
+    there = [name for name, program in spec.programs.items() if program.prog_type in kinds]
+    if wrong := [name for name in targets if name not in there]:
+        raise ValueError(
+            f"object {spec.name!r} has no program {wrong[0]!r} that could be attached to another "
+            f"one; there are: {', '.join(there) or 'none'}"
+        )
 
 
 def _require_sensible(program: ProgramSpec) -> None:

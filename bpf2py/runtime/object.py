@@ -230,6 +230,7 @@ def load(
     log_level: int | None = None,
     maps: Mapping[str, HasFileno] | None = None,
     kconfig: Kconfig | None = None,
+    targets: Mapping[str, HasFileno] | None = None,
 ) -> DynamicObject:
     """Load a description without a generated module; options as in :meth:`TypedSpec.load`."""
     from . import loader
@@ -242,5 +243,6 @@ def load(
             log_level=log_level,
             maps=maps,
             kconfig=kconfig,
+            targets=targets,
         )
     )

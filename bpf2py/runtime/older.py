@@ -82,14 +82,13 @@ def _with_old_helpers(request: LoadRequest) -> LoadRequest | None:
     from ..asm.opcodes import CALL_INSN
     from ..uapi import HELPER_NAMES
 
-    old = {
-        HELPER_NAMES.index(new): HELPER_NAMES.index(name) for new, name in _OLD_HELPERS.items()
-    }
+    old = {HELPER_NAMES.index(new): HELPER_NAMES.index(name) for new, name in _OLD_HELPERS.items()}
     insns = bytearray(request.insns)
     calls = [
         (insn, helper)
         for insn in patch.find_opcode(insns, CALL_INSN)
-        if not insns[8 * insn + 1] and (helper := old.get(patch.get_imm(insns, insn, sys.byteorder)))
+        if not insns[8 * insn + 1]
+        and (helper := old.get(patch.get_imm(insns, insn, sys.byteorder)))
     ]
     if not calls:
         return None

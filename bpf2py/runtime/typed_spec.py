@@ -118,6 +118,7 @@ class TypedSpec(Generic[ObjectT]):
         log_level: int | None = None,
         maps: Mapping[str, HasFileno] | None = None,
         kconfig: Kconfig | None = None,
+        targets: Mapping[str, HasFileno] | None = None,
     ) -> ObjectT:
         """Create the maps, fill the data, load the programs: all of it or nothing.
 
@@ -128,6 +129,8 @@ class TypedSpec(Generic[ObjectT]):
         *maps* puts open maps in the place of those of that name.  *kconfig* goes before the running
         kernel's configuration for ``extern … __kconfig``: a path (plain or gzip), the text as
         ``bytes``, or a dict such as ``{"CONFIG_HZ": 250, "CONFIG_IPV6": "m", "CONFIG_BPF": True}``.
+        *targets* gives, by program name, the BPF programs that ``fentry``, ``fexit`` (5.5) and
+        ``freplace`` programs (5.6) are to be attached to; ``attach_to`` is a function in them.
 
         Raises :class:`VerifierError` when the kernel refuses a program's instructions,
         :class:`OSError` for other refusals, :class:`RelocationError`, :class:`NotSupportedError`
@@ -143,6 +146,7 @@ class TypedSpec(Generic[ObjectT]):
             log_level=log_level,
             maps=maps,
             kconfig=kconfig,
+            targets=targets,
         )
         try:
             return self.__object_class()(loaded)
