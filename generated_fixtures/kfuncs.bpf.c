@@ -58,21 +58,4 @@ int calls_missing(void *ctx)
 	return bpf2py_no_such_function(1);
 }
 
-extern int bpf2py_needed_function(int) __ksym;
-
-SEC("?raw_tp/sys_enter")
-int needs_missing(void *ctx)
-{
-	return bpf2py_needed_function(1);
-}
-
-extern void bpf_rcu_read_lock___wrong(int flags) __ksym;
-
-SEC("?raw_tp/sys_enter")
-int mistakes_prototype(void *ctx)
-{
-	bpf_rcu_read_lock___wrong(1);
-	return 0;
-}
-
 char LICENSE[] SEC("license") = "GPL";

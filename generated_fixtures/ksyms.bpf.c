@@ -37,30 +37,4 @@ int looks(void *ctx)
 	return 0;
 }
 
-/* Each of these fails in its own way. */
-extern const struct rq bpf2py_needed_variable __ksym;
-extern const void bpf2py_needed_symbol __ksym;
-extern const long bpf_user_rnd_state __ksym; /* a struct, in truth */
-
-SEC("?raw_tp/sys_enter")
-int misses_variable(void *ctx)
-{
-	return bpf2py_needed_variable.cpu;
-}
-
-SEC("?raw_tp/sys_enter")
-int misses_symbol(void *ctx)
-{
-	address = (__u64)&bpf2py_needed_symbol;
-	return 0;
-}
-
-SEC("?raw_tp/sys_enter")
-int mistakes_type(void *ctx)
-{
-	const long *state = bpf_this_cpu_ptr(&bpf_user_rnd_state);
-
-	return *state;
-}
-
 char LICENSE[] SEC("license") = "GPL";

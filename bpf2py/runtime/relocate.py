@@ -40,7 +40,7 @@ def relocated(
     for relocation in program.map_relocations:
         _patch_map(insns, relocation, program.name, maps)
     for extern in program.extern_relocations:
-        _patch_extern(insns, extern, program.name, symbols)
+        patch_extern(insns, extern, program.name, symbols)
     outcomes: list[Outcome] = []
     if program.core_relocations:
         outcomes = relocator().relocate(
@@ -72,7 +72,7 @@ def _patch_map(
     patch.set_imm(insns, at + 1, offset or 0, sys.byteorder)
 
 
-def _patch_extern(
+def patch_extern(
     insns: bytearray, relocation: ExternRelocation, program: str, symbols: Mapping[str, Symbol]
 ) -> None:
     """Write a kernel symbol into a call or a 16-byte load, as add_kfunc_call() and
