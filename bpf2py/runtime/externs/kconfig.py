@@ -144,7 +144,7 @@ class _Values:
         missing = [extern.name for extern in self.open.values() if not extern.weak]
         if missing:
             raise NotSupportedError(
-                " and ".join(missing),
+                ", ".join(missing),
                 hint=f"not set in {' or '.join(self._looked)}, and object {self._object!r} needs "
                 "a value; declare the extern __weak to read zero then, or give load() the value as "
                 "kconfig=",
