@@ -4,7 +4,8 @@
 #include <linux/in.h>
 #include <bpf/bpf_helpers.h>
 
-struct nf_conn;
+struct nf_conn {
+} __attribute__((preserve_access_index));
 
 struct bpf_ct_opts___local {
 	__s32 netns_id;

@@ -147,9 +147,11 @@ class Symbols:
             if extern.weak and extern.kind is ExternKind.FUNCTION:
                 return
             word = _WORDS[extern.kind][0]
-            advice = "; a weak one may be declared in several versions, as name___version"
-            if extern.kind is not ExternKind.FUNCTION:
-                advice = ""
+            advice = ""
+            if extern.kind is ExternKind.FUNCTION:
+                advice = "; a weak one may be declared in several versions, as name___version"
+            if forward := _only_declared(local.table, extern.type_id):
+                advice = f"; a struct that is only declared fits none: give {forward!r} a body, {{}}"
             raise NotSupportedError(
                 f"{word} {extern.name!r} as object {self._spec.name!r} declares it",
                 hint=f"the object has '{_declared(local.table, extern)}', {where} has "
@@ -219,7 +221,25 @@ def _declared(table: TypeTable, extern: ExternSpec) -> str:
     from ...btf.c_text import CText
 
     # The name that parameters without one got (elf.externs).
-    return CText(table).declare(extern.type_id, extern.name).replace(" dummy_ksym", "")
+    text = CText(table).declare(extern.type_id, extern.name)
+    return text.replace(" dummy_ksym", "").replace("dummy_ksym", "")
+
+
+def _only_declared(table: TypeTable, type_id: int) -> str:
+    """The first struct of a prototype, or behind a pointer, of which there is only a declaration."""
+    from ...btf.types import FuncProto, Fwd, Ptr
+
+    first = table[table.resolve(type_id)]
+    targets = [type_id]
+    if isinstance(first, FuncProto):
+        targets = [first.target, *(param.target for param in first.params)]
+    for target in targets:
+        each = table[table.resolve(target)]
+        while isinstance(each, Ptr):
+            each = table[table.resolve(each.target)]
+        if isinstance(each, Fwd):
+            return f"struct {each.name}"
+    return ""
 
 
 def _declaration(table: TypeTable, type_id: int) -> str:
