@@ -79,5 +79,3 @@ def test_any_blob_can_be_appended_to(types: list[Type]) -> None:
     after = decode(more.build())
     assert [after[i] for i in before] == [before[i] for i in before]
     assert after[len(before)] == t.Fwd("last")
-
-

@@ -198,7 +198,7 @@ def test_values_lie_by_alignment_then_size_then_name(order: ByteOrder) -> None:
 def test_a_type_that_no_configuration_value_has_is_refused(
     types: tuple[Type, ...], type_id: int
 ) -> None:
-    with pytest.raises(ObjectError, match="extern 'CONFIG_X' in section '.kconfig' is no bool"):
+    with pytest.raises(ObjectError, match=r"extern 'CONFIG_X' in section '.kconfig' is no bool"):
         read(kconfig(("CONFIG_X", type_id), types=types))
 
 
@@ -215,7 +215,7 @@ def test_a_section_of_externs_with_something_else_in_it_is_refused() -> None:
         t.Var("mine", INT, Linkage.GLOBAL),
         t.Datasec(".ksyms", 0, (t.SectionVar(6, 0, 4),)),
     ]
-    with pytest.raises(ObjectError, match="entry 0 of the BTF for section '.ksyms' is no extern"):
+    with pytest.raises(ObjectError, match=r"entry 0 of the BTF for section '.ksyms' is no extern"):
         read(types)
 
 

@@ -58,7 +58,9 @@ def address_of(name: str) -> int:
 def version_of_this_kernel() -> int:
     """What the kernel's headers say: the first number of the vDSO's note with the name Linux."""
     vdso = next(
-        line.split()[0] for line in Path("/proc/self/maps").read_text().splitlines() if "vdso" in line
+        line.split()[0]
+        for line in Path("/proc/self/maps").read_text().splitlines()
+        if "vdso" in line
     )
     start, end = (int(part, 16) for part in vdso.split("-"))
     with open("/proc/self/mem", "rb") as memory:
@@ -75,20 +77,20 @@ def test_programs_and_python_read_this_kernels_configuration() -> None:
     config = config_of_this_kernel()
     with loaded(Externs.spec()) as externs:
         values = externs.kconfig
-        assert values.CONFIG_HZ == int(config["CONFIG_HZ"])
+        assert int(config["CONFIG_HZ"]) == values.CONFIG_HZ
         assert values.CONFIG_BPF_SYSCALL is True
         tristate = {"y": LibbpfTristate.TRI_YES, "m": LibbpfTristate.TRI_MODULE}
         expected = tristate.get(config.get("CONFIG_IPV6", ""), LibbpfTristate.TRI_NO)
         assert int(values.CONFIG_IPV6) == int(expected)
-        assert values.CONFIG_DEFAULT_HOSTNAME == config["CONFIG_DEFAULT_HOSTNAME"].strip('"')
+        assert config["CONFIG_DEFAULT_HOSTNAME"].strip('"') == values.CONFIG_DEFAULT_HOSTNAME
         assert values.CONFIG_BPF2PY_NO_SUCH_OPTION is False
-        assert values.LINUX_KERNEL_VERSION == version_of_this_kernel()
+        assert version_of_this_kernel() == values.LINUX_KERNEL_VERSION
 
 
 def test_configuration_values_cannot_be_set() -> None:
-    with loaded(Externs.spec()) as externs:
-        with pytest.raises(AttributeError, match="CONFIG_HZ.*constant"):
-            externs.kconfig.CONFIG_HZ = 1  # type: ignore[assignment]
+    refused = pytest.raises(AttributeError, match=r"CONFIG_HZ.*constant")
+    with loaded(Externs.spec()) as externs, refused:
+        externs.kconfig.CONFIG_HZ = 1  # type: ignore[assignment]
 
 
 GIVEN: dict[str, bool | int | str] = {
@@ -135,7 +137,7 @@ def test_the_same_description_loads_with_other_values() -> None:
     spec = KconfigKinds.spec()
     for number in (1, 2):
         with loaded(spec, kconfig=GIVEN | {"CONFIG_T_U8": number}) as kinds:
-            assert kinds.kconfig.CONFIG_T_U8 == number
+            assert number == kinds.kconfig.CONFIG_T_U8
     assert spec.object_spec.maps[".kconfig"].data is None
 
 
@@ -289,21 +291,19 @@ def test_a_target_without_that_function_is_named() -> None:
     spec = AttachToProgram.spec()
     spec.programs.after.autoload = True
     spec.programs.after.attach_to = "no_such_function"
-    with loaded(AttachToProgram.spec()) as first:
-        with pytest.raises(FileNotFoundError, match="no function 'no_such_function' in program"):
-            spec.load(targets={"after": first.programs.target})
+    refused = pytest.raises(FileNotFoundError, match="no function 'no_such_function' in program")
+    with loaded(AttachToProgram.spec()) as first, refused:
+        spec.load(targets={"after": first.programs.target})
 
 
 def test_a_target_for_a_program_that_takes_none_is_refused() -> None:
-    with loaded(AttachToProgram.spec()) as first:
-        with pytest.raises(ValueError, match="no program 'target' that could be attached.*after"):
-            AttachToProgram.spec().load(targets={"target": first.programs.target})
+    refused = pytest.raises(ValueError, match=r"no program 'target' that could be attached.*after")
+    with loaded(AttachToProgram.spec()) as first, refused:
+        AttachToProgram.spec().load(targets={"target": first.programs.target})
 
 
 def test_a_program_that_replaces_a_function_needs_a_target() -> None:
     spec = AttachToProgram.spec()
     spec.programs.replacement.autoload = True
-    with pytest.raises(ValueError, match="give load.. that program as targets="):
+    with pytest.raises(ValueError, match=r"give load.. that program as targets="):
         spec.load()
-
-

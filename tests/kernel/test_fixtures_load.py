@@ -22,7 +22,13 @@ FOLDER = Path(__file__).parents[2] / "generated_fixtures"
 REFUSED = sorted(FOLDER.glob("err_*.bpf.o"))
 
 #: Objects that are there to be read; see their first lines.
-ONLY_READ = ("section_names", "kconfig_kinds", "kfuncs_module", "inner_maps_filled", "tail_calls_filled")
+ONLY_READ = (
+    "section_names",
+    "kconfig_kinds",
+    "kfuncs_module",
+    "inner_maps_filled",
+    "tail_calls_filled",
+)
 
 #: The kernel refuses the BTF that the compiler wrote; see the source.
 BAD_BTF = "split_static"

@@ -11,8 +11,9 @@ import pytest
 from bpf2py import runtime
 from bpf2py.asm import Instruction, decode
 from bpf2py.asm import opcodes as op
-from bpf2py.btf import TypeTable, encode as encode_btf
+from bpf2py.btf import TypeTable
 from bpf2py.btf import decode as decode_btf
+from bpf2py.btf import encode as encode_btf
 from bpf2py.btf import types as t
 from bpf2py.elf.sections import ATTACHABLE_OPT, SECTION_DEFS
 from bpf2py.runtime import features
@@ -128,7 +129,7 @@ def test_an_attach_type_that_is_needed_stays(kernel: FakeKernel) -> None:
     spec = an_object(program(NOTHING))
     spec.programs["prog"].prog_type = ProgType.CGROUP_SOCK_ADDR
     spec.programs["prog"].attach_type = AttachType.CGROUP_INET4_BIND
-    with pytest.raises(OSError, match="larger than the kernel allows|refuses"):
+    with pytest.raises(OSError, match=r"larger than the kernel allows|refuses"):
         runtime.load(spec)
 
 
@@ -206,7 +207,7 @@ def test_a_context_is_typed_where_the_kernel_does_not_know_its_tag(
         assert seen[-1] == spec.programs["prog"].func_info
         assert len(blobs[-1]) == len(TAGGED) + 1
         return
-    ((_, first), (_, second)) = decode_records(seen[-1])
+    (_, first), (_, second) = decode_records(seen[-1])
     function = blobs[-1][second]
     assert (first, function.name) == (4, "function")
     assert second > len(TAGGED)
@@ -219,5 +220,3 @@ def encode_records(*records: tuple[int, int]) -> bytes:
 def decode_records(data: bytes) -> list[tuple[int, int]]:
     words = [int.from_bytes(data[i : i + 4], sys.byteorder) for i in range(0, len(data), 4)]
     return list(zip(words[::2], words[1::2], strict=True))
-
-

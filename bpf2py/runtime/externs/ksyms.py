@@ -151,7 +151,9 @@ class Symbols:
             if extern.kind is ExternKind.FUNCTION:
                 advice = "; a weak one may be declared in several versions, as name___version"
             if forward := _only_declared(local.table, extern.type_id):
-                advice = f"; a struct that is only declared fits none: give {forward!r} a body, {{}}"
+                advice = (
+                    f"; a struct that is only declared fits none: give {forward!r} a body, {{}}"
+                )
             raise NotSupportedError(
                 f"{word} {extern.name!r} as object {self._spec.name!r} declares it",
                 hint=f"the object has '{_declared(local.table, extern)}', {where} has "

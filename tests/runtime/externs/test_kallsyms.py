@@ -45,7 +45,7 @@ def test_a_part_of_a_name_is_not_there(name: str) -> None:
 
 
 def test_a_name_that_stands_for_two_places_is_refused() -> None:
-    with pytest.raises(ValueError, match="'twice' is ambiguous.*0xffffffff81000030 and 0x"):
+    with pytest.raises(ValueError, match=r"'twice' is ambiguous.*0xffffffff81000030 and 0x"):
         find_addresses(["schedule", "twice"], text=TEXT)
 
 

@@ -23,9 +23,7 @@ def an_object(*externs: tuple[str, ExternKind, int], weak: bool = False) -> Obje
     variables: dict[str, VariableSpec] = {}
     offset = 0
     for name, _, size in externs:
-        variables[name] = VariableSpec(
-            name=name, offset=offset, size=size, linkage=Linkage.EXTERN
-        )
+        variables[name] = VariableSpec(name=name, offset=offset, size=size, linkage=Linkage.EXTERN)
         offset += size
     data = MapSpec(
         name=KCONFIG,
@@ -38,9 +36,7 @@ def an_object(*externs: tuple[str, ExternKind, int], weak: bool = False) -> Obje
         name="thing",
         byte_order="little",
         maps={KCONFIG: data},
-        externs={
-            name: ExternSpec(name=name, kind=kind, weak=weak) for name, kind, _ in externs
-        },
+        externs={name: ExternSpec(name=name, kind=kind, weak=weak) for name, kind, _ in externs},
     )
 
 
@@ -125,7 +121,7 @@ def test_a_value_that_does_not_fit_is_refused_by_name(
 
 def test_a_text_that_is_too_long_is_cut_off_with_a_warning() -> None:
     spec = an_object(("CONFIG_X", TEXT, 4))
-    with pytest.warns(RuntimeWarning, match="CONFIG_X.*abcdef.*only 3 bytes fit"):
+    with pytest.warns(RuntimeWarning, match=r"CONFIG_X.*abcdef.*only 3 bytes fit"):
         assert kconfig_data(spec, b'CONFIG_X="abcdef"') == b"abc\0"
 
 
@@ -242,7 +238,7 @@ def test_a_file_cannot_change_facts() -> None:
 
 
 def test_a_fact_that_does_not_fit_is_refused() -> None:
-    with pytest.raises(ValueError, match="LINUX_KERNEL_VERSION.*does not fit into 2 bytes"):
+    with pytest.raises(ValueError, match=r"LINUX_KERNEL_VERSION.*does not fit into 2 bytes"):
         kconfig_data(an_object(("LINUX_KERNEL_VERSION", U, 2)), None)
 
 

@@ -67,7 +67,9 @@ class Kernel:
         self.asked: list[str] = []
         self.table = decode_btf(encode_btf(KERNEL, byte_order=ORDER))
 
-    def module_tables(self, kernel: TypeTable, name: str = "") -> Iterator[tuple[str, FD, TypeTable]]:
+    def module_tables(
+        self, kernel: TypeTable, name: str = ""
+    ) -> Iterator[tuple[str, FD, TypeTable]]:
         for module, types in MODULES.items():
             self.modules_read.append(module)
             blob = encode_btf(types, byte_order=ORDER, base=kernel)
@@ -218,7 +220,9 @@ def test_a_weak_function_of_another_prototype_is_missing(kernel: Kernel, resolve
 def test_a_variable_of_another_kind_of_type_is_refused(
     kernel: Kernel, resolve: Resolve, weak: bool
 ) -> None:
-    with pytest.raises(NotSupportedError, match="'struct rq counter', the kernel has 'int counter'"):
+    with pytest.raises(
+        NotSupportedError, match="'struct rq counter', the kernel has 'int counter'"
+    ):
         resolve(("counter", V, 4), weak=weak)
 
 
