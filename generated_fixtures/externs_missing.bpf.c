@@ -10,7 +10,7 @@ struct rq {
 extern const struct rq bpf2py_needed_variable __ksym;
 extern const void bpf2py_needed_symbol __ksym;
 extern int bpf2py_needed_function(int) __ksym;
-extern const long bpf_user_rnd_state __ksym; /* a struct, in truth */
+extern const long runqueues __ksym; /* a struct, in truth */
 extern void bpf_rcu_read_lock___wrong(int) __ksym;
 
 __u64 address;
@@ -37,7 +37,7 @@ int misses_function(void *ctx)
 SEC("?raw_tp/sys_enter")
 int mistakes_variable(void *ctx)
 {
-	const long *state = bpf_this_cpu_ptr(&bpf_user_rnd_state);
+	const long *state = bpf_this_cpu_ptr(&runqueues);
 
 	return *state;
 }

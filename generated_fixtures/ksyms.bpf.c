@@ -9,7 +9,7 @@ struct rq {
 } __attribute__((preserve_access_index));
 
 extern const struct rq runqueues __ksym;
-extern const int bpf_prog_active __ksym;
+extern const int bpf_prog_active __ksym __weak; /* not in the BTF of every kernel */
 extern const struct rq bpf2py_no_such_variable __ksym __weak;
 extern const void schedule __ksym;
 extern const void bpf2py_no_such_symbol __ksym __weak;
@@ -25,8 +25,10 @@ int looks(void *ctx)
 
 	if (rq)
 		cpu = rq->cpu;
-	running = bpf_this_cpu_ptr(&bpf_prog_active);
-	active = *running;
+	if (&bpf_prog_active) {
+		running = bpf_this_cpu_ptr(&bpf_prog_active);
+		active = *running;
+	}
 	if (&bpf2py_no_such_variable) {
 		rq = bpf_per_cpu_ptr(&bpf2py_no_such_variable, 0);
 		if (rq)
