@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 
-from .header import HEADER_FORMAT, HEADER_SIZE, MAGIC, PREFIX, read_header
+from .header import HEADER_SIZE, PREFIX, read_header
 
 
 class Appender:
@@ -22,6 +22,10 @@ class Appender:
         self._types = bytearray(blob[start : start + length])
         start, length = header.strings
         self._strings = bytearray(blob[start : start + length])
+        start, length = header.layout
+        self._layout = bytes(blob[start : start + length])
+        (size,) = struct.unpack_from(self._prefix + "I", blob, 4)
+        self._header = bytes(blob[:size])
         self._next_id = next_id
         #: Where each appended type starts, by its id.
         self._places: dict[int, int] = {}
@@ -54,16 +58,11 @@ class Appender:
         struct.pack_into(self._prefix + "I", self._types, at, target)
 
     def build(self) -> bytes:
-        """The whole blob: header, types, strings."""
-        header = struct.pack(
-            self._prefix + HEADER_FORMAT,
-            MAGIC,
-            1,
-            0,
-            HEADER_SIZE,
-            0,
-            len(self._types),
-            len(self._types),
-            len(self._strings),
-        )
-        return header + bytes(self._types) + bytes(self._strings)
+        """The whole blob: header, as long as it was, types, what describes kinds, strings."""
+        types, strings = len(self._types), len(self._strings)
+        behind = types + len(self._layout)
+        header = bytearray(self._header)
+        struct.pack_into(self._prefix + "IIII", header, 8, 0, types, behind, strings)
+        if self._layout:
+            struct.pack_into(self._prefix + "I", header, HEADER_SIZE, types)
+        return bytes(header) + self._types + self._layout + self._strings

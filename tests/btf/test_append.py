@@ -10,7 +10,7 @@ from hypothesis import given
 from bpf2py.btf import Type, decode, encode
 from bpf2py.btf import types as t
 from bpf2py.btf.append import Appender
-from bpf2py.btf.header import ByteOrder
+from bpf2py.btf.header import ByteOrder, read_header
 from bpf2py.uapi import BTFKind
 from tests.btf.samples import EVERY_KIND
 from tests.btf.strategies import type_lists
@@ -58,7 +58,27 @@ def test_a_longer_header_is_not_taken_for_types() -> None:
     longer = struct.pack("<HBBIIIII", *fields) + bytes(16) + blob[24:]
     more = Appender(longer, 2)
     more.add(0, BTFKind.PTR << 24, 1)
-    assert decode(more.build())[1] == t.Int("int", 4, 32)
+    after = more.build()
+    assert decode(after)[1] == t.Int("int", 4, 32)
+    assert len(after) == len(longer) + 12, "the header stays as long as it is"
+
+
+def test_what_describes_kinds_stays() -> None:
+    """The layout section of 7.0: two words, of kinds 0 and 1, behind the types."""
+    blob = encode([t.Int("int", 4, 32)], byte_order="little")
+    fields = list(struct.unpack_from("<HBBIIIII", blob))
+    layout = bytes.fromhex("00000000 04000000")
+    fields[3], fields[6] = 32, fields[5] + len(layout)
+    types, strings = blob[24 : 24 + fields[5]], blob[24 + fields[5] :]
+    place = struct.pack("<II", fields[5], len(layout))
+    blob = struct.pack("<HBBIIIII", *fields) + place + types + layout + strings
+    assert read_header(blob, split=False).layout == (32 + len(types), 8)
+    more = Appender(blob, 2)
+    pointer = more.add(more.string("name"), BTFKind.TYPEDEF << 24, 1)
+    after = more.build()
+    start, length = read_header(after, split=False).layout
+    assert after[start : start + length] == layout
+    assert decode(after)[pointer] == t.Typedef("name", 1)
 
 
 @BOTH
