@@ -51,7 +51,10 @@ NEEDS = {
     "kernel_fields": ("timers (5.15)",),
     "kernel_kptr": ("untrusted kernel pointers (6.3)",),
     "kfuncs": ("iterators over numbers (6.4)",),
-    "ksyms": ("kernel variables (CONFIG_KALLSYMS_ALL)",),
+    "ksyms": (
+        "addresses of kernel variables (CONFIG_KALLSYMS_ALL)",
+        "types of kernel variables",
+    ),
     "map_attrs": ("bloom filters (5.16)",),
     "maps_other": ("bloom filters (5.16)", "task storage (5.11)"),
     "printk_strings": ("bpf_strncmp (5.17)",),
