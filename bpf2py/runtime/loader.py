@@ -82,6 +82,8 @@ def load(
 
         values = replace(declared[KCONFIG], data=bytearray(kconfig_data(spec, kconfig)))
         declared = declared | {KCONFIG: values}
+    elif kconfig and isinstance(kconfig, Mapping):
+        raise ValueError(f"kconfig: object {spec.name!r} has no extern {next(iter(kconfig))!r}")
     with ExitStack() as stack, ExitStack() as lookups:
         symbols = _symbols(spec)
         if symbols is not None:

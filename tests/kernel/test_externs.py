@@ -208,7 +208,10 @@ def test_a_call_of_a_missing_function_is_named_if_it_can_be_reached() -> None:
         ("misses_variable", ("kernel variable 'bpf2py_needed_variable'", "BTF of the kernel")),
         ("misses_symbol", ("kernel symbol 'bpf2py_needed_symbol'", "/proc/kallsyms")),
         ("misses_function", ("kernel function 'bpf2py_needed_function'", "BTF of the kernel")),
-        ("mistakes_variable", ("variable 'runqueues'", "'long runqueues'", "'struct rq runqueues'")),
+        (
+            "mistakes_variable",
+            ("variable 'runqueues'", "'long runqueues'", "'struct rq runqueues'"),
+        ),
         ("mistakes_function", ("___wrong(int)'", "bpf_rcu_read_lock(void)'")),
     ],
 )
