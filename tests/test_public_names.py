@@ -45,6 +45,11 @@ NAMES = {
     "unpack",
     "struct_format",
     "numpy_dtype",
+    # values that views make
+    "BootTime",
+    "Hex",
+    "KTime",
+    "Nanoseconds",
     # programs
     "BTFTracepoint",
     "Program",

@@ -25,7 +25,9 @@ _IN_THE_FILE = {
     "output_dir": "output-dir",
     "types": "types",
     "events": "events",
+    "views": "views",
     "as_bytes": "bytes",
+    "strip_enum_prefix": "strip-enum-prefix",
     "class_name": "class",
     "vendor": "vendor",
 }

@@ -32,6 +32,7 @@ from .model import (
 from .options import Options
 from .pytypes import Source
 from .tables import map_class, program_class
+from .views import shown_as
 
 #: The kernel's configuration: read when the object is loaded, nothing to set before or after.
 KCONFIG = ".kconfig"
@@ -61,7 +62,12 @@ def describe(object_spec: ObjectSpec, options: Options) -> ModuleModel:
         base = prefix + names.pascal_case(section.removeprefix("."))
         wanted += [base, f"{base}Spec"]
     own = names.assign_classes(wanted, reserved=())
-    source, types = describe_types(gathered.collector, reserved=own, keys=gathered.keys)
+    source, types = describe_types(
+        gathered.collector,
+        reserved=own,
+        keys=gathered.keys,
+        strip_enum_prefix=options.strip_enum_prefix,
+    )
 
     map_names = names.assign(maps, reserved=names.CONTAINER_RESERVED, where="maps")
     program_names = names.assign(
@@ -171,6 +177,7 @@ def _section(
                 offset=variable.offset,
                 doc=paragraph(
                     f"``{_storage(variable)}{c_text(table, variable.type_id, name)}``"
+                    + shown_as(gathered.variables[section, name])
                     if variable.type_id
                     else f"``{safe(name)}``, {variable.size} bytes of no known type"
                 ),

@@ -31,12 +31,17 @@ TypeModel = EnumModel | StructModel | UnionModel
 
 
 def describe_types(
-    collector: Collector, *, reserved: Collection[str], keys: Collection[Value]
+    collector: Collector,
+    *,
+    reserved: Collection[str],
+    keys: Collection[Value],
+    strip_enum_prefix: bool = False,
 ) -> tuple[Source, tuple[TypeModel, ...]]:
     """Models of every definition met: enums first, then structs and unions, parts before wholes."""
     definitions = collector.definitions
     class_names = names.assign_classes((d.natural for d in definitions), reserved=reserved)
-    builder = _Builder(collector, class_names, reserved, collector.reachable(keys))
+    hashable = collector.reachable(keys)
+    builder = _Builder(collector, class_names, reserved, hashable, strip_enum_prefix)
     return builder.source, builder.models()
 
 
@@ -47,8 +52,10 @@ class _Builder:
         class_names: Sequence[str],
         reserved: Collection[str],
         hashable: Collection[int],
+        strip_enum_prefix: bool,
     ) -> None:
         self.collector = collector
+        self.strip_enum_prefix = strip_enum_prefix
         self.definitions = definitions = collector.definitions
         self.names = class_names
         self.taken = names.STRUCT_RESERVED.union(reserved, class_names)
@@ -59,7 +66,10 @@ class _Builder:
             for definition, name in zip(definitions, class_names, strict=True)
         ]
         self.source = Source(
-            definitions, class_names, [self._zero(i) for i in range(len(definitions))]
+            definitions,
+            class_names,
+            [self._zero(i) for i in range(len(definitions))],
+            collector.flags,
         )
 
     def models(self) -> tuple[TypeModel, ...]:
@@ -81,8 +91,13 @@ class _Builder:
         where = definition.c_name
         match definition:
             case EnumDef(values=values):
-                c_names = [name for name, _ in values]
-                return names.assign(c_names, where=where, enum_class=class_name)
+                short = {name: name for name, _ in values}
+                if self.strip_enum_prefix:
+                    short = names.without_prefix(
+                        short, enum_name=where.removeprefix("enum "), enum_class=class_name
+                    )
+                given = names.assign(short.values(), where=where, enum_class=class_name)
+                return {name: given[shorter] for name, shorter in short.items()}
             case UnionDef(members=members):
                 c_names = [member.c_name for member in members if isinstance(member, Field)]
                 return names.assign(c_names, reserved=self.taken | {"_storage"}, where=where)
@@ -111,6 +126,8 @@ class _Builder:
         definition = self.definitions[index]
         if not isinstance(definition, EnumDef):
             return ""
+        if index in self.collector.flags:
+            return f"{self.names[index]}(0)"
         for c_name, number in definition.values:
             if number == 0:
                 member = self.members[index][c_name]
@@ -130,6 +147,7 @@ class _Builder:
         return EnumModel(
             name=self.names[index],
             doc=self._doc(index),
+            flags=index in self.collector.flags,
             members=tuple((members[c_name], number) for c_name, number in definition.values),
         )
 
@@ -203,6 +221,7 @@ class _Builder:
             size=definition.size,
             members=tuple(lines),
             notes=tuple(above),
+            hashable=index in self.hashable,
             keywords=tuple(keywords),
             bytes_name="builtins.bytes" if "bytes" in shadowed else "bytes",
         )

@@ -16,6 +16,8 @@ class EnumModel:
     template: ClassVar[str] = "enum.py.j2"
     name: str
     doc: str
+    #: Whether it is a set of flags.
+    flags: bool
     #: (Python name, number), as in C.
     members: tuple[tuple[str, int], ...]
 
@@ -55,6 +57,8 @@ class UnionModel:
     size: int
     members: tuple[FieldModel, ...]
     notes: tuple[str, ...]
+    #: Whether it is a key, or a part of one.
+    hashable: bool
     #: (Python name, annotation): what the constructor takes one of.
     keywords: tuple[tuple[str, str], ...]
     #: How the class says ``bytes`` and ``None``.

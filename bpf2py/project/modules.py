@@ -33,7 +33,9 @@ def module_text(
     class_name: str = "",
     types: Sequence[str] = (),
     events: Mapping[str, str] = MappingProxyType({}),
+    views: Mapping[str, str] = MappingProxyType({}),
     as_bytes: Sequence[str] = (),
+    strip_enum_prefix: bool = False,
 ) -> str:
     """The module for an object's bytes, to lie in *directory*; *vendored* beside a runtime's copy."""
     return generate(
@@ -43,7 +45,9 @@ def module_text(
         package=vendor.import_name(directory) if vendored else "bpf2py",
         types=types,
         events=events,
+        views=views,
         as_bytes=as_bytes,
+        strip_enum_prefix=strip_enum_prefix,
     )
 
 

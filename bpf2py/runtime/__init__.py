@@ -23,7 +23,7 @@ from .object import (
 from .typed_spec import MapSpecs, ProgramSpecs, TypedSpec
 
 if TYPE_CHECKING:
-    from .codec import pack, sizeof, unpack
+    from .codec import BootTime, Hex, KTime, Nanoseconds, pack, sizeof, unpack
     from .codec.exports import numpy_dtype, struct_format
     from .events.ringbuf import RingBuf
     from .links.base import Link
@@ -75,6 +75,11 @@ __all__ = [
     "sizeof",
     "struct_format",
     "numpy_dtype",
+    # values that views make
+    "Nanoseconds",
+    "KTime",
+    "BootTime",
+    "Hex",
     # programs
     "Program",
     "BTFTracepoint",
@@ -98,6 +103,7 @@ __all__ = [
 #: Where the names are that are imported when first used: no module uses all of them.
 _HOMES = {
     "codec": ("pack", "unpack", "sizeof"),
+    "codec.values": ("Nanoseconds", "KTime", "BootTime", "Hex"),
     "codec.exports": ("struct_format", "numpy_dtype"),
     "events.ringbuf": ("RingBuf",),
     "links.base": ("Link",),
