@@ -256,6 +256,9 @@ class InAddrAny(codec.Union):
     v6 = codec.member(codec.Array(codec.U32, 4))  # __u32[4], offset 0
     local = codec.member(codec.of(InAddrAnyLocal))  # struct, offset 0
 
+    def __hash__(self) -> int:
+        return hash(bytes(self))
+
     if typing.TYPE_CHECKING:
 
         @typing.overload

@@ -40,8 +40,7 @@ def describe_types(
     """Models of every definition met: enums first, then structs and unions, parts before wholes."""
     definitions = collector.definitions
     class_names = names.assign_classes((d.natural for d in definitions), reserved=reserved)
-    hashable = collector.reachable(keys)
-    builder = _Builder(collector, class_names, reserved, hashable, strip_enum_prefix)
+    builder = _Builder(collector, class_names, reserved, keys, strip_enum_prefix)
     return builder.source, builder.models()
 
 
@@ -51,7 +50,7 @@ class _Builder:
         collector: Collector,
         class_names: Sequence[str],
         reserved: Collection[str],
-        hashable: Collection[int],
+        keys: Collection[Value],
         strip_enum_prefix: bool,
     ) -> None:
         self.collector = collector
@@ -59,7 +58,8 @@ class _Builder:
         self.definitions = definitions = collector.definitions
         self.names = class_names
         self.taken = names.STRUCT_RESERVED.union(reserved, class_names)
-        self.hashable = hashable
+        self.keys = keys
+        self.hashable = collector.reachable(keys)
         #: Per definition, the Python name of each member.
         self.members = [
             self._member_names(definition, name)
@@ -221,7 +221,7 @@ class _Builder:
             size=definition.size,
             members=tuple(lines),
             notes=tuple(above),
-            hashable=index in self.hashable,
+            is_key=Named(index, definition.size) in self.keys,
             keywords=tuple(keywords),
             bytes_name="builtins.bytes" if "bytes" in shadowed else "bytes",
         )

@@ -57,8 +57,8 @@ class UnionModel:
     size: int
     members: tuple[FieldModel, ...]
     notes: tuple[str, ...]
-    #: Whether it is a key, or a part of one.
-    hashable: bool
+    #: Whether a map has such keys; those are hashed by their bytes.
+    is_key: bool
     #: (Python name, annotation): what the constructor takes one of.
     keywords: tuple[tuple[str, str], ...]
     #: How the class says ``bytes`` and ``None``.

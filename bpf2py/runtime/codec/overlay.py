@@ -7,7 +7,7 @@ and changing the copy changes nothing.  Assigning to the member stores.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, overload
 
 from .base import Codec, Reader, T, Writer
 from .record import register
@@ -92,11 +92,13 @@ def forward(union: str, member: Member[T]) -> Forward[T]:
 class Union:
     """Base of all unions.  Made from its bytes, from one member by keyword, or all zero.
 
-    ``bytes(value)`` gives the storage; two unions are equal when class and bytes are.
+    ``bytes(value)`` gives the storage; two unions are equal when class and bytes are.  Like all
+    that is compared by value and changes, they have no hash, but for those that are a map's keys.
     """
 
     __slots__ = ("_storage",)
-    __hash__ = None  # type: ignore[assignment]
+    if not TYPE_CHECKING:  # keys of maps have one of their own, which mypy allows over no None
+        __hash__ = None
 
     _size: ClassVar[int] = 0
     _storage: bytearray
