@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from .. import btf, spec
 from ..btf.errors import UnknownTypeError
+from ..btf.kept import kept_types
 from ..btf.pick import known_names, pick
 from ..uapi import MapType
 from .c_text import c_text
@@ -52,6 +53,9 @@ def gather(object_spec: spec.ObjectSpec, options: Options) -> Gathered:
             _gather_variables(gathered, map_spec)
         else:
             gathered.maps[name] = _map_values(gathered, name, map_spec)
+    for type_id in kept_types(collector.table):
+        path = c_text(collector.table, type_id)
+        collector.value(type_id, path=path, hint=path, tail=True)
     for type_name in options.types:
         hint = type_name.rpartition(" ")[2]
         collector.value(_find(collector, type_name), path=type_name, hint=hint, tail=True)

@@ -1,0 +1,16 @@
+"""``bpf2py include``: where ``bpf2py.h`` lies, for whoever calls the compiler."""
+
+from __future__ import annotations
+
+import click
+
+from ..project import INCLUDE_FOLDER
+
+
+@click.command("include")
+def command() -> None:
+    """Print the folder of bpf2py.h: clang -target bpf -g -O2 -I$(bpf2py include) …
+
+    `bpf2py build` and [tool.bpf2py] find the header by themselves.
+    """
+    click.echo(INCLUDE_FOLDER)
