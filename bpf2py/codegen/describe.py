@@ -140,12 +140,14 @@ def _class_name(object_spec: ObjectSpec, options: Options) -> str:
 def _map(
     source: Source, gathered: Gathered, map_spec: MapSpec, *, name: str, c_name: str
 ) -> MapModel:
+    values, takes = gathered.maps[c_name], map_class(map_spec.map_type).takes
+    views = dict(zip(takes.value, map(shown_as, values), strict=False))
     return MapModel(
         name=name,
         class_name=map_class(map_spec.map_type).name,
-        arguments=(f"loaded.map({c_name!r})", *map(source.codec, gathered.maps[c_name])),
-        doc=map_doc(gathered.collector.table, map_spec, 8),
-        spec_doc=map_doc(gathered.collector.table, map_spec, 4),
+        arguments=(f"loaded.map({c_name!r})", *map(source.codec, values)),
+        doc=map_doc(gathered.collector.table, map_spec, 8, views),
+        spec_doc=map_doc(gathered.collector.table, map_spec, 4, views),
     )
 
 

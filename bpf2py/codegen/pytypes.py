@@ -120,13 +120,15 @@ class Source:
         match value:
             case Raw(size=size) if size:
                 return f"{_builtin('bytes', shadowed)}({size})"
+            case RestOf(element=Viewed(view="ipv4" | "ipv6")):  # imports nothing
+                return "codec.field(default_factory=lambda: [])"
             case RestOf(element=element) if element.size:
                 return f"codec.field(default_factory={self.annotation(value, shadowed)})"
             case ListOf():
                 return f"codec.field(default_factory=lambda: {self.zero(value)})"
             case Named(index=index) if not isinstance(self.definitions[index], EnumDef):
                 return f"codec.field(default_factory={self.names[index]})"
-            case Viewed(view="ipv4" | "ipv6"):  # what makes one is imported when one is made
+            case Viewed(view="ipv4" | "ipv6"):  # likewise, before one is made
                 return f"codec.field(default_factory={self.zero(value).removesuffix('()')})"
             case _:
                 return self.zero(value)
