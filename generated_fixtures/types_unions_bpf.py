@@ -195,6 +195,26 @@ class Tagged:
     z = codec.forward("union_4", TaggedUnion4.z)  # __u32, offset 12
     letter = codec.forward("union_4", TaggedUnion4.letter)  # char, offset 12
 
+    if typing.TYPE_CHECKING:
+
+        def __init__(
+            self,
+            tag: int = ...,
+            union_4: TaggedUnion4 = ...,
+            number: Number = ...,
+            numbers: list[Number] = ...,
+            inline_named: TaggedInlineNamed = ...,
+            *,
+            integer: int = ...,
+            text: str = ...,
+            half: int = ...,
+            quarter: int = ...,
+            x: int = ...,
+            y: int = ...,
+            z: int = ...,
+            letter: int = ...,
+        ) -> None: ...
+
 
 codec.struct(
     Tagged,

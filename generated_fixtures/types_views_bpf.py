@@ -175,6 +175,18 @@ class Address:
     mac = codec.forward("union_0", AddressUnion0.mac)  # __u8[6] as mac, offset 0
     vlan = codec.forward("union_0", AddressUnion0.vlan)  # __be16 as be16, offset 6
 
+    if typing.TYPE_CHECKING:
+
+        def __init__(
+            self,
+            union_0: AddressUnion0 = ...,
+            *,
+            v4: codec.IPv4Address = ...,
+            v6: codec.IPv6Address = ...,
+            mac: str = ...,
+            vlan: int = ...,
+        ) -> None: ...
+
 
 codec.struct(
     Address,

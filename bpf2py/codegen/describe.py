@@ -224,6 +224,9 @@ def _standard(types: Collection[TypeModel], *, renamed: dict[str, str]) -> tuple
                 found.add("enum")
             case StructModel():
                 lines = [field.code for field in model.fields]
+                lines += [annotation for _, annotation in model.keywords]
+                if model.keywords:
+                    found.add("typing")
             case UnionModel():
                 lines = [model.bytes_name, *(annotation for _, annotation in model.keywords)]
                 if model.keywords:

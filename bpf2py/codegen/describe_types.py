@@ -156,6 +156,8 @@ class _Builder:
         shadowed = BUILTINS & set(members.values())
         fields: list[FieldModel] = []
         forwards: list[FieldModel] = []
+        parameters: list[tuple[str, str]] = []
+        keywords: list[tuple[str, str]] = []
         layout: list[tuple[str, int, str]] = []
         above: list[str] = []
         for member in definition.members:
@@ -166,10 +168,15 @@ class _Builder:
             annotation = self.source.annotation(member.value, shadowed)
             code = f"{name}: {annotation} = {self.source.default(member.value, shadowed)}"
             fields.append(_line(code, _comment(member), tuple(above)))
+            parameters.append((name, annotation))
             above = []
             layout.append((name, member.offset, self.source.field_codec(member.value, member.bits)))
             if not member.c_name:
                 forwards += self._forwards(member, name, members)
+                keywords += [
+                    (members[part.c_name], self.source.annotation(part.value, shadowed))
+                    for part in _fields(self._definition(member.value))
+                ]
         plain = self._plainly_hashable(Named(index, definition.size))
         key = index in self.hashable
         return StructModel(
@@ -180,6 +187,8 @@ class _Builder:
             + (", unsafe_hash=True)" if key and plain else ")"),
             fields=tuple(fields),
             forwards=tuple(forwards),
+            parameters=tuple(parameters),
+            keywords=tuple(keywords),
             notes=tuple(above),
             hash_by_bytes=key and not plain,
             layout=tuple(layout),

@@ -29,6 +29,8 @@ INDENT = 4
 DECLARATION_LINES = 30
 #: Between members: bytes that C source does not mention (``char: 8;``).
 _GAP = re.compile(r"\t+[a-z ]+: \d+;")
+#: What a pointer is tagged with, as ``__user`` and ``__rcu`` are: nothing that C people write out.
+_TYPE_TAG = re.compile(r'__attribute__\(\(btf_type_tag\("\w*"\)\)\) ')
 
 
 def paragraph(text: str, indent: int = INDENT) -> str:
@@ -49,7 +51,7 @@ def type_doc(table: TypeTable, type_id: int, definition: Definition) -> str:
     summary = f"``{definition.c_name}``, {bytes_text(definition.size)}"
     lines: list[str] = []
     try:
-        text = declaration(table, type_id)
+        text = _TYPE_TAG.sub("", declaration(table, type_id))
         # An aligned attribute is not in the BTF; where one left a gap, nothing is said.
         if not any(_GAP.fullmatch(line) for line in text.split("\n")):
             summary += f", aligned to {align_of(table, type_id)}"

@@ -41,6 +41,10 @@ class StructModel:
     fields: tuple[FieldModel, ...]
     #: Members of anonymous unions, as attributes of the struct.
     forwards: tuple[FieldModel, ...]
+    #: (Python name, annotation): what the constructor takes where there are forwards, the fields
+    #: and then those.
+    parameters: tuple[tuple[str, str], ...]
+    keywords: tuple[tuple[str, str], ...]
     #: Comments about members that come after the last field and are not in the class.
     notes: tuple[str, ...]
     #: A key that is no plain tuple of hashable values is hashed by its bytes.

@@ -37,6 +37,9 @@ def unions() -> None:
     assert_type(Number(b"12345678").d, float)
     InAddrAny(v4="1")  # type: ignore[call-overload]
     InAddrAny(v4=1, v6=[1])  # type: ignore[call-overload]
+    Tagged(tag=1, text=5)  # type: ignore[arg-type]
+    Tagged(tag=1, txt="x")  # type: ignore[call-arg]
+    assert_type(Tagged(1, x=1, y=2), Tagged)
     value = Tagged(tag=1, union_4=TaggedUnion4(text="x"))
     assert_type(value.text, str)
     assert_type(value.half, int)

@@ -62,6 +62,9 @@ class Forward(Generic[T]):
         self.union = union
         self.member = member
 
+    def __set_name__(self, owner: Any, name: str) -> None:
+        owner.__late__ = _set_members
+
     @overload
     def __get__(self, instance: None, owner: type) -> Self: ...
     @overload
@@ -74,6 +77,22 @@ class Forward(Generic[T]):
 
     def __set__(self, instance: object, value: T) -> None:
         self.member.__set__(getattr(instance, self.union), value)
+
+
+def _set_members(instance: Any, members: dict[str, Any]) -> None:
+    """Keyword arguments of a struct that are members of its anonymous unions, in their order.
+
+    They are written into copies of the unions: whoever gave one may go on to use it.
+    """
+    cls = type(instance)
+    for name in members:
+        if not isinstance(found := getattr(cls, name, None), Forward):
+            raise TypeError(
+                f"{cls.__name__}.__init__() got an unexpected keyword argument {name!r}"
+            )
+        setattr(instance, found.union, getattr(instance, found.union).__copy__())
+    for name, value in members.items():
+        setattr(instance, name, value)
 
 
 def member(codec: Codec[T], offset: int = 0) -> Member[T]:

@@ -59,7 +59,8 @@ class _Address(Codec[T]):
         out.slot(f"{self.size}s", self.size, f"{out.constant(self._packed)}({value})")
 
     def _packed(self, value: Any) -> bytes:
-        self.check(value, self.root)
+        if type(value) is not self.cls:
+            self.check(value, self.root)
         packed: bytes = value.packed
         return packed
 
@@ -87,6 +88,11 @@ class _IPv6(_Address[Any]):
     @property
     def c_name(self) -> str:
         return "ipv6"
+
+    def _packed(self, value: Any) -> bytes:
+        self.check(value, self.root)
+        packed: bytes = value.packed
+        return packed
 
     def check(self, value: Any, path: str) -> None:
         super().check(value, path)
