@@ -31,11 +31,13 @@ from .model import (
 )
 from .options import Options
 from .pytypes import Source
-from .tables import map_class, program_class
+from .tables import Takes, map_class, program_class
 from .views import shown_as
 
 #: The kernel's configuration: read when the object is loaded, nothing to set before or after.
 KCONFIG = ".kconfig"
+#: What ``BPF2PY_COUNT_DROPS`` of bpf2py.h puts before the name of a ring buffer, as its counter's.
+DROPPED = "bpf2py_dropped_"
 #: Names that pycodestyle's E741 refuses wherever they are bound.
 _AMBIGUOUS = frozenset("lIO")
 #: The parts of an object, and what follows the object's name in their classes.
@@ -142,10 +144,16 @@ def _map(
 ) -> MapModel:
     values, takes = gathered.maps[c_name], map_class(map_spec.map_type).takes
     views = dict(zip(takes.value, map(shown_as, values), strict=False))
+    dropped = f"{DROPPED}{c_name}"
+    counted = takes is Takes.EVENT and dropped in gathered.maps
     return MapModel(
         name=name,
         class_name=map_class(map_spec.map_type).name,
-        arguments=(f"loaded.map({c_name!r})", *map(source.codec, values)),
+        arguments=(
+            f"loaded.map({c_name!r})",
+            *map(source.codec, values),
+            *([f"dropped=loaded.map({dropped!r})"] if counted else []),
+        ),
         doc=map_doc(gathered.collector.table, map_spec, 8, views),
         spec_doc=map_doc(gathered.collector.table, map_spec, 4, views),
     )

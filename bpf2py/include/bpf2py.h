@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * bpf2py.h: what C can tell bpf2py beyond types.  `bpf2py build` finds it; for other builds
- * `bpf2py include` prints the folder it lies in.  It needs nothing and adds no instruction.
+ * `bpf2py include` prints the folder it lies in.  Views and types need nothing else and add
+ * no instruction.
  *
  * Views.  A view says what bytes mean.  It stands behind a member, a global variable, a typedef, or
  * the key or value of a map:
@@ -67,6 +68,47 @@
  */
 #define BPF2PY_TYPE(TYPE) BPF2PY_KEEP(BPF2PY_NAME(bpf2py_type_, __COUNTER__), TYPE)
 #define BPF2PY_EVENT(MAP, TYPE) BPF2PY_KEEP(BPF2PY_NAME(bpf2py_event_, MAP), TYPE)
+
+/*
+ * Lost events.  No ring buffer counts what found no room in it.  At file scope, behind the map and
+ * <bpf/bpf_helpers.h>,
+ *
+ *	BPF2PY_COUNT_DROPS(events);
+ *
+ * and in programs bpf2py_reserve(events, size) for bpf_ringbuf_reserve(&events, size, 0), and
+ * bpf2py_output(events, data, size) for bpf_ringbuf_output(&events, data, size, 0).  They give what
+ * the helpers give, and count failures per CPU; Python has the sum as maps.events.dropped.
+ */
+#define BPF2PY_COUNT_DROPS(MAP) \
+	struct { \
+		int (*type)[6]; /* BPF_MAP_TYPE_PERCPU_ARRAY */ \
+		int (*max_entries)[1]; \
+		unsigned int *key; \
+		unsigned long long *value; \
+	} bpf2py_dropped_##MAP __attribute__((used, section(".maps")))
+#define bpf2py_reserve(MAP, SIZE) \
+	({ \
+		void *bpf2py_room = bpf_ringbuf_reserve(&MAP, SIZE, 0); \
+		if (!bpf2py_room) \
+			BPF2PY_COUNT_DROP(MAP); \
+		bpf2py_room; \
+	})
+#define bpf2py_output(MAP, DATA, SIZE) \
+	({ \
+		long bpf2py_failed = bpf_ringbuf_output(&MAP, DATA, SIZE, 0); \
+		if (bpf2py_failed) \
+			BPF2PY_COUNT_DROP(MAP); \
+		bpf2py_failed; \
+	})
+/* atomic: another program may interrupt this one on the same CPU */
+#define BPF2PY_COUNT_DROP(MAP) \
+	do { \
+		unsigned int bpf2py_zero = 0; \
+		unsigned long long *bpf2py_count = \
+			bpf_map_lookup_elem(&bpf2py_dropped_##MAP, &bpf2py_zero); \
+		if (bpf2py_count) \
+			__sync_fetch_and_add(bpf2py_count, 1); \
+	} while (0)
 
 #define BPF2PY_KEEP(NAME, TYPE) \
 	static __typeof__(TYPE) *const NAME __attribute__((used, section(".bpf2py"))) = 0
