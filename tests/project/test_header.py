@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -16,10 +17,12 @@ from bpf2py.cli.main import cli
 from bpf2py.codegen import generate
 from bpf2py.codegen.views import VIEWS
 from bpf2py.elf import ObjectError, read_object
-from bpf2py.project import INCLUDE_FOLDER
+from bpf2py.project import INCLUDE_FOLDER, State, Status, build, load
+from bpf2py.project import compiler as compiler_module
 from bpf2py.project.compile import compile_source
 from bpf2py.project.compiler import Compiler, find_compiler
 from bpf2py.spec import ObjectSpec
+from tests.project.builds import project
 
 HEADER = INCLUDE_FOLDER / "bpf2py.h"
 MACROS = re.findall(
@@ -140,3 +143,35 @@ def test_a_compiler_without_declaration_tags_takes_the_same_source(tmp_path: Pat
     assert Path(folder, "bpf2py.h").is_file()
     gcc = ["gcc", "-Wall", "-Wextra", "-Werror", f"-I{folder}", "-fsyntax-only", str(source)]
     subprocess.run(gcc, check=True)
+
+
+def test_a_project_finds_the_header_and_is_made_again_when_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if find_compiler() is None:
+        pytest.skip("no clang is installed, and no ziglang")
+    own = tmp_path / "include"
+    shutil.copytree(INCLUDE_FOLDER, own)
+    monkeypatch.setattr(compiler_module, "INCLUDE_FOLDER", own)
+    config = 'sources = ["bpf/*.bpf.c"]\nviews = { "event.color" = "none" }\n'
+    config += "strip-enum-prefix = true\n"
+    (tmp_path / "project").mkdir()
+    folder = project(tmp_path / "project", config, look=SOURCE)
+    os.utime(folder / "bpf" / "look.bpf.c", (0, 0))  # not written this very moment
+
+    def made() -> Status:
+        state = State(tmp_path / "state.json", folder)
+        (outcome,) = build(load(folder / "pyproject.toml"), state=state)
+        return outcome.status
+
+    module = folder / "bpf" / "look_bpf.py"
+    assert made() == Status.WRITTEN
+    text = module.read_text()
+    assert "    saddr: codec.IPv4Address = " in text
+    assert "    color: int = 0" in text
+    assert "    RED = 1\n" in text
+    assert made() == Status.UNCHANGED
+    header = own / "bpf2py.h"
+    header.write_text(header.read_text().replace('BPF2PY_VIEW("ipv4")', ""))
+    assert made() == Status.WRITTEN
+    assert "    saddr: int = 0" in module.read_text()
