@@ -294,6 +294,11 @@ def test_a_struct_of_someone_else_can_have_a_view_everywhere() -> None:
     module = types.module("event", views={"struct in6_addr": "ipv6"})
     assert typing.get_type_hints(module.Event) == {"a": IPv6Address, "b": list[IPv6Address]}
     assert not hasattr(module, "In6Addr")
+    types.tag("bytes", addr)
+    assert typing.get_type_hints(types.module("event").Event) == {
+        "a": bytes,
+        "b": list[bytes],
+    }
 
 
 def test_members_of_anonymous_parts_are_called_as_in_c() -> None:
