@@ -55,7 +55,7 @@ from .layouts import (
 )
 from .names import pascal_case
 from .tables import KERNEL_OWNED, KPTR_TAGS
-from .views import NONE, OF_BITFIELDS, View, Views, find_enum, fit, shown_as, untyped
+from .views import NONE, OF_BITFIELDS, View, Views, shown_as, untyped, viewed
 
 #: Deeper than the kernel lets a type nest (``MAX_RESOLVE_DEPTH`` is 32).
 MAX_DEPTH = 64
@@ -103,10 +103,9 @@ class Collector:
             raise CodegenError(f"{path}: nested too deeply")
         view = view or self.views.of_type(type_id)
         if view and view.name != NONE:
-            seen = self._viewed(view, type_id, path=path, hint=hint, depth=depth)
-            if seen is None:
-                raise view.refusal(path, c_text(self.table, type_id))
-            return seen
+            return viewed(
+                self.table, view, type_id, path, lambda enum: self._held(enum, view, hint)
+            )
         resolved = self.table.resolve(type_id)
         typ = self.table[resolved]
         match typ:
@@ -152,42 +151,6 @@ class Collector:
                     pass
         return found
 
-    # ---- views ----
-
-    def _viewed(
-        self, view: View, type_id: int, *, path: str, hint: str, depth: int
-    ) -> Value | None:
-        """The value under *view*, of an array also that of its elements; ``None`` if it fits none."""
-        if view.name in ("enum", "flags"):
-            seen = self._as_enum(view, type_id, path, hint)
-        else:
-            seen = fit(self.table, view, type_id)
-        typ = self.table[self.table.resolve(type_id)]
-        if seen or not isinstance(typ, Array) or depth > MAX_DEPTH:
-            return seen
-        element = self._viewed(view, typ.element, path=path, hint=hint, depth=depth + 1)
-        return element and ListOf(element, typ.length, element.size * typ.length)
-
-    def _as_enum(self, view: View, type_id: int, path: str, hint: str) -> Value | None:
-        """An integer or enum as the enum that *view* names, or as its own."""
-        resolved = self.table.resolve(type_id)
-        typ = self.table[resolved]
-        if not isinstance(typ, Int | Enum | Enum64) or typ.size > 8:
-            return None
-        if isinstance(typ, Int) and (typ.boolean or not view.enum):
-            return None
-        enum_id = find_enum(self.table, view, path) if view.enum else resolved
-        enum = self.table[enum_id]
-        assert isinstance(enum, Enum | Enum64)
-        negative = any(value.value < 0 for value in enum.values)
-        if not enum.values or (negative and (view.name == "flags" or not typ.signed)):
-            what = "is declared, but never defined" if not enum.values else "has negative values"
-            raise CodegenError(f"{path}: {view.said}: {c_text(self.table, enum_id)} {what}")
-        index = self._enum(enum_id, enum, hint)
-        if view.name == "flags":
-            self.flags.add(index)
-        return Viewed("enum", typ.size, typ.signed, index)
-
     # ---- definitions ----
 
     def _named(self, index: int) -> Named:
@@ -210,6 +173,15 @@ class Collector:
         c_name = self._c_name(type_id, typ)
         definition = EnumDef(pascal_case(natural), c_name, typ.size, typ.signed, values)
         return self._add(definition, type_id)
+
+    def _held(self, type_id: int, view: View, hint: str) -> int:
+        """The enum that an integer holds under *view*."""
+        typ = self.table[type_id]
+        assert isinstance(typ, Enum | Enum64)
+        index = self._enum(type_id, typ, hint)
+        if view.name == "flags":
+            self.flags.add(index)
+        return index
 
     def _c_name(self, type_id: int, typ: Struct | Union | Enum | Enum64) -> str:
         text = c_text(self.table, type_id)

@@ -17,7 +17,7 @@ elements.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ..btf import BTFError, TypeTable
@@ -41,7 +41,7 @@ from ..btf.types import (
     Volatile,
 )
 from ..uapi import BTFKind
-from .c_text import safe
+from .c_text import c_text, safe
 from .errors import CodegenError
 from .layouts import ListOf, Raw, RestOf, Text, Value, Viewed
 
@@ -70,6 +70,8 @@ VIEWS = {
     "enum": "an integer, with the enum's name behind it (enum:NAME)",
     NONE: "anything",
 }
+#: Arrays of arrays; deeper than the kernel lets a type nest.
+_MAX_DEPTH = 64
 #: Those that a bitfield can have.
 OF_BITFIELDS = frozenset({"ns", "hex", "enum"})
 
@@ -197,9 +199,35 @@ class Views:
         return found
 
 
-def fit(table: TypeTable, view: View, type_id: int) -> Value | None:
+def viewed(
+    table: TypeTable, view: View, type_id: int, path: str, hold: Callable[[int], int]
+) -> Value:
+    """The value of that type under *view*, of an array also that of its elements.
+
+    *hold* takes the id of an enum that is held, and gives its place among the definitions.
+    :class:`CodegenError` if the view fits neither the type nor what it is an array of.
+    """
+    lengths: list[int] = []
+    element = type_id
+    for _ in range(_MAX_DEPTH):
+        typ = table[table.resolve(element)]
+        if view.name in ("enum", "flags"):
+            seen = _fit_enum(table, view, element, path, hold)
+        else:
+            seen = _fit(table, view, element, typ)
+        if seen is not None:
+            for length in reversed(lengths):
+                seen = ListOf(seen, length, seen.size * length)
+            return seen
+        if not isinstance(typ, Array):
+            break
+        lengths.append(typ.length)
+        element = typ.element
+    raise view.refusal(path, c_text(table, type_id))
+
+
+def _fit(table: TypeTable, view: View, type_id: int, typ: Type) -> Value | None:
     """The value of that type under *view*, but for enums; ``None`` if the view does not fit it."""
-    typ = table[table.resolve(type_id)]
     if view.name == "bytes":
         return _bytes(table, type_id, typ)
     element = table[table.resolve(typ.element)] if isinstance(typ, Array) else None
@@ -216,6 +244,26 @@ def fit(table: TypeTable, view: View, type_id: int) -> Value | None:
         size = _ADDRESS_SIZES[view.name]
         return Viewed(view.name, size) if size_of(table, type_id) == size else None
     return _fit_number(view, typ)
+
+
+def _fit_enum(
+    table: TypeTable, view: View, type_id: int, path: str, hold: Callable[[int], int]
+) -> Value | None:
+    """An integer or enum as the enum that *view* names, or as its own."""
+    resolved = table.resolve(type_id)
+    typ = table[resolved]
+    if not isinstance(typ, Int | Enum | Enum64) or typ.size not in (1, 2, 4, 8):
+        return None
+    if isinstance(typ, Int) and (typ.boolean or not view.enum):
+        return None
+    enum_id = _find_enum(table, view, path) if view.enum else resolved
+    enum = table[enum_id]
+    assert isinstance(enum, Enum | Enum64)
+    negative = any(value.value < 0 for value in enum.values)
+    if not enum.values or (negative and (view.name == "flags" or not typ.signed)):
+        what = "has negative values" if negative else "is declared, but never defined"
+        raise CodegenError(f"{path}: {view.said}: {c_text(table, enum_id)} {what}")
+    return Viewed("enum", typ.size, typ.signed, hold(enum_id))
 
 
 def untyped(view: View | None, size: int, path: str) -> Value:
@@ -253,7 +301,7 @@ def _fit_number(view: View, typ: Type) -> Value | None:
             return None
 
 
-def find_enum(table: TypeTable, view: View, path: str) -> int:
+def _find_enum(table: TypeTable, view: View, path: str) -> int:
     """The id of the enum that *view* names."""
     for type_id in table.ids_named(view.enum):
         resolved = table.resolve(type_id)

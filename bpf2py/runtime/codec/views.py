@@ -45,8 +45,7 @@ class _Address(Codec[T]):
 
     def zero(self) -> T:
         """The address of zero bytes: the default of a member."""
-        address: T = self.cls(0)
-        return address
+        return self._make(bytes(self.size))
 
     @functools.cached_property
     def _make(self) -> Callable[[bytes], T]:
