@@ -250,7 +250,7 @@ class Packet:
 
     count: int = 0  # __u32, offset 0
     # __be32[] as ipv4, offset 4
-    hops: list[codec.IPv4Address] = codec.field(default_factory=lambda: [])
+    hops: list[codec.IPv4Address] = codec.field(default_factory=lambda: list[codec.IPv4Address]())
 
 
 codec.struct(

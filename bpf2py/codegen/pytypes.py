@@ -121,7 +121,7 @@ class Source:
             case Raw(size=size) if size:
                 return f"{_builtin('bytes', shadowed)}({size})"
             case RestOf(element=Viewed(view="ipv4" | "ipv6")):  # imports nothing
-                return "codec.field(default_factory=lambda: [])"
+                return f"codec.field(default_factory=lambda: {self.annotation(value)}())"
             case RestOf(element=element) if element.size:
                 return f"codec.field(default_factory={self.annotation(value, shadowed)})"
             case ListOf():
