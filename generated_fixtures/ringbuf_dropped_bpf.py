@@ -115,6 +115,8 @@ class RingbufDroppedBss(runtime.Data):
 class RingbufDropped(runtime.Object):
     """``ringbuf_dropped.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "dde8b3926c90f4b27eed066066fb8eb8abf7dbfdc264bf2c562f4c520c5d5a54"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = RingbufDroppedMaps(loaded)

@@ -525,6 +525,8 @@ class TypesViewsBss(runtime.Data):
 class TypesViews(runtime.Object):
     """``types_views.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "ad806a91e7b36f2f397db60b753235994c304aa110e342caeca4bd61f74efb64"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = TypesViewsMaps(loaded)

@@ -30,6 +30,8 @@ _IN_THE_FILE = {
     "strip_enum_prefix": "strip-enum-prefix",
     "class_name": "class",
     "vendor": "vendor",
+    "sidecar": "sidecar",
+    "as_one": "as-one",
 }
 
 

@@ -20,7 +20,9 @@ class Options:
     type the ring buffer or perf array of that name carries; ``views`` says what a member
     (``event.saddr``), variable, map key (``counts: key``) or type shall be (``ipv4``), the rules
     are in views.py; ``as_bytes`` are those that shall be ``bytes``.  With ``strip_enum_prefix`` the
-    members of enums lose what all their names begin with, as names.py says.
+    members of enums lose what all their names begin with, as names.py says.  ``sidecar`` is the
+    name of a file to lie beside the module with its instructions, BTF and data, which are text in
+    it else.
     """
 
     file_name: str = ""
@@ -31,6 +33,7 @@ class Options:
     views: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     as_bytes: Sequence[str] = ()
     strip_enum_prefix: bool = False
+    sidecar: str = ""
 
     def all_views(self) -> dict[str, str]:
         """``views`` and ``as_bytes`` as one; :class:`CodegenError` for a place in both."""
