@@ -72,7 +72,7 @@ class RingbufDroppedSpec(runtime.TypedSpec["RingbufDropped"]):
         super().__init__(object_spec)
         self.maps = RingbufDroppedMapSpecs(object_spec)
         self.programs = RingbufDroppedProgramSpecs(object_spec)
-        self.bss = RingbufDroppedBssSpec(object_spec.maps[".bss"])
+        self.bss = RingbufDroppedBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

@@ -463,8 +463,8 @@ class TypesViewsSpec(runtime.TypedSpec["TypesViews"]):
         super().__init__(object_spec)
         self.maps = TypesViewsMapSpecs(object_spec)
         self.programs = TypesViewsProgramSpecs(object_spec)
-        self.rodata = TypesViewsRodataSpec(object_spec.maps[".rodata"])
-        self.bss = TypesViewsBssSpec(object_spec.maps[".bss"])
+        self.rodata = TypesViewsRodataSpec(object_spec.maps[".rodata"], object_spec.byte_order)
+        self.bss = TypesViewsBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

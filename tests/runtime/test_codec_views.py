@@ -11,7 +11,7 @@ import struct
 import subprocess
 import sys
 import time
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -239,3 +239,19 @@ except AttributeError as error:
     assert "no attribute 'no_such_codec'" in str(error)
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("order", ["little", "big"])
+def test_views_are_read_from_machines_of_either_byte_order(
+    order: Literal["little", "big"],
+) -> None:
+    flow = Flow(ipaddress.IPv4Address("1.2.3.4"), 443, "aa:bb:cc:00:01:02", TcpFlag(0x1200))
+    data = codec.pack(flow, byte_order=order)
+    assert data[:14] == b"\1\2\3\4\x01\xbb\xaa\xbb\xcc\0\1\2" + 0x1200.to_bytes(2, order)
+    assert codec.unpack(Flow, data, byte_order=order) == flow
+    duration = codec.As(Nanoseconds, codec.U64).in_byte_order(order)
+    assert duration.pack(Nanoseconds(5)) == (5).to_bytes(8, order)
+    assert codec.BE32.in_byte_order(order).unpack(b"\0\0\0\1") == 1
+    event = codec.unpack(Event, bytes(range(216)), byte_order=order)
+    assert codec.unpack(Event, codec.pack(event, byte_order=order), byte_order=order) == event
+    assert hash(codec.unpack(Number, bytes(8), byte_order=order)) == hash(Number())

@@ -70,6 +70,8 @@ def _format(codec: Codec[Any]) -> str:
     match codec:
         case Int() | Enum() | Bool() | Float() | As() | Flags() if codec.word:
             return codec.word
+        case Float():
+            return codec.code
         case Array(element=element, count=count):
             inner = _format(element)
             return f"{count}{inner}" if len(inner) == 1 else inner * count
@@ -96,8 +98,10 @@ def _dtype(numpy: Any, codec: Codec[Any]) -> Any:
             return numpy.dtype(f">{'i' if signed else 'u'}{size}")
         case _ if codec is IPV4:
             return numpy.dtype(">u4")
-        case Bool() | Float():
-            return numpy.dtype(f"={codec.word}")
+        case Bool():
+            return numpy.dtype("?")
+        case Float(size=size):
+            return numpy.dtype(f"=f{size}")
         case Text(size=size):
             return numpy.dtype(f"S{size}")
         case _ if isinstance(codec, Bytes | HexText) or codec in (IPV6, MAC):
