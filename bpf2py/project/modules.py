@@ -102,7 +102,9 @@ def generated(
     class_name: str = "",
     types: Sequence[str] = (),
     events: Mapping[str, str] = MappingProxyType({}),
+    views: Mapping[str, str] = MappingProxyType({}),
     as_bytes: Sequence[str] = (),
+    strip_enum_prefix: bool = False,
 ) -> Generated:
     """The module of *objects*, which are one or are together called *name*, to lie at *module*.
 
@@ -119,7 +121,9 @@ def generated(
         package=package,
         types=tuple(types),
         events=dict(events),
+        views=dict(views),
         as_bytes=tuple(as_bytes),
+        strip_enum_prefix=strip_enum_prefix,
         sidecar=f"{module.stem}.bin" if sidecar else "",
     )
     key = kept.key(name, sorted(options.items()), *objects)
