@@ -1,0 +1,55 @@
+"""bpf2py's counterpart of ``libbpf_loader.c``: opens and loads object files, and says how it went.
+
+``python -m tests.oracle.our_loader [-a] OBJECT...`` under ``recorder.c``, to which its lines go:
+``object``, ``says`` and ``outcome`` as there, with the exception in place of an errno.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import warnings
+
+from bpf2py.elf import read_object_file
+from bpf2py.runtime.loader import load
+from bpf2py.spec import Pinning
+
+
+def _note(line: str) -> None:
+    note = ctypes.CDLL(None).bpf2py_note
+    note.argtypes = (ctypes.c_char_p,)
+    note.restype = None
+    note(line.replace("\n", " ").encode("utf-8", "surrogateescape"))
+
+
+def load_one(path: str, *, everything: bool) -> None:
+    _note(f"object {path}")
+    try:
+        spec = read_object_file(path)
+    except Exception as exc:
+        _note(f"outcome not-opened {type(exc).__name__}: {exc}")
+        return
+    for map_spec in spec.maps.values():
+        map_spec.pinning = Pinning.NONE
+    for program in spec.programs.values():
+        program.autoload |= everything
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            load(spec).close()
+        except Exception as exc:
+            _note(f"outcome not-loaded {type(exc).__name__}: {exc}")
+        else:
+            _note("outcome loaded")
+    for warning in caught:
+        _note(f"says {warning.message}")
+
+
+def main() -> None:
+    everything = sys.argv[1:2] == ["-a"]
+    for path in sys.argv[2 if everything else 1 :]:
+        load_one(path, everything=everything)
+
+
+if __name__ == "__main__":
+    main()
