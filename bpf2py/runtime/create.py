@@ -48,9 +48,6 @@ _WITHOUT_BTF = frozenset(
         MapType.QUEUE,
         MapType.STACK,
         MapType.ARENA,
-        MapType.RINGBUF,
-        MapType.USER_RINGBUF,
-        MapType.PROG_ARRAY,
     )
 )
 _OUTER = frozenset((MapType.ARRAY_OF_MAPS, MapType.HASH_OF_MAPS))
@@ -174,7 +171,7 @@ class MapMaker:
         name = data_map_name(self._object_name, spec.section) if spec.section else spec.name
         btf = 0
         if self._btf is not None and spec.map_type not in _WITHOUT_BTF:
-            btf = self._btf.fileno() if spec.key_type_id or spec.value_type_id else 0
+            btf = self._btf.fileno()
 
         def create(*, btf: int, flags: MapFlags, name: str) -> MapHandle:
             fd = map_create(

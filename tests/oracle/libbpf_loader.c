@@ -2,10 +2,11 @@
 /*
  * What libbpf makes of object files: opens and loads each, and says what it thinks of them.
  *
- *     libbpf_loader [-b BTF] [-a | -p PROGRAM]... OBJECT...
+ *     libbpf_loader [-b BTF] [-a | -p PROGRAM]... [-x PROGRAM]... OBJECT...
  *
  * -b: relocates for the kernel of a raw .BTF file instead of the running one.  -a: loads all
  * programs, -p: those named too, though their sections say that they are not to be loaded ("?").
+ * -x: does not load those named.
  * Meant to run under recorder.c, to which its own lines go, between those of the calls:
  *
  *     libbpf MAJOR.MINOR
@@ -104,7 +105,14 @@ static int print(enum libbpf_print_level level, const char *format, va_list args
 	return 0;
 }
 
-static void load(const char *path, const char *btf, int all, int count, char **programs)
+/* What the command line says of programs: -1 for those of -x, 1 for those of -p. */
+static struct choice {
+	const char *name;
+	int wanted;
+} *choices;
+static int choice_count;
+
+static void load(const char *path, const char *btf, int all)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = btf);
 	struct bpf_object *object;
@@ -127,10 +135,11 @@ static void load(const char *path, const char *btf, int all, int count, char **p
 		int wanted = all;
 
 		say("autoload %s %d", bpf_program__name(program), bpf_program__autoload(program));
-		for (int i = 0; i < count; i++)
-			wanted |= !strcmp(programs[i], bpf_program__name(program));
+		for (int i = 0; i < choice_count; i++)
+			if (!strcmp(choices[i].name, bpf_program__name(program)))
+				wanted = choices[i].wanted;
 		if (wanted)
-			bpf_program__set_autoload(program, true);
+			bpf_program__set_autoload(program, wanted > 0);
 	}
 	if (bpf_object__load(object))
 		say("outcome not-loaded %d", errno);
@@ -157,10 +166,10 @@ static void load(const char *path, const char *btf, int all, int count, char **p
 int main(int argc, char **argv)
 {
 	const char *btf = NULL;
-	char *programs[argc];
-	int option, all = 0, count = 0;
+	int option, all = 0;
 
-	while ((option = getopt(argc, argv, "b:ap:")) != -1)
+	choices = calloc(argc, sizeof(*choices));
+	while ((option = getopt(argc, argv, "b:ap:x:")) != -1)
 		switch (option) {
 		case 'b':
 			btf = optarg;
@@ -169,7 +178,8 @@ int main(int argc, char **argv)
 			all = 1;
 			break;
 		case 'p':
-			programs[count++] = optarg;
+		case 'x':
+			choices[choice_count++] = (struct choice){optarg, option == 'p' ? 1 : -1};
 			break;
 		default:
 			return 2;
@@ -178,6 +188,6 @@ int main(int argc, char **argv)
 	libbpf_set_print(print);
 	say("libbpf %u.%u", libbpf_major_version(), libbpf_minor_version());
 	for (; optind < argc; optind++)
-		load(argv[optind], btf, all, count, programs);
+		load(argv[optind], btf, all);
 	return 0;
 }

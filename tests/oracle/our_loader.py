@@ -1,13 +1,14 @@
 """bpf2py's counterpart of ``libbpf_loader.c``: opens and loads object files, and says how it went.
 
-``python -m tests.oracle.our_loader [-a] OBJECT...`` under ``recorder.c``, to which its lines go:
-``object``, ``says`` and ``outcome`` as there, with the exception in place of an errno.
+``python -m tests.oracle.our_loader [-a] [-x PROGRAM]... OBJECT...`` under ``recorder.c``, to which
+its lines go: ``object``, ``says`` and ``outcome`` as there, with the exception in place of an
+errno.
 """
 
 from __future__ import annotations
 
+import argparse
 import ctypes
-import sys
 import warnings
 
 from bpf2py.elf import read_object_file
@@ -22,7 +23,7 @@ def _note(line: str) -> None:
     note(line.replace("\n", " ").encode("utf-8", "surrogateescape"))
 
 
-def load_one(path: str, *, everything: bool) -> None:
+def load_one(path: str, *, everything: bool, without: list[str]) -> None:
     _note(f"object {path}")
     try:
         spec = read_object_file(path)
@@ -32,7 +33,7 @@ def load_one(path: str, *, everything: bool) -> None:
     for map_spec in spec.maps.values():
         map_spec.pinning = Pinning.NONE
     for program in spec.programs.values():
-        program.autoload |= everything
+        program.autoload = (program.autoload or everything) and program.name not in without
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -46,9 +47,13 @@ def load_one(path: str, *, everything: bool) -> None:
 
 
 def main() -> None:
-    everything = sys.argv[1:2] == ["-a"]
-    for path in sys.argv[2 if everything else 1 :]:
-        load_one(path, everything=everything)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("-a", dest="everything", action="store_true")
+    parser.add_argument("-x", dest="without", action="append", default=[])
+    parser.add_argument("objects", nargs="+")
+    options = parser.parse_args()
+    for path in options.objects:
+        load_one(path, everything=options.everything, without=options.without)
 
 
 if __name__ == "__main__":

@@ -15,9 +15,10 @@
  *     operand INSN IDENTITY           (an instruction that holds a descriptor)
  *     array INDEX IDENTITY            (fd_array)
  *
- * real: nothing is changed.  willing: a program that the kernel refuses is replaced by a smallest
- * one, so that the loader goes on to the next; the line still says what the kernel said.  none:
- * the kernel never hears of it, everything succeeds, and no privileges are needed.
+ * real: nothing is changed.  willing: a program or a map that the kernel refuses is replaced by a
+ * smallest one, so that the loader goes on to the next; the line still says what the kernel said.
+ * (A map with BTF is not replaced: every loader tries it without.)  none: the kernel never hears of
+ * it, everything succeeds, and no privileges are needed.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -245,14 +246,26 @@ static long pretend(int cmd, const union bpf_attr *attr)
 	return -1;
 }
 
-/* Whether the program is one of the object's, not one that tries what the kernel can do. */
-static int is_probe(const union bpf_attr *attr)
+/* Whether it is not one of the object's, but one that tries what the kernel can do. */
+static int is_probe(const char *name)
 {
-	return !attr->prog_name[0] || !strncmp(attr->prog_name, "libbpf_", 7) ||
-	       !strncmp(attr->prog_name, "det_arg_ctx", 11);
+	return !name[0] || !strncmp(name, "libbpf_", 7) || !strncmp(name, "det_arg_ctx", 11);
 }
 
-static long stand_in(void)
+static long stand_in_map(void)
+{
+	union bpf_attr attr = {
+		.map_type = BPF_MAP_TYPE_ARRAY,
+		.key_size = 4,
+		.value_size = 4,
+		.max_entries = 1,
+		.map_name = "stand_in",
+	};
+
+	return ask(BPF_MAP_CREATE, &attr);
+}
+
+static long stand_in_program(void)
 {
 	static const struct bpf_insn exit_0[] = {{.code = 0xb7}, {.code = 0x95}};
 	union bpf_attr attr = {
@@ -293,8 +306,12 @@ long syscall(long number, ...)
 	case BPF_MAP_FREEZE:
 		write_down(cmd, attr, a[2], result, code);
 		errno = code;
-		if (kernel == WILLING && cmd == BPF_PROG_LOAD && result < 0 && !is_probe(attr))
-			return stand_in();
+		if (kernel != WILLING || result >= 0)
+			break;
+		if (cmd == BPF_PROG_LOAD && !is_probe(attr->prog_name))
+			return stand_in_program();
+		if (cmd == BPF_MAP_CREATE && !is_probe(attr->map_name) && !attr->btf_fd)
+			return stand_in_map();
 	}
 	errno = code;
 	return result;

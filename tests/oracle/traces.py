@@ -87,9 +87,14 @@ class Trace:
     lines: dict[str, list[list[str]]] = field(default_factory=dict)
 
     @property
-    def refused(self) -> dict[str, int]:
+    def refused_programs(self) -> dict[str, int]:
         """Programs that the kernel refused, with its errno."""
-        return {name: prog.errno for name, prog in self.programs.items() if prog.errno}
+        return {name: program.errno for name, program in self.programs.items() if program.errno}
+
+    @property
+    def refused_maps(self) -> dict[str, int]:
+        """Maps that the kernel refused, with its errno, each in the last of several tries."""
+        return {name: errno for name, errno in {m.name: m.errno for m in self.maps}.items() if errno}
 
 
 @dataclass
