@@ -193,9 +193,11 @@ class MapMaker:
 
         plain = spec.flags & ~MapFlags.MMAPABLE if spec.section else spec.flags
         tries = [(btf, spec.flags, name)]
+        typed = spec.key_type_id or spec.value_type_id
+        untyped = 0 if typed else btf
         for attempt in (
-            (0, spec.flags, name),  # BTF: before 4.18, or a type that does not fit this map
-            (0, plain, name),  # mapping of arrays: before 5.5
+            (untyped, spec.flags, name),  # BTF: before 4.18, or a type that does not fit this map
+            (untyped, plain, name),  # mapping of arrays: before 5.5
             (0, plain, ""),  # names: before 4.15
         ):
             if attempt not in tries:

@@ -14,11 +14,12 @@
  *     descriptor OFFSET IDENTITY      (a field of the attr)
  *     operand INSN IDENTITY           (an instruction that holds a descriptor)
  *     array INDEX IDENTITY            (fd_array)
+ *     instead IDENTITY                (what replaces it: see below)
  *
  * real: nothing is changed.  willing: a program or a map that the kernel refuses is replaced by a
  * smallest one, so that the loader goes on to the next; the line still says what the kernel said.
- * (A map with BTF is not replaced: every loader tries it without.)  none: the kernel never hears of
- * it, everything succeeds, and no privileges are needed.
+ * (A map with types is not replaced: every loader tries it without.)  none: the kernel never hears
+ * of it, everything succeeds, and no privileges are needed.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -173,19 +174,22 @@ static void operands(const union bpf_attr *attr)
 	}
 }
 
-static void write_down(int cmd, const union bpf_attr *attr, size_t size, long result, int code)
+static void write_down(int cmd, const union bpf_attr *given, size_t size, long result, int code)
 {
 	struct bpf_map_info map = {};
+	/* What the caller leaves out is 0; what it has and these headers do not know is in ATTR. */
+	union bpf_attr whole = {}, *attr = &whole;
 
+	memcpy(attr, given, size < sizeof(whole) ? size : sizeof(whole));
 	fprintf(record, "call %d %ld %d %s ", cmd, result, code,
 		(cmd == BPF_MAP_CREATE || cmd == BPF_BTF_LOAD || cmd == BPF_PROG_LOAD) && result >= 0 ?
 			identity(result, NULL) : "-");
-	bytes("", (unsigned long)attr, size);
+	bytes("", (unsigned long)given, size);
 	switch (cmd) {
 	case BPF_MAP_CREATE:
-		descriptor(attr, size, offsetof(union bpf_attr, inner_map_fd));
-		descriptor(attr, size, offsetof(union bpf_attr, btf_fd));
-		descriptor(attr, size, 72); /* value_type_btf_obj_fd, 6.9 */
+		descriptor(attr, sizeof(*attr), offsetof(union bpf_attr, inner_map_fd));
+		descriptor(attr, sizeof(*attr), offsetof(union bpf_attr, btf_fd));
+		descriptor(given, size, 72); /* value_type_btf_obj_fd, 6.9 */
 		break;
 	case BPF_BTF_LOAD:
 		bytes("btf", attr->btf, attr->btf_size);
@@ -198,8 +202,8 @@ static void write_down(int cmd, const union bpf_attr *attr, size_t size, long re
 		      (u64)attr->func_info_cnt * attr->func_info_rec_size);
 		bytes("line_info", attr->line_info,
 		      (u64)attr->line_info_cnt * attr->line_info_rec_size);
-		descriptor(attr, size, offsetof(union bpf_attr, prog_btf_fd));
-		descriptor(attr, size, offsetof(union bpf_attr, attach_prog_fd));
+		descriptor(attr, sizeof(*attr), offsetof(union bpf_attr, prog_btf_fd));
+		descriptor(attr, sizeof(*attr), offsetof(union bpf_attr, attach_prog_fd));
 		operands(attr);
 		break;
 	case BPF_MAP_UPDATE_ELEM:
@@ -309,9 +313,15 @@ long syscall(long number, ...)
 		if (kernel != WILLING || result >= 0)
 			break;
 		if (cmd == BPF_PROG_LOAD && !is_probe(attr->prog_name))
-			return stand_in_program();
-		if (cmd == BPF_MAP_CREATE && !is_probe(attr->map_name) && !attr->btf_fd)
-			return stand_in_map();
+			result = stand_in_program();
+		else if (cmd == BPF_MAP_CREATE && !is_probe(attr->map_name) &&
+			 !attr->btf_key_type_id && !attr->btf_value_type_id)
+			result = stand_in_map();
+		if (result >= 0) {
+			fprintf(record, "instead %s\n", identity(result, NULL));
+			fflush(record);
+			return result;
+		}
 	}
 	errno = code;
 	return result;

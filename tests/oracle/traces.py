@@ -122,6 +122,11 @@ class _Call:
     def descriptor(self, offset: int) -> str:
         return next((d[2] for d in self.details if d[:2] == ["descriptor", str(offset)]), "")
 
+    @property
+    def made(self) -> str:
+        """The identity of what the loader was given: the kernel's, or what replaces that."""
+        return next((d[1] for d in self.details if d[0] == "instead"), self.identity)
+
     def operands(self, kind: str) -> Iterator[tuple[int, str]]:
         return ((int(d[1]), d[2]) for d in self.details if d[0] == kind)
 
@@ -215,10 +220,10 @@ class _Reader:
         attr["value_type_btf"] = self._named(call.descriptor(_VALUE_TYPE_BTF_FD))
         made = MapTrace(name, attr, errno=call.errno)
         self._trace.maps.append(made)
-        if not call.errno:
+        if call.made != "-":
             same = sum(other.name == name for other in self._maps.values())
-            self._maps[call.identity] = made
-            self._names[call.identity] = f"map {name}" + (f" #{same + 1}" if same else "")
+            self._maps[call.made] = made
+            self._names[call.made] = f"map {name}" + (f" #{same + 1}" if same else "")
 
     def _program(self, call: _Call) -> None:
         name = call.text(_PROG_NAME)
@@ -247,7 +252,7 @@ class _Reader:
             same += 1
             key = f"{name} #{same}"
         self._trace.programs[key] = ProgramTrace(key, attr, bytes(insns), operands, call.errno)
-        self._names[call.identity] = f"program {key}"
+        self._names[call.made] = f"program {key}"
 
     def _update(self, call: _Call) -> None:
         made = self._maps.get(call.descriptor(0))
