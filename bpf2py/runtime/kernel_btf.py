@@ -87,8 +87,8 @@ def _running_kernel() -> TypeTable:
             return table
         content = build_index(
             table,
+            blob,
             build_id=build_id,
-            blob_size=len(blob),
             types=header.types,
             strings=header.strings,
         )

@@ -276,8 +276,8 @@ def parts() -> tuple[bytes, bytes, tuple[int, int], tuple[int, int]]:
     header = read_header(blob, split=False)
     content = build_index(
         decode(blob),
+        blob,
         build_id=BUILD_ID,
-        blob_size=len(blob),
         types=header.types,
         strings=header.strings,
     )
