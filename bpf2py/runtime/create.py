@@ -170,6 +170,7 @@ class MapMaker:
         """BPF_MAP_CREATE; what an old kernel may not know is left out step by step."""
         name = data_map_name(self._object_name, spec.section) if spec.section else spec.name
         btf = 0
+        typed = spec.map_type not in _RINGS and (spec.key_type_id or spec.value_type_id)
         if self._btf is not None and spec.map_type not in _WITHOUT_BTF:
             btf = self._btf.fileno()
 
@@ -184,8 +185,8 @@ class MapMaker:
                 inner_map_fd=inner_fd,
                 numa_node=spec.numa_node,
                 btf_fd=btf,
-                btf_key_type_id=spec.key_type_id if btf else 0,
-                btf_value_type_id=spec.value_type_id if btf else 0,
+                btf_key_type_id=spec.key_type_id if btf and typed else 0,
+                btf_value_type_id=spec.value_type_id if btf and typed else 0,
                 map_extra=spec.map_extra,
             )
             fd.what = f"map {spec.name!r}"
@@ -193,7 +194,6 @@ class MapMaker:
 
         plain = spec.flags & ~MapFlags.MMAPABLE if spec.section else spec.flags
         tries = [(btf, spec.flags, name)]
-        typed = spec.key_type_id or spec.value_type_id
         untyped = 0 if typed else btf
         for attempt in (
             (untyped, spec.flags, name),  # BTF: before 4.18, or a type that does not fit this map
