@@ -44,12 +44,16 @@ class Environment:
 
 @dataclass(slots=True, frozen=True)
 class Peer:
-    """One peer of one job: the command, and whether the answer is printed or is the wall time."""
+    """One peer of one job: the command, and whether the answer is printed or is the wall time.
+
+    With *calls* it is how many system calls the whole process makes whose names begin so.
+    """
 
     name: str
     command: Callable[[Environment], list[str]]
     wall: bool = False
     cold: bool = False
+    calls: str | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -61,11 +65,17 @@ class Job:
     note: str = ""
 
 
-def _ours(*words: str, wall: bool = False, cold: bool = False, name: str = "bpf2py") -> Peer:
+def _ours(
+    *words: str,
+    wall: bool = False,
+    cold: bool = False,
+    calls: str | None = None,
+    name: str = "bpf2py",
+) -> Peer:
     def command(env: Environment) -> list[str]:
         return [str(env.python), "-P", str(HERE / "peer_bpf2py.py"), *_filled(words, env)]
 
-    return Peer(name, command, wall, cold)
+    return Peer(name, command, wall, cold, calls)
 
 
 def _ctypes(*words: str, wall: bool = False) -> Peer:
@@ -75,11 +85,13 @@ def _ctypes(*words: str, wall: bool = False) -> Peer:
     return Peer("raw ctypes", command, wall)
 
 
-def _libbpf(*words: str, wall: bool = False, name: str = "libbpf") -> Peer:
+def _libbpf(
+    *words: str, wall: bool = False, calls: str | None = None, name: str = "libbpf"
+) -> Peer:
     def command(env: Environment) -> list[str]:
         return [str(env.libbpf), *_filled(words, env)]
 
-    return Peer(name, command, wall)
+    return Peer(name, command, wall, calls=calls)
 
 
 def _filled(words: tuple[str, ...], env: Environment) -> list[str]:
@@ -148,6 +160,42 @@ JOBS = (
         ),
         divide=1e6,
         note="whole process",
+    ),
+    Job(
+        "load object with 100 programs",
+        "ms",
+        (
+            _libbpf("load", _object("bench_programs"), "10"),
+            _ours("load", "bench_programs_bpf", "10"),
+        ),
+        divide=1e6,
+        note="mean of ten in one process",
+    ),
+    Job(
+        "load object with 21,500 instructions",
+        "ms",
+        (
+            _libbpf("load", _object("bench_large"), "10"),
+            _ours("load", "bench_large_bpf", "10"),
+        ),
+        divide=1e6,
+        note="mean of ten in one process",
+    ),
+    *(
+        Job(
+            f"{what} calls, process start to loaded {title}",
+            "calls",
+            (
+                _libbpf("load", _object(name), "1", calls=prefix),
+                _ours("start", f"{name}_bpf", calls=prefix),
+            ),
+        )
+        for name, title in (
+            ("bench_trivial", "trivial object"),
+            ("core_heavy", "CO-RE heavy object"),
+            ("bench_programs", "100 programs"),
+        )
+        for what, prefix in (("bpf(2)", "bpf("), ("all system", ""))
     ),
     Job(
         "look-up in a hash of 1M entries",
@@ -236,8 +284,9 @@ def prepare_python() -> Path:
     )
     site = Path(purelib.strip())
     shutil.copytree(ROOT / "bpf2py", site / "bpf2py", ignore=shutil.ignore_patterns("__pycache__"))
-    for module in ("bench_trivial_bpf", "bench_ringbuf_bpf", "bench_hash_bpf", "core_heavy_bpf"):
-        shutil.copy(FIXTURES / f"{module}.py", site)
+    for name in ("trivial", "ringbuf", "hash", "programs", "large"):
+        shutil.copy(FIXTURES / f"bench_{name}_bpf.py", site)
+    shutil.copy(FIXTURES / "core_heavy_bpf.py", site)
     subprocess.check_call([python, "-m", "compileall", "-q", site])
     return python
 
@@ -271,6 +320,9 @@ def run(peer: Peer, env: Environment) -> float:
     if peer.cold:
         shutil.rmtree(env.cache, ignore_errors=True)
     command = peer.command(env)
+    trace = WORK / "calls"
+    if peer.calls is not None:
+        command = ["strace", "-f", "-o", str(trace), *command]
     environ = {**os.environ, "XDG_CACHE_HOME": str(env.cache), "PYTHONDONTWRITEBYTECODE": "1"}
     begin = time.perf_counter_ns()
     done = subprocess.run(
@@ -284,6 +336,10 @@ def run(peer: Peer, env: Environment) -> float:
     wall = time.perf_counter_ns() - begin
     if done.returncode:
         raise SystemExit(f"{' '.join(command)}: exit {done.returncode}\n{done.stderr}")
+    if peer.calls is not None:
+        # "1234  bpf(BPF_MAP_CREATE, ..." and, for signals and exits, "1234  +++ exited".
+        lines = (line.split(maxsplit=1)[1] for line in trace.read_text().splitlines())
+        return sum(line.startswith(peer.calls) for line in lines if line[0].isalpha())
     return wall if peer.wall else float(done.stdout)
 
 
@@ -338,6 +394,9 @@ def main() -> None:
     if os.geteuid():
         raise SystemExit("the benchmark loads programs into the kernel: run it as root")
     jobs = tuple(job for job in JOBS if options.only in job.name)
+    if not shutil.which("strace"):
+        print("no strace: system calls are not counted (Debian: apt install strace)")
+        jobs = tuple(job for job in jobs if job.unit != "calls")
     WORK.mkdir(exist_ok=True)
 
     with shared_objects(ENTRIES) as shared:

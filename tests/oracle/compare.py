@@ -178,12 +178,16 @@ def _first_insn(theirs: bytes, ours: bytes) -> str:
 
 
 def compare_all(
-    paths: Sequence[Path], *, kernel: Kernel = Kernel.WILLING, everything: bool = False
+    paths: Sequence[Path],
+    *,
+    kernel: Kernel = Kernel.WILLING,
+    everything: bool = False,
+    stumbles: int = _STUMBLES,
 ) -> tuple[str, list[Verdict]]:
     """libbpf's version and a verdict per object.
 
     Where both give up on a program before the kernel sees it (no such function in this kernel),
-    that one is left out on both sides and the rest is compared.
+    that one is left out on both sides and the rest is compared, up to *stumbles* times.
     """
     if not paths:
         return "", []
@@ -194,7 +198,7 @@ def compare_all(
         verdict = compare(their, our)
         without: list[str] = []
         first = verdict
-        while verdict.result is Result.BOTH_REFUSE and len(without) < _STUMBLES:
+        while verdict.result is Result.BOTH_REFUSE and len(without) < stumbles:
             name = _stumbled(their)
             if name is None or name in without or our.outcome != "not-loaded":
                 break
