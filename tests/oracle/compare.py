@@ -1,10 +1,10 @@
-"""The comparison with libbpf: ``python -m tests.oracle.compare [--table FILE] NAME=FOLDER...``
+"""The comparison with libbpf: ``python -m tests.oracle.compare [--table FILE] FOLDER...``
 
-Loads every object of each folder (``*.o``, ``*.elf``) with libbpf and with us, on the same
-kernel, and compares what reached it: maps with all their attributes and first elements, BTF,
-programs with type, attach type, target, flags, license, instructions, func and line info.  A
-program that the kernel refuses counts as loaded for what comes behind it, on both sides, so that
-every program of every object is compared.  The difference is the result.
+Each folder in FOLDER is a collection.  Loads every object of it (``*.o``, ``*.elf``) with libbpf
+and with us, on the same kernel, and compares what reached it: maps with all their attributes and
+first elements, BTF, programs with type, attach type, target, flags, license, instructions, func and
+line info.  A program that the kernel refuses counts as loaded for what comes behind it, on both
+sides, so that every program of every object is compared.  The difference is the result.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from .traces import MapTrace, Trace
 _DEVIATIONS = (("kern_version", 0),)
 #: So many programs of one object are left out, one after the other, to compare the rest.
 _STUMBLES = 12
+#: So many objects are given to one process.
+_CHUNK = 16
 
 
 class Result(StrEnum):
@@ -218,36 +220,34 @@ def compare_all(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folders", nargs="+", metavar="NAME=FOLDER")
+    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
     parser.add_argument("--table", type=Path, help="where to write the result, as Markdown")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
-    collections = {}
-    for word in options.folders:
-        name, _, folder = word.rpartition("=")
-        files = sorted(p for p in Path(folder).rglob("*") if p.suffix in (".o", ".elf"))
-        collections[name or Path(folder).name] = files
+    if os.geteuid():
+        raise SystemExit("objects are loaded into the kernel: run it as root")
+    collections = {
+        place.name: sorted(p for p in place.rglob("*") if p.suffix in (".o", ".elf"))
+        for folder in options.folders
+        for place in sorted(folder.iterdir())
+        if place.is_dir()
+    }
     recorder(), libbpf_loader()  # once, not by each thread
     verdicts: dict[str, list[Verdict]] = {}
     version = ""
-    chunk = 16
     with ThreadPoolExecutor(options.jobs) as pool:
         for name, files in collections.items():
-            chunks = [files[at : at + chunk] for at in range(0, len(files), chunk)]
+            chunks = [files[at : at + _CHUNK] for at in range(0, len(files), _CHUNK)]
             verdicts[name] = []
             for version, found in pool.map(compare_all, chunks):
                 verdicts[name] += found
             counts = Counter(verdict.result for verdict in verdicts[name])
             print(f"{name}: " + ", ".join(f"{counts[r]} {r}" for r in Result if counts[r]), flush=True)
             for verdict in verdicts[name]:
-                if verdict.result not in (Result.LOADED, Result.REFUSED, Result.BOTH_REFUSE):
+                if verdict.result not in (Result.LOADED, Result.REFUSED):
                     print(f"  {verdict.path.name}: {verdict.result}")
                     for line in verdict.differences[:6]:
                         print(f"    {line[:400]}")
-                elif verdict.result is Result.BOTH_REFUSE:
-                    print(f"  {verdict.path.name}: {verdict.result}")
-                    print(f"    libbpf: {verdict.differences[0][:300]}")
-                    print(f"    bpf2py: {verdict.differences[1][:300]}")
     if options.table:
         from .table import write_table
 
