@@ -55,7 +55,11 @@ class Verdict:
 def compare(theirs: Trace, ours: Trace) -> Verdict:
     """Libbpf's trace of an object with ours."""
     path = Path(theirs.path)
-    gave_up = theirs.outcome != "loaded", ours.outcome != "loaded"
+    # A map that the kernel refuses is the end as well, though this kernel was made to be willing.
+    gave_up = (
+        theirs.outcome != "loaded" or (ours.outcome != "loaded" and bool(theirs.refused_maps)),
+        ours.outcome != "loaded",
+    )
     if gave_up == (True, True):
         return Verdict(path, Result.BOTH_REFUSE, (_why(theirs), _why(ours)))
     if gave_up == (False, True):
@@ -78,6 +82,8 @@ def compare(theirs: Trace, ours: Trace) -> Verdict:
 
 
 def _why(trace: Trace) -> str:
+    if trace.outcome == "loaded":
+        return "; ".join(f"map {name}: {_code(code)}" for name, code in trace.refused_maps.items())
     if trace.outcome != "crashed" and trace.says and trace.reason.isdigit():
         # libbpf's reason is in its messages.
         return f"{trace.outcome}: {_strerror(int(trace.reason))}: {'; '.join(_reasons(trace)[:2])}"

@@ -253,7 +253,8 @@ static long pretend(int cmd, const union bpf_attr *attr)
 /* Whether it is not one of the object's, but one that tries what the kernel can do. */
 static int is_probe(const char *name)
 {
-	return !name[0] || !strncmp(name, "libbpf_", 7) || !strncmp(name, "det_arg_ctx", 11);
+	return !name[0] || !strncmp(name, "libbpf_", 7) || !strcmp(name, "det_arg_ctx") ||
+	       !strcmp(name, "global_reloc");
 }
 
 static long stand_in_map(void)

@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 
 from bpf2py.uapi import Cmd
 
-_PROBES = ("libbpf_", "det_arg_ctx", "stand_in")
+_PROBES = ("libbpf_", "det_arg_ctx", "global_reloc", "stand_in")
+#: The one probe map with a name like a user's: of libbpf 1.8, an array of one byte.
+_PROBE_MAP = ("arr", 2, 4, 1, 1)
 _NAME = slice(28, 44)
 _PROG_NAME = slice(48, 64)
 
@@ -218,6 +220,8 @@ class _Reader:
         attr["btf"] = self._named(call.descriptor(_MAP_BTF_FD))
         attr["inner"] = self._named(call.descriptor(_INNER_MAP_FD))
         attr["value_type_btf"] = self._named(call.descriptor(_VALUE_TYPE_BTF_FD))
+        if (name, *list(attr.values())[:4]) == _PROBE_MAP:
+            return
         made = MapTrace(name, attr, errno=call.errno)
         self._trace.maps.append(made)
         if call.made != "-":
@@ -248,7 +252,9 @@ class _Reader:
         same = 1
         while key in self._trace.programs:
             if self._trace.programs[key].insns == bytes(insns):
-                return  # the same one again: with a log, or without what the kernel does not know
+                # The same one again: with a log, or without what the kernel does not know.
+                self._names[call.made] = f"program {key}"
+                return
             same += 1
             key = f"{name} #{same}"
         self._trace.programs[key] = ProgramTrace(key, attr, bytes(insns), operands, call.errno)
