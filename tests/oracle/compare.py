@@ -23,7 +23,6 @@ from pathlib import Path
 from . import Kernel, libbpf_loader, recorder, run_libbpf, run_ours
 from .traces import MapTrace, Trace
 
-
 #: What we leave out on purpose: only kernels before 5.0 look at the kernel version (6c4fc209fcf9).
 _DEVIATIONS = (("kern_version", 0),)
 #: So many programs of one object are left out, one after the other, to compare the rest.
@@ -98,7 +97,9 @@ def _reasons(trace: Trace) -> list[str]:
 
 
 def _strerror(code: int) -> str:
-    return {4003: "LIBBPF_ERRNO__ENDIAN", 4000: "LIBBPF_ERRNO__LIBELF"}.get(code) or os.strerror(code)
+    return {4003: "LIBBPF_ERRNO__ENDIAN", 4000: "LIBBPF_ERRNO__LIBELF"}.get(code) or os.strerror(
+        code
+    )
 
 
 #: The program libbpf stumbled over, by its message.
@@ -245,10 +246,13 @@ def main() -> None:
         for name, files in collections.items():
             chunks = [files[at : at + _CHUNK] for at in range(0, len(files), _CHUNK)]
             verdicts[name] = []
-            for version, found in pool.map(compare_all, chunks):
+            for its_version, found in pool.map(compare_all, chunks):
+                version = its_version
                 verdicts[name] += found
             counts = Counter(verdict.result for verdict in verdicts[name])
-            print(f"{name}: " + ", ".join(f"{counts[r]} {r}" for r in Result if counts[r]), flush=True)
+            print(
+                f"{name}: " + ", ".join(f"{counts[r]} {r}" for r in Result if counts[r]), flush=True
+            )
             for verdict in verdicts[name]:
                 if verdict.result not in (Result.LOADED, Result.REFUSED):
                     print(f"  {verdict.path.name}: {verdict.result}")

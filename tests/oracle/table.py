@@ -34,7 +34,7 @@ _REASONS = (
     ),
     (
         r"legacy map definitions",
-        "maps of the old kind (`SEC(\"maps\")`)",
+        'maps of the old kind (`SEC("maps")`)',
     ),
     (
         r"failed to find kernel BTF type ID of '(?P<what>[^']+)'",
@@ -167,9 +167,7 @@ def _reason(verdict: Verdict) -> str:
     return f"`{verdict.differences[0][:200].replace('`', '')}`"
 
 
-def _matching(
-    table: Iterable[tuple[str, str]], text: str
-) -> Iterable[tuple[re.Match[str], str]]:
+def _matching(table: Iterable[tuple[str, str]], text: str) -> Iterable[tuple[re.Match[str], str]]:
     for pattern, reason in table:
         if found := re.search(pattern, text):
             yield found, reason

@@ -50,9 +50,7 @@ def relocated_by_libbpf(
         raise LibbpfRefused("\n".join(trace.says))
     assert trace.outcome == "loaded", (trace.outcome, trace.reason, trace.says)
     loaded = {name for name, flag in trace.lines["autoload"] if flag == "1" or name in programs}
-    return {
-        words[0]: unhex(words[4]) for words in trace.lines["program"] if words[0] in loaded
-    }
+    return {words[0]: unhex(words[4]) for words in trace.lines["program"] if words[0] in loaded}
 
 
 def relocated_by_us(spec: ObjectSpec, btf: Path | None) -> dict[str, bytes]:

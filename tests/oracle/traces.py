@@ -96,7 +96,9 @@ class Trace:
     @property
     def refused_maps(self) -> dict[str, int]:
         """Maps that the kernel refused, with its errno, each in the last of several tries."""
-        return {name: errno for name, errno in {m.name: m.errno for m in self.maps}.items() if errno}
+        return {
+            name: errno for name, errno in {m.name: m.errno for m in self.maps}.items() if errno
+        }
 
 
 @dataclass
@@ -214,9 +216,7 @@ class _Reader:
         name = call.text(_NAME)
         if not name or name.startswith(_PROBES):
             return
-        attr: dict[str, object] = {
-            key: call.number(*place) for key, place in _MAP_FIELDS.items()
-        }
+        attr: dict[str, object] = {key: call.number(*place) for key, place in _MAP_FIELDS.items()}
         attr["btf"] = self._named(call.descriptor(_MAP_BTF_FD))
         attr["inner"] = self._named(call.descriptor(_INNER_MAP_FD))
         attr["value_type_btf"] = self._named(call.descriptor(_VALUE_TYPE_BTF_FD))
@@ -242,9 +242,7 @@ class _Reader:
             insns[at : at + 4] = bytes(4)
         for index, identity in call.operands("array"):
             operands[f"fd_array {index}"] = str(self._named(identity))
-        attr: dict[str, object] = {
-            key: call.number(*place) for key, place in _PROG_FIELDS.items()
-        }
+        attr: dict[str, object] = {key: call.number(*place) for key, place in _PROG_FIELDS.items()}
         attr |= {kind: call.bytes(kind) for kind in ("license", "func_info", "line_info")}
         attr["btf"] = self._named(call.descriptor(_PROG_BTF_FD))
         attr["attach"] = self._named(call.descriptor(_ATTACH_FD))

@@ -12,8 +12,8 @@ import pytest
 
 from bpf2py.runtime import NotSupportedError, features
 from bpf2py.runtime.links import perf_event as links
-from bpf2py.runtime.syscalls import perf_event
 from bpf2py.runtime.loader import load
+from bpf2py.runtime.syscalls import perf_event
 from bpf2py.runtime.syscalls.fd import FD
 from bpf2py.spec import ObjectSpec, ProgramSpec
 from bpf2py.uapi import AttachType, Cmd, ProgType
@@ -80,17 +80,17 @@ def test_links_for_many_uprobes_must_tell_processes_from_threads(
 
 
 def test_usdt_programs_are_loaded_for_the_links_that_this_kernel_has(kernel: FakeKernel) -> None:
-    program = ProgramSpec(
-        name="p", section="usdt/a:b:c", prog_type=ProgType.KPROBE, insns=NOTHING
-    )
+    program = ProgramSpec(name="p", section="usdt/a:b:c", prog_type=ProgType.KPROBE, insns=NOTHING)
     spec = ObjectSpec(
         name="o", byte_order=sys.byteorder, license="GPL", programs={program.name: program}
     )
     for refusal, expected in ((errno.EINVAL, AttachType.TRACE_UPROBE_MULTI), (errno.EBADF, 0)):
         forget()
-        kernel.handlers[Cmd.LINK_CREATE] = lambda attr, code=refusal: (
-            -code if attr.u32(56) else -errno.EBADF
-        )
+
+        def create(attr: Attr, code: int = refusal) -> int:
+            return -code if attr.u32(56) else -errno.EBADF
+
+        kernel.handlers[Cmd.LINK_CREATE] = create
         load(spec).close()
         assert kernel.of(Cmd.PROG_LOAD)[-1].u32(68) == expected
 
