@@ -11,7 +11,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 		&& { echo "$$python"; break; }; done)
 
-.PHONY: help demo test check fix fixtures fixtures-check objects objects-check bench compare alltypes uapi uapi-check clean
+.PHONY: help demo test check fix fixtures fixtures-check objects objects-check bench compare refused alltypes uapi uapi-check clean
 .DELETE_ON_ERROR:
 
 help:
@@ -24,6 +24,7 @@ help:
 	@echo 'make uapi            write bpf2py/uapi/ again'
 	@echo 'make bench           measure'
 	@echo 'make compare         what libbpf and we tell the kernel about objects of Debian packages (minutes)'
+	@echo 'make refused         write anew what is said of refused objects, ours beside bpftool'"'"'s'
 	@echo 'make alltypes        every type of the running kernel through the generator (minutes)'
 
 # ---- the environment --------------------------------------------------------------------------
@@ -72,6 +73,9 @@ bench: $(VENV)/.dev
 compare: $(VENV)/.dev
 	$(PY) -m tests.oracle.collect .compare
 	$(PY) -m tests.oracle.compare --table .compare/comparison.md .compare/objects
+
+refused: $(VENV)/.dev
+	$(PY) -m tests.refused
 
 alltypes: $(VENV)/.dev
 	$(PY) -m tests.codegen.kernel_types
