@@ -76,7 +76,7 @@ _REASONS = (
 #: What is different on purpose.
 _DELIBERATE = (
     (
-        r"failed to create|value_size \d+, ours 0",
+        r"(?:key|value)_size \d+, ours [04]\b",
         "libbpf takes the type of a ring buffer's events for the size of a slot, which no kernel"
         " allows; for bpf2py it says what the events are",
     ),

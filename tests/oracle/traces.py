@@ -223,7 +223,10 @@ class _Reader:
         if (name, *list(attr.values())[:4]) == _PROBE_MAP:
             return
         made = MapTrace(name, attr, errno=call.errno)
-        self._trace.maps.append(made)
+        maps = self._trace.maps
+        if maps and maps[-1].name == name and maps[-1].errno:
+            maps.pop()  # the same one again, with less
+        maps.append(made)
         if call.made != "-":
             same = sum(other.name == name for other in self._maps.values())
             self._maps[call.made] = made
