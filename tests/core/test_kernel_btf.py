@@ -283,8 +283,8 @@ def indexed(blob: bytes) -> TypeTable:
 def with_functions(*names: str) -> bytes:
     """A struct ``read`` as type 2, and from type 4 on functions of these names."""
     functions = [t.Func(name, 3, 0) for name in names]
-    types = [INT, struct_of("read", 4, ("a", 1, 0)), t.FuncProto(1, ()), *functions]
-    return encode(types, byte_order=sys.byteorder)
+    types: list[t.Type] = [INT, struct_of("read", 4, ("a", 1, 0)), t.FuncProto(1, ())]
+    return encode([*types, *functions], byte_order=sys.byteorder)
 
 
 def test_functions_are_found_by_name_and_kind() -> None:
