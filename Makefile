@@ -72,7 +72,7 @@ bench: $(VENV)/.dev
 
 compare: $(VENV)/.dev
 	$(PY) -m tests.oracle.collect .compare
-	$(PY) -m tests.oracle.compare --table .compare/comparison.md .compare/objects
+	$(PY) -m tests.oracle --table .compare/comparison.md .compare/objects
 
 refused: $(VENV)/.dev
 	$(PY) -m tests.refused

@@ -1,34 +1,28 @@
-"""The comparison with libbpf: ``python -m tests.oracle.compare [--table FILE] FOLDER...``
+"""The comparison with libbpf: the difference between two traces of the same object.
 
-Each folder in FOLDER is a collection.  Loads every object of it (``*.o``, ``*.elf``) with libbpf
-and with us, on the same kernel, and compares what reached it: maps with all their attributes and
-first elements, BTF, programs with type, attach type, target, flags, license, instructions, func and
-line info.  A program that the kernel refuses counts as loaded for what comes behind it, on both
-sides, so that every program of every object is compared.  The difference is the result.
+In: object files.  Out: a :class:`Verdict` for each.  What is compared is what reached the kernel:
+maps with all their attributes and first elements, BTF, programs with type, attach type, target,
+flags, license, instructions, func and line info.  A program that the kernel refuses counts as
+loaded for what comes behind it, on both sides, so that every program of every object is compared.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
-import platform
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from . import Kernel, libbpf_loader, recorder, run_libbpf, run_ours
+from . import Kernel, run_libbpf, run_ours
 from .traces import MapTrace, Trace
 
 #: What we leave out on purpose: only kernels before 5.0 look at the kernel version (6c4fc209fcf9).
 _DEVIATIONS = (("kern_version", 0),)
 #: So many programs of one object are left out, one after the other, to compare the rest.
 _STUMBLES = 12
-#: So many objects are given to one process.
-_CHUNK = 16
 
 
 class Result(StrEnum):
@@ -223,46 +217,3 @@ def compare_all(
                 verdict = Verdict(path, verdict.result, (note, *verdict.differences))
         verdicts.append(verdict)
     return version, verdicts
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
-    parser.add_argument("--table", type=Path, help="where to write the result, as Markdown")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    options = parser.parse_args()
-    if os.geteuid():
-        raise SystemExit("objects are loaded into the kernel: run it as root")
-    collections = {
-        place.name: sorted(p for p in place.rglob("*") if p.suffix in (".o", ".elf"))
-        for folder in options.folders
-        for place in sorted(folder.iterdir())
-        if place.is_dir()
-    }
-    recorder(), libbpf_loader()  # once, not by each thread
-    verdicts: dict[str, list[Verdict]] = {}
-    version = ""
-    with ThreadPoolExecutor(options.jobs) as pool:
-        for name, files in collections.items():
-            chunks = [files[at : at + _CHUNK] for at in range(0, len(files), _CHUNK)]
-            verdicts[name] = []
-            for its_version, found in pool.map(compare_all, chunks):
-                version = its_version
-                verdicts[name] += found
-            counts = Counter(verdict.result for verdict in verdicts[name])
-            print(
-                f"{name}: " + ", ".join(f"{counts[r]} {r}" for r in Result if counts[r]), flush=True
-            )
-            for verdict in verdicts[name]:
-                if verdict.result not in (Result.LOADED, Result.REFUSED):
-                    print(f"  {verdict.path.name}: {verdict.result}")
-                    for line in verdict.differences[:6]:
-                        print(f"    {line[:400]}")
-    if options.table:
-        from .table import write_table
-
-        write_table(options.table, version, platform.release(), verdicts)
-
-
-if __name__ == "__main__":
-    main()

@@ -12,18 +12,18 @@ from .compare import Result, Verdict
 _HEAD = """\
 # Comparison with libbpf
 
-What libbpf {version} and bpf2py tell the same kernel ({release}) about the same object: every
+What libbpf {version} and bpf2py tell the same kernel (Linux {release}) about the same object: every
 BPF_MAP_CREATE with all its attributes, what maps are filled with, the BTF, and every
 BPF_PROG_LOAD with its type, attach type, target, flags, license, relocated instructions, func and
 line info. Both run under the same recorder of bpf(2). A program or map that the kernel refuses
 does not end the comparison: what stands behind it is compared as well. Written by
-`python -m tests.oracle.compare --table`; CONTRIBUTING.md says how to make one.
+`python -m tests.oracle --table`; CONTRIBUTING.md says how to make one.
 
 - **The same, loaded**: both load it, byte for byte in the same way.
 - **The same, refused by the kernel**: both say the same, and the kernel refuses a map or a program
   of it. (The kernel of this run has no kprobes, and refuses fentry, fexit, LSM and freplace.)
-- **Refused by both**: both give up before the kernel is asked, or on the way; where it is one
-  program, all others were compared and are the same.
+- **Refused by both**: both give up before the kernel is asked, or on the way. Where libbpf names a
+  program as the reason, that one was left out, up to twelve times, and all others are the same.
 """
 
 #: What stands behind a difference, by what is said of it.

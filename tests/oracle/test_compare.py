@@ -1,6 +1,6 @@
 """Our own fixtures, loaded by libbpf and by us: what reached the kernel is the same.
 
-``python -m tests.oracle.compare`` (``make compare``) does so for other people's objects.
+``python -m tests.oracle`` (``make compare``) does so for other people's objects.
 """
 
 from __future__ import annotations

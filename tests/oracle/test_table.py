@@ -22,7 +22,7 @@ def test_the_page_counts_and_names_every_object_with_its_reason(tmp_path: Path) 
     page = tmp_path / "folder" / "page.md"
     write_table(page, "1.8", "6.18.1", verdicts)
     text = page.read_text()
-    assert "What libbpf 1.8 and bpf2py tell the same kernel (6.18.1)" in text
+    assert "What libbpf 1.8 and bpf2py tell the same kernel (Linux 6.18.1)" in text
     assert "| tools | 5 | 2 | 1 | 1 |" in text
     assert "**The same, loaded** (2): one, two" in text
     assert "- `gone` is not in this kernel: three" in text
