@@ -66,6 +66,8 @@ class BenchLargeData(runtime.Data):
 class BenchLarge(runtime.Object):
     """``bench_large.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "95e418370fe02a8b11316b8f7e971e88230a8ad44e70c21a66bc36903fabf846"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = BenchLargeMaps(loaded)

@@ -501,6 +501,8 @@ class BenchProgramsBss(runtime.Data):
 class BenchPrograms(runtime.Object):
     """``bench_programs.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "0ad76725e3c41152d36834846e997ae4f7ce90d1638aacf29bfd2247d0ca9971"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = BenchProgramsMaps(loaded)
