@@ -177,18 +177,17 @@ _ONLY_HASHED = bytes((0, 0, 1, *bytes(253)))
 
 
 def _slots(names: list[bytes], ids: list[int]) -> array[int]:
-    """The hash table; who has no name is left out."""
+    """The hash table."""
     from array import array
 
     # At most two thirds full: a name that is there takes two looks, one that is not three.
     mask = (1 << (len(names) * 3 // 2).bit_length()) - 1
     slots = [0] * (mask + 1)
-    for name, slot, type_id in zip(names, map(crc32, names), ids, strict=True):
-        if name:
-            slot &= mask
-            while slots[slot]:
-                slot = slot + 1 & mask
-            slots[slot] = type_id
+    for slot, type_id in zip(map(crc32, names), ids, strict=True):
+        slot &= mask
+        while slots[slot]:
+            slot = slot + 1 & mask
+        slots[slot] = type_id
     return array("I", slots)
 
 
@@ -217,9 +216,10 @@ def build_index(
     text = blob[strings[0] : sum(strings)]
     find, nul = text.find, b"\0"
     starts = list(map(words.__getitem__, compress(offsets, hashed)))
-    names = [text[start : find(nul, start)] for start in starts]
-    ids = list(compress(count(1), hashed))
-    for name, type_id in [pair for pair in zip(names, ids, strict=True) if b"___" in pair[0]]:
+    ids = list(compress(compress(count(1), hashed), starts))  # without those that have no name
+    names = [text[start : find(nul, start)] for start in filter(None, starts)]
+    for place in [place for place, name in enumerate(names) if b"___" in name]:
+        name, type_id = names[place], ids[place]
         whole = name.decode("utf-8", "surrogateescape")
         essential = essential_name(whole)
         if essential != whole:
