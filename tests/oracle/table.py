@@ -33,7 +33,7 @@ _REASONS = (
         "compiled for the other byte order",
     ),
     (
-        r"legacy map definitions",
+        r"legacy map definitions|bad map relo against '[^']+' in section 'maps/",
         'maps of the old kind (`SEC("maps")`)',
     ),
     (
@@ -116,7 +116,7 @@ def write_table(
         for result in _ORDER:
             lines += _section(result, [v for v in found if v.result is result])
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lines).rstrip() + "\n")
+    path.write_text(re.sub(r"\n{3,}", "\n\n", "\n".join(lines).rstrip()) + "\n")
 
 
 def _counts(verdicts: Mapping[str, Sequence[Verdict]]) -> list[str]:
