@@ -11,7 +11,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 		&& { echo "$$python"; break; }; done)
 
-.PHONY: help demo test check fix fixtures fixtures-check objects objects-check bench compare refused alltypes uapi uapi-check clean
+.PHONY: help demo test check fix fixtures fixtures-check objects objects-check bench compare refused alltypes layouts uapi uapi-check clean
 .DELETE_ON_ERROR:
 
 help:
@@ -26,6 +26,7 @@ help:
 	@echo 'make compare         what libbpf and we tell the kernel about objects of Debian packages (minutes)'
 	@echo 'make refused         write anew what is said of refused objects, ours beside bpftool'"'"'s'
 	@echo 'make alltypes        every type of the running kernel through the generator (minutes)'
+	@echo 'make layouts         random C types, C against the generator, both byte orders (minutes)'
 
 # ---- the environment --------------------------------------------------------------------------
 
@@ -79,6 +80,9 @@ refused: $(VENV)/.dev
 
 alltypes: $(VENV)/.dev
 	$(PY) -m tests.codegen.kernel_types
+
+layouts: $(VENV)/.dev
+	$(PY) -m tests.layouts
 
 # ---- generated files: each is owned by a command, and has a form that only checks ----------------
 

@@ -201,7 +201,22 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class Pointers:
-    """``struct pointers``, 72 bytes, aligned to 8."""
+    """``struct pointers``, 72 bytes, aligned to 8.
+
+    ::
+
+        struct pointers {
+            void *anything;
+            const char *text;
+            struct forward_only *forward;
+            struct pointers *self_type;
+            int (*function)(int, const struct pointers *);
+            handler_t handler;
+            void **twice;
+            int (*array_pointer)[4];
+            __u32 *tagged;
+        };
+    """
 
     anything: int = 0  # void *, offset 0
     text: int = 0  # const char *, offset 8
@@ -319,9 +334,9 @@ class TypesMiscSpec(runtime.TypedSpec["TypesMisc"]):
         super().__init__(object_spec)
         self.maps = TypesMiscMapSpecs(object_spec)
         self.programs = TypesMiscProgramSpecs(object_spec)
-        self.data = TypesMiscDataSpec(object_spec.maps[".data"])
-        self.rodata = TypesMiscRodataSpec(object_spec.maps[".rodata"])
-        self.bss = TypesMiscBssSpec(object_spec.maps[".bss"])
+        self.data = TypesMiscDataSpec(object_spec.maps[".data"], object_spec.byte_order)
+        self.rodata = TypesMiscRodataSpec(object_spec.maps[".rodata"], object_spec.byte_order)
+        self.bss = TypesMiscBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

@@ -18,10 +18,10 @@ from ..uapi import ProgType as _P
 class Takes(enum.Enum):
     """Which codecs a map class is given, after the map itself."""
 
-    KEY_VALUE = enum.auto()
-    VALUE = enum.auto()
-    EVENT = enum.auto()
-    NOTHING = enum.auto()
+    KEY_VALUE = ("key", "value")
+    VALUE = ("value",)
+    EVENT = ("events",)
+    NOTHING = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,7 @@ PROGRAM_CLASSES: tuple[tuple[_P, _A | None, str], ...] = (
     (_P.TRACING, _A.MODIFY_RETURN, "Tracing"),
     (_P.TRACING, _A.TRACE_FSESSION, "Tracing"),
     (_P.LSM, _A.LSM_MAC, "Tracing"),
+    (_P.EXT, None, "Tracing"),
 )
 
 

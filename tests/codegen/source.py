@@ -56,8 +56,12 @@ class Types:
         rows = tuple(t.Enumerator(key, value) for key, value in values.items())
         return self.add(t.Enum(name, 4, rows, signed))
 
+    def tag(self, text: str, target: int, component: int = -1) -> int:
+        """A declaration tag of ours on a type, variable or member."""
+        return self.add(t.DeclTag(f"bpf2py:{text}", target, component))
+
     def table(self) -> btf.TypeTable:
-        return btf.decode(btf.encode(self.types, byte_order="little"))
+        return btf.decode(btf.encode(self.types, byte_order=sys.byteorder))
 
     def spec(
         self,
@@ -67,11 +71,11 @@ class Types:
     ) -> ObjectSpec:
         return ObjectSpec(
             name=name,
-            byte_order="little",
+            byte_order=sys.byteorder,
             license="GPL",
             maps={row.name: row for row in maps},
             programs={row.name: row for row in programs},
-            btf=btf.encode(self.types, byte_order="little"),
+            btf=btf.encode(self.types, byte_order=sys.byteorder),
             digest="00" * 32,
         )
 
@@ -81,11 +85,20 @@ class Types:
         maps: Iterable[MapSpec] = (),
         programs: Iterable[ProgramSpec] = (),
         events: Mapping[str, str] | None = None,
+        views: Mapping[str, str] | None = None,
         as_bytes: Sequence[str] = (),
+        strip_enum_prefix: bool = False,
     ) -> Any:
         """The imported module with those types."""
         spec = self.spec(maps, programs)
-        text = generate(spec, types=types, events=events or {}, as_bytes=as_bytes)
+        text = generate(
+            spec,
+            types=types,
+            events=events or {},
+            views=views or {},
+            as_bytes=as_bytes,
+            strip_enum_prefix=strip_enum_prefix,
+        )
         return imported(text)
 
 

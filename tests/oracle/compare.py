@@ -19,7 +19,7 @@ from pathlib import Path
 from . import Kernel, run_libbpf, run_ours
 from .traces import MapTrace, Trace
 
-#: What we leave out on purpose: only kernels before 5.0 look at the kernel version (6c4fc209fcf9).
+#: What we leave out on purpose: but for kprobes, no kernel looks at the kernel version.
 _DEVIATIONS = (("kern_version", 0),)
 #: So many programs of one object are left out, one after the other, to compare the rest.
 _STUMBLES = 12

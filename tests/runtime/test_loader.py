@@ -11,6 +11,7 @@ import pytest
 
 from bpf2py import runtime
 from bpf2py.runtime import loader
+from bpf2py.runtime.kernel import version_code
 from bpf2py.runtime.syscalls.prog import LoadRequest
 from bpf2py.spec import MapRelocation, MapSpec, Pinning
 from bpf2py.uapi import AttachType, Cmd, MapFlags, MapType, ProgType
@@ -35,7 +36,7 @@ def refuse_with_log(log: str, code: int = errno.EACCES) -> object:
         if len(attr.bytes) == 144:
             text = log.encode()[: attr.u32(28) - 1] + b"\0"
             attr.write_memory(32, text)
-            attr.write(140, (len(log) + 1).to_bytes(4, "little"))
+            attr.write(140, (len(log) + 1).to_bytes(4, sys.byteorder))
         return -code
 
     return handler
@@ -254,6 +255,22 @@ def test_an_object_whose_btf_is_refused_loads_without_and_says_so(kernel: FakeKe
     assert attr.bytes[48:].strip(b"\0") == b""  # no btf_fd, no type ids
 
 
+def test_values_for_an_object_that_asks_for_none_are_refused() -> None:
+    with pytest.raises(ValueError, match="object 'tests' has no extern 'CONFIG_HZ'"):
+        runtime.load(an_object(program()), kconfig={"CONFIG_HZ": 250})
+
+
+@pytest.mark.parametrize(
+    ("prog_type", "version"), [(ProgType.KPROBE, version_code()), (ProgType.XDP, 0)]
+)
+def test_the_version_of_the_kernel_is_for_kprobes(
+    kernel: FakeKernel, prog_type: ProgType, version: int
+) -> None:
+    runtime.load(an_object(program(prog_type=prog_type))).close()
+    attr = kernel.of(Cmd.PROG_LOAD)[-1]
+    assert int.from_bytes(attr.bytes[40:44], "little") == version
+
+
 def test_without_rights_the_btf_is_not_left_out_in_silence(kernel: FakeKernel) -> None:
     kernel.handlers[Cmd.BTF_LOAD] = lambda _: -errno.EPERM
     spec = an_object(program())
@@ -392,7 +409,7 @@ def test_an_attach_target_must_be_named(kernel: FakeKernel) -> None:
 def test_a_log_larger_than_any_buffer_is_not_asked_for_again(kernel: FakeKernel) -> None:
     def refuse(attr: Attr) -> int:
         attr.write_memory(32, b"BPF program is too large\n\0")
-        attr.write(140, (1 << 30).to_bytes(4, "little"))
+        attr.write(140, (1 << 30).to_bytes(4, sys.byteorder))
         return -errno.ENOSPC
 
     kernel.handlers[Cmd.PROG_LOAD] = refuse

@@ -2,10 +2,12 @@
 
 In: tables in generated modules that say where things lie.  Out: :class:`Codec` objects, whose
 functions are compiled for exactly that type when first used.  Bytes are in the byte order of the
-machine this runs on.
+machine this runs on, or of another by :meth:`Codec.in_byte_order`.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from ...records import dataclass, field
 from .array import Array, Padded, Rest, RestBytes, RestText
@@ -14,6 +16,7 @@ from .overlay import Forward, Member, Union, forward, member, union
 from .record import of, pack, sizeof, struct, unpack
 from .scalar import (
     BOOL,
+    F16,
     F32,
     F64,
     S8,
@@ -33,6 +36,12 @@ from .scalar import (
     Text,
 )
 
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
+
+    from .values import BootTime, Hex, KTime, Nanoseconds
+    from .views import BE16, BE32, BE64, IPV4, IPV6, MAC, As, BigEndian, Flags, HexText, RestHex
+
 __all__ = [
     "Codec",
     "Buffer",
@@ -51,6 +60,7 @@ __all__ = [
     "S32",
     "S64",
     "BOOL",
+    "F16",
     "F32",
     "F64",
     "Int",
@@ -78,4 +88,38 @@ __all__ = [
     "member",
     "Forward",
     "forward",
+    # views: bytes and integers as something else, and what they then are
+    "IPV4",
+    "IPV6",
+    "MAC",
+    "BE16",
+    "BE32",
+    "BE64",
+    "BigEndian",
+    "As",
+    "Flags",
+    "HexText",
+    "RestHex",
+    "IPv4Address",
+    "IPv6Address",
+    "Nanoseconds",
+    "KTime",
+    "BootTime",
+    "Hex",
 ]
+
+if not TYPE_CHECKING:  # most modules use no view, and few of those an address
+
+    def __getattr__(name):
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        if name in ("IPv4Address", "IPv6Address"):
+            home = import_module("ipaddress")
+        elif name in ("Nanoseconds", "KTime", "BootTime", "Hex"):
+            home = import_module(".values", __name__)
+        else:
+            home = import_module(".views", __name__)
+        value = globals()[name] = getattr(home, name)
+        return value
