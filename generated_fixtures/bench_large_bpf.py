@@ -37,7 +37,7 @@ class BenchLargeSpec(runtime.TypedSpec["BenchLarge"]):
         super().__init__(object_spec)
         self.maps = BenchLargeMapSpecs(object_spec)
         self.programs = BenchLargeProgramSpecs(object_spec)
-        self.data = BenchLargeDataSpec(object_spec.maps[".data"])
+        self.data = BenchLargeDataSpec(object_spec.maps[".data"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

@@ -267,7 +267,7 @@ class BenchProgramsSpec(runtime.TypedSpec["BenchPrograms"]):
         super().__init__(object_spec)
         self.maps = BenchProgramsMapSpecs(object_spec)
         self.programs = BenchProgramsProgramSpecs(object_spec)
-        self.bss = BenchProgramsBssSpec(object_spec.maps[".bss"])
+        self.bss = BenchProgramsBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------
