@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..uapi import AttachType, ProgType
 from .privileges import with_memlock
-from .syscalls.bpf import ENOTSUPP
+from .syscalls.bpf import ENOTSUPP, address
 from .syscalls.btf import btf_load
 from .syscalls.fd import FD
 from .syscalls.link import link_create
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 #: r0 = 0; exit.  The same bytes in either byte order: every field wider than a byte is zero.
 _EXIT = bytes.fromhex("b700000000000000 9500000000000000")
 _NO_FD = 0xFFFFFFFF
+#: Of LINK_CREATE: path, offsets, ref_ctr_offsets, cookies, cnt, flags, pid.
+_UPROBE_MULTI = Struct("=QQQQIII")
 _INSN = Struct("=BBhi")
 _FUNC_INFO = Struct("=II")
 
@@ -192,6 +194,38 @@ def has_perf_event_links() -> bool:
 def has_tcx() -> bool:
     """tcx links (6.6): ENODEV for the interface instead of EINVAL for the attach type."""
     return _knows_link(ProgType.SCHED_CLS, AttachType.TCX_INGRESS, _NO_FD)
+
+
+@cache
+def has_uprobe_multi() -> bool:
+    """Links for many uprobes (6.6) that tell processes from threads (6.10, 46ba0e49b642).
+
+    As libbpf asks: "/" is no file to probe, EBADF; with a pid that cannot be, EINVAL comes first.
+    """
+    what = "probe link for uprobes"
+    try:
+        program = _minimal(ProgType.KPROBE, AttachType.TRACE_UPROBE_MULTI)
+    except PermissionError:
+        raise
+    except OSError:
+        return False
+    path, offset = b"/\0", bytes(8)
+    with program:
+        for pid, expected in ((0, errno.EBADF), (_NO_FD, errno.EINVAL)):
+            try:
+                fd = link_create(
+                    program.fileno(),
+                    attach_type=AttachType.TRACE_UPROBE_MULTI,
+                    extra=_UPROBE_MULTI.pack(address(path), address(offset), 0, 0, 1, 0, pid),
+                    what=what,
+                )
+            except OSError as exc:
+                if exc.errno != expected:
+                    return False
+            else:
+                FD(fd).close()
+                return False
+    return True
 
 
 #: How BTF_LOAD refuses what it does not know; a header that is too long is E2BIG.
