@@ -51,6 +51,8 @@ NAMES = {
     "RawTracepoint",
     "SchedCLS",
     "SocketFilter",
+    "Syscall",
+    "SyscallResult",
     "TestRun",
     "Tracepoint",
     "Tracing",

@@ -48,6 +48,7 @@ from .layouts import (
     RestOf,
     StructDef,
     Text,
+    UNTYPED,
     UnionDef,
     Value,
 )
@@ -73,6 +74,8 @@ class Collector:
         self.definitions: list[Definition] = []
         #: The first type that each definition was made from.
         self.type_ids: list[int] = []
+        #: Every struct, union and enum that a value was asked for.
+        self.met: set[int] = set()
         self.as_bytes = frozenset(as_bytes)
         self.as_bytes_met: set[str] = set()
         self._index: dict[Definition, int] = {}
@@ -107,8 +110,10 @@ class Collector:
             case Enum() | Enum64():
                 if not typ.values:  # declared, never defined: an int is all that is known
                     return Number(typ.size, typ.signed)
+                self.met.add(resolved)
                 return self._named(self._enum(resolved, typ, hint))
             case Struct() | Union():
+                self.met.add(resolved)
                 return self._named(self._class(resolved, typ, path, hint, tail, depth))
             case Fwd():
                 text = c_text(self.table, resolved)
@@ -117,6 +122,12 @@ class Collector:
                 raise CodegenError(f"{path}: a {typ.kind.name} is no type of a value")
             case Typedef() | Const() | Volatile() | Restrict() | TypeTag():
                 raise BTFError(f"type {type_id} was not resolved")
+
+    def index_of(self, type_id: int) -> int | None:
+        """The place of the definition that a struct or union became; ``None`` if it did not."""
+        resolved = self.table.resolve(type_id)
+        found = (self._done.get((resolved, tail)) for tail in (True, False))
+        return next((index for index in found if index is not None), None)
 
     def reachable(self, values: Collection[Value]) -> set[int]:
         """The places of all definitions that *values* consist of."""
@@ -275,7 +286,7 @@ class Collector:
             raise CodegenError(f"{path}.{leaf.name}: ends outside of its {parent.size} bytes")
         if not room:
             return Left(leaf.name, f"{safe(leaf.name)}, offset {offset}: has no bytes here")
-        return Field(leaf.name, offset, Raw(room), "of no type in the BTF")
+        return Field(leaf.name, offset, Raw(room), UNTYPED)
 
     def _bitfield(
         self,

@@ -7,31 +7,39 @@ read, nothing is printed, and the same input gives the same model.  Names follow
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from .. import spec
-from ..spec import Linkage, MapSpec, ObjectSpec, VariableSpec
+from ..btf import TypeTable
+from ..spec import Linkage, MapSpec, ObjectSpec, ProgramSpec, VariableSpec
 from . import names
 from .c_text import c_text, safe
-from .describe_types import TypeModel, describe_types
-from .docs import map_doc, paragraph, program_doc
+from .collect import Collector
+from .describe_types import describe_types
+from .docs import map_doc, paragraph, program_doc, source_place
 from .errors import CodegenError
+from .functions import Function, declaration, global_functions, pointees, program_function
 from .gather import Gathered, gather
+from .layouts import Value
 from .literals import expression
 from .model import (
+    ArgumentModel,
     EnumModel,
+    FunctionModel,
     MapModel,
     ModuleModel,
     ObjectNames,
     ProgramModel,
     SectionModel,
     StructModel,
+    TypeModel,
     UnionModel,
+    ValueModel,
     VariableModel,
 )
 from .options import Options
 from .pytypes import Source
-from .tables import map_class, program_class
+from .tables import Takes, map_class, program_class
 
 #: The kernel's configuration: read when the object is loaded, nothing to set before or after.
 KCONFIG = ".kconfig"
@@ -39,10 +47,15 @@ KCONFIG = ".kconfig"
 _AMBIGUOUS = frozenset("lIO")
 #: The parts of an object, and what follows the object's name in their classes.
 _PARTS = ("", "Spec", "Maps", "MapSpecs", "Programs", "ProgramSpecs")
+_DEFAULTS = Options()
 
 
-def describe(object_spec: ObjectSpec, options: Options) -> ModuleModel:
-    """The model of the module for *object_spec*; :class:`CodegenError` for what cannot be said."""
+def describe(object_spec: ObjectSpec, options: Options = _DEFAULTS) -> ModuleModel:
+    """The model of the module for *object_spec*, which stays as it is.
+
+    :class:`CodegenError`, which begins with the C path, for what cannot be said in Python and for
+    options that name what is not there; :class:`BTFError` for an object whose BTF is damaged.
+    """
     object_spec = object_spec.copy()
     file_name = safe(options.file_name or f"{object_spec.name}.bpf.o")
     gathered = gather(object_spec, options)
@@ -79,30 +92,34 @@ def describe(object_spec: ObjectSpec, options: Options) -> ModuleModel:
             data.items(), range(len(_PARTS), len(own), 2), strict=True
         )
     )
+    map_models = tuple(
+        _map(source, gathered, map_spec, name=map_names[c_name], key=c_name)
+        for c_name, map_spec in maps.items()
+    )
     text = expression(object_spec)
     return ModuleModel(
         file_name=file_name,
         digest=safe(object_spec.digest),
+        spec=object_spec,
+        functions=tuple(
+            FunctionModel(
+                c_name=function.name,
+                c_type=_if_c(lambda function=function: declaration(table, function)),
+                arguments=_arguments(source, gathered.collector, function),
+            )
+            for function in global_functions(table, object_spec.programs.values())
+        ),
         format=spec.FORMAT,
         lint_exceptions=("E741",) if _AMBIGUOUS & _member_names(types, sections) else (),
         standard=_standard(types, renamed=_renamed(map_names) | _renamed(program_names)),
         package=_checked_package(options.package),
         parts=("runtime", "spec", "uapi") if "uapi." in text else ("runtime", "spec"),
-        codec_modules=("codec",) if _uses_codec(gathered, types) else (),
+        codec_modules=("codec",) if _uses_codec(types, map_models, sections) else (),
         types=types,
         names=ObjectNames(*own[: len(_PARTS)]),
-        maps=tuple(
-            _map(source, gathered, map_spec, name=map_names[c_name], c_name=c_name)
-            for c_name, map_spec in maps.items()
-        ),
+        maps=map_models,
         programs=tuple(
-            ProgramModel(
-                name=program_names[name],
-                c_name=name,
-                class_name=program_class(program.prog_type, program.attach_type),
-                doc=program_doc(table, object_spec, program, 8),
-                spec_doc=program_doc(table, object_spec, program, 4),
-            )
+            _program(source, gathered, program, name=program_names[name])
             for name, program in object_spec.programs.items()
         ),
         spec_sections=tuple(row for row in sections if row.section != KCONFIG),
@@ -132,15 +149,93 @@ def _class_name(object_spec: ObjectSpec, options: Options) -> str:
 
 
 def _map(
-    source: Source, gathered: Gathered, map_spec: MapSpec, *, name: str, c_name: str
+    source: Source, gathered: Gathered, map_spec: MapSpec, *, name: str, key: str
 ) -> MapModel:
+    """The model of a map; *key* is what it is called in *gathered*."""
+    table, values = gathered.collector.table, gathered.maps[key]
+    row = map_class(map_spec.map_type)
+    taken = {
+        Takes.KEY_VALUE: (values.key, values.value),
+        Takes.VALUE: (values.value,),
+        Takes.EVENT: (values.event,),
+        Takes.NOTHING: (),
+    }[row.takes]
+    inner = map_spec.inner
     return MapModel(
         name=name,
-        class_name=map_class(map_spec.map_type).name,
-        arguments=(f"loaded.map({c_name!r})", *map(source.codec, gathered.maps[c_name])),
-        doc=map_doc(gathered.collector.table, map_spec, 8),
-        spec_doc=map_doc(gathered.collector.table, map_spec, 4),
+        c_name=map_spec.name,
+        class_name=row.name,
+        spec=map_spec,
+        key=_value(source, table, values.key, map_spec.key_type_id),
+        value=_value(source, table, values.value, map_spec.value_type_id),
+        event=_value(source, table, values.event, map_spec.event_type_id),
+        inner=inner and _map(source, gathered, inner, name=name, key=f"{key}_inner"),
+        arguments=(
+            f"loaded.map({map_spec.name!r})",
+            *(source.codec(value) for value in taken if value is not None),
+        ),
+        doc=map_doc(table, map_spec, 8),
+        spec_doc=map_doc(table, map_spec, 4),
     )
+
+
+def _value(
+    source: Source, table: TypeTable, value: Value | None, type_id: int
+) -> ValueModel | None:
+    if value is None:
+        return None
+    return source.model(value, c_text(table, type_id) if type_id else "")
+
+
+def _program(
+    source: Source, gathered: Gathered, program: ProgramSpec, *, name: str
+) -> ProgramModel:
+    collector = gathered.collector
+    file, line = source_place(collector.table, program)
+    function = program_function(collector.table, program)
+    context = gathered.contexts.get(program.name)
+    handles = [f"loaded.program({program.name!r})"]
+    if context is not None:
+        handles.append(source.codec(context))
+    arguments = _arguments(source, collector, function) if function else ()
+    return ProgramModel(
+        name=name,
+        c_name=program.name,
+        class_name=program_class(program.prog_type, program.attach_type),
+        spec=program,
+        section=program.section,
+        file=file,
+        line=line,
+        arguments=arguments,
+        context=context and source.model(context, arguments[0].c_type.removesuffix("*").rstrip()),
+        handles=tuple(handles),
+        doc=program_doc(program.section, file, line, 8),
+        spec_doc=program_doc(program.section, file, line, 4),
+    )
+
+
+def _arguments(
+    source: Source, collector: Collector, function: Function
+) -> tuple[ArgumentModel, ...]:
+    classes = {
+        name: collector.index_of(target) for name, target in pointees(collector.table, function)
+    }
+    return tuple(
+        ArgumentModel(
+            name=name,
+            c_type=_if_c(lambda type_id=type_id: c_text(collector.table, type_id)),
+            annotation="" if (index := classes.get(name)) is None else source.names[index],
+        )
+        for name, type_id in function.arguments
+    )
+
+
+def _if_c(text: Callable[[], str]) -> str:
+    """*text*, or nothing where there is no such C: what is not in the module refuses no module."""
+    try:
+        return text()
+    except CodegenError:
+        return ""
 
 
 def _section(
@@ -167,7 +262,12 @@ def _section(
         variables=tuple(
             VariableModel(
                 name=py_names[name],
-                codec=source.codec(gathered.variables[section, name]),
+                c_name=name,
+                spec=variable,
+                value=source.model(
+                    gathered.variables[section, name],
+                    c_text(table, variable.type_id) if variable.type_id else "",
+                ),
                 offset=variable.offset,
                 doc=paragraph(
                     f"``{_storage(variable)}{c_text(table, variable.type_id, name)}``"
@@ -197,7 +297,7 @@ def _member_names(types: Collection[TypeModel], sections: Collection[SectionMode
     for model in types:
         match model:
             case EnumModel(members=members):
-                found |= {name for name, _ in members}
+                found |= {member.name for member in members}
             case StructModel(fields=fields, forwards=forwards):
                 found |= {line.code.partition(":")[0] for line in fields}
                 found |= {line.code.partition(" ")[0] for line in forwards}
@@ -224,9 +324,15 @@ def _standard(types: Collection[TypeModel], *, renamed: dict[str, str]) -> tuple
     return tuple(sorted(found))
 
 
-def _uses_codec(gathered: Gathered, types: Collection[TypeModel]) -> bool:
+def _uses_codec(
+    types: Collection[TypeModel], maps: Collection[MapModel], sections: Collection[SectionModel]
+) -> bool:
     classes = any(not isinstance(model, EnumModel) for model in types)
-    return classes or any(gathered.maps.values()) or bool(gathered.variables)
+    return (
+        classes
+        or any(len(each.arguments) > 1 for each in maps)
+        or any(section.variables for section in sections)
+    )
 
 
 def _checked_package(package: str) -> str:

@@ -13,6 +13,7 @@ from . import names
 from .collect import Collector
 from .docs import INDENT, LINE_LENGTH, type_doc
 from .layouts import (
+    UNTYPED,
     Definition,
     EnumDef,
     Field,
@@ -24,11 +25,16 @@ from .layouts import (
     UnionDef,
     Value,
 )
-from .model import EnumModel, FieldModel, StructModel, UnionModel
+from .model import (
+    EnumeratorModel,
+    EnumModel,
+    FieldModel,
+    MemberModel,
+    StructModel,
+    TypeModel,
+    UnionModel,
+)
 from .pytypes import BUILTINS, Source
-
-TypeModel = EnumModel | StructModel | UnionModel
-
 
 def describe_types(
     collector: Collector, *, reserved: Collection[str], keys: Collection[Value]
@@ -129,8 +135,13 @@ class _Builder:
         members = self.members[index]
         return EnumModel(
             name=self.names[index],
+            c_name=definition.c_name,
+            size=definition.size,
+            members=tuple(
+                EnumeratorModel(members[c_name], c_name, number)
+                for c_name, number in definition.values
+            ),
             doc=self._doc(index),
-            members=tuple((members[c_name], number) for c_name, number in definition.values),
         )
 
     def _struct(self, index: int, definition: StructDef) -> StructModel:
@@ -156,8 +167,10 @@ class _Builder:
         key = index in self.hashable
         return StructModel(
             name=self.names[index],
-            doc=self._doc(index),
+            c_name=definition.c_name,
             size=definition.size,
+            members=self._members(index),
+            doc=self._doc(index),
             decorator="@codec.dataclass(slots=True"
             + (", unsafe_hash=True)" if key and plain else ")"),
             fields=tuple(fields),
@@ -199,12 +212,44 @@ class _Builder:
             above = []
         return UnionModel(
             name=self.names[index],
-            doc=self._doc(index),
+            c_name=definition.c_name,
             size=definition.size,
-            members=tuple(lines),
+            members=self._members(index),
+            doc=self._doc(index),
+            lines=tuple(lines),
             notes=tuple(above),
             keywords=tuple(keywords),
             bytes_name="builtins.bytes" if "bytes" in shadowed else "bytes",
+        )
+
+    def _members(self, index: int) -> tuple[MemberModel, ...]:
+        """What C calls the members, those of anonymous unions among them."""
+        result: list[MemberModel] = []
+        names = self.members[index]
+        for field in _fields(self.definitions[index]):
+            if field.c_name:
+                result.append(self._member(field, names[field.c_name]))
+                continue
+            storage = names[_storage_key(field)]
+            result += [
+                self._member(view, names[view.c_name], base=field.offset, storage=storage)
+                for view in _fields(self._definition(field.value))
+            ]
+        return tuple(result)
+
+    def _member(
+        self, field: Field, name: str, *, base: int = 0, storage: str = ""
+    ) -> MemberModel:
+        return MemberModel(
+            name=name,
+            c_name=field.c_name,
+            c_type="" if field.text == UNTYPED else field.text,
+            annotation=self.source.annotation(field.value),
+            offset=base + field.offset,
+            size=field.value.size,
+            bits=field.bits,
+            class_names=self.source.class_names(field.value),
+            storage=storage,
         )
 
     def _plainly_hashable(self, value: Value) -> bool:

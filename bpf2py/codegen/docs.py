@@ -14,7 +14,7 @@ from ..btf import BTFError, TypeTable
 from ..btf.c_format import declaration
 from ..btf.ext_info import decode_line_info
 from ..btf.layout import align_of
-from ..spec import MapSpec, ObjectSpec, Pinning, ProgramSpec
+from ..spec import MapSpec, Pinning, ProgramSpec
 from ..uapi import MapFlags, MapType
 from .c_text import c_text, safe
 from .errors import CodegenError
@@ -137,21 +137,19 @@ def _flags(flags: MapFlags) -> str:
     )
 
 
-def program_doc(
-    table: TypeTable, object_spec: ObjectSpec, program: ProgramSpec, indent: int
-) -> str:
+def program_doc(section: str, file: str, line: int, indent: int) -> str:
     """A program's section, and where it begins in the source."""
-    text = f"Section ``{safe(program.section)}``"
-    place = _source_place(table, object_spec, program)
-    return paragraph(f"{text}, {place}." if place else f"{text}.", indent)
+    text = f"Section ``{safe(section)}``"
+    return paragraph(f"{text}, {file}:{line}." if line else f"{text}.", indent)
 
 
-def _source_place(table: TypeTable, object_spec: ObjectSpec, program: ProgramSpec) -> str:
+def source_place(table: TypeTable, program: ProgramSpec) -> tuple[str, int]:
+    """File and line where a program begins; the file without its folders, ("", 0) if unknown."""
     if not program.line_info:
-        return ""
+        return "", 0
     try:
-        first = decode_line_info(program.line_info, object_spec.byte_order)[0]
-        file = table.string(first.file_name_off).rpartition("/")[2]
+        first = decode_line_info(program.line_info, table.byte_order)[0]
+        file = safe(table.string(first.file_name_off).rpartition("/")[2])
     except (BTFError, IndexError):
-        return ""
-    return f"{safe(file)}:{first.line}" if file and first.line else ""
+        return "", 0
+    return (file, first.line) if file and first.line else ("", 0)

@@ -14,6 +14,10 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 
+#: The text of a member that BTF has no type for.
+UNTYPED = "of no type in the BTF"
+
+
 @dataclass(frozen=True, slots=True)
 class Number:
     """``int``, ``bool`` or ``float``; a bitfield is a part of one."""
