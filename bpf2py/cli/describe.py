@@ -18,6 +18,7 @@ from ..btf.core_view import TypeView
 from ..btf.ext_info import decode_core_relocations, decode_line_info
 from ..btf.layout import size_of
 from ..btf.types import Enum, Enum64
+from ..codegen import CodegenError, LeftOut, left_out
 from ..codegen.c_text import c_text
 from ..spec import MapSpec, ObjectSpec, ProgramSpec
 from ..uapi import BTFKind, CoreRelocationKind
@@ -32,6 +33,7 @@ _SHOWN_KINDS = frozenset((BTFKind.STRUCT, BTFKind.UNION, BTFKind.ENUM, BTFKind.E
 def describe(spec: ObjectSpec) -> dict[str, Any]:
     """The whole object; sizes in bytes, ``instructions`` in eight-byte units."""
     table = decode(spec.btf) if spec.btf else None
+    missing, refused = _left_out(spec)
     return {
         "format": DOCUMENT_FORMAT,
         "name": spec.name,
@@ -44,11 +46,30 @@ def describe(spec: ObjectSpec) -> dict[str, Any]:
             variable for each in spec.maps.values() for variable in _variables(each, table)
         ],
         "types": list(_types(table)) if table is not None else [],
+        "left_out": None if missing is None else [_row(each) for each in missing],
+        "refused": refused,
         "core_relocations": [
             record
             for program in spec.programs.values()
             for record in _core_relocations(program, table)
         ],
+    }
+
+
+def _left_out(spec: ObjectSpec) -> tuple[tuple[LeftOut, ...] | None, str | None]:
+    """What the module lacks that ``bpf2py gen`` makes without options, or why it makes none."""
+    try:
+        return left_out(spec), None
+    except CodegenError as error:
+        return None, str(error)
+
+
+def _row(each: LeftOut) -> dict[str, Any]:
+    return {
+        "kind": each.kind,
+        "name": each.name,
+        "reason": each.reason,
+        "option": each.option or None,
     }
 
 

@@ -17,7 +17,7 @@ import click
 from ..codegen import vendor
 from ..project import modules, output
 from ..project.modules import module_name
-from . import gen_project
+from . import gen_project, left_out
 from .main import Failure
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -31,9 +31,11 @@ class Options:
     events: tuple[tuple[str, str], ...] = ()
     as_bytes: tuple[str, ...] = ()
     class_name: str = ""
+    contexts: bool = False
     vendor: bool = False
     check: bool = False
     typecheck: bool = False
+    verbose: bool = False
 
 
 def _events(
@@ -88,6 +90,11 @@ _OPTIONS = (
         help="Name of the object's class, otherwise made from the file name; one FILE only.",
     ),
     click.option(
+        "--contexts",
+        is_flag=True,
+        help="Also generate what programs and global functions take: struct xdp_md and the like.",
+    ),
+    click.option(
         "--vendor",
         is_flag=True,
         help=f"Copy the runtime beside the modules as {vendor.FOLDER}/: no bpf2py needed then.",
@@ -98,6 +105,12 @@ _OPTIONS = (
         help="Write nothing; show what is out of date and exit with 1.",
     ),
     click.option("--typecheck", is_flag=True, help="Run mypy --strict over the modules."),
+    click.option(
+        "-v",
+        "--verbose",
+        is_flag=True,
+        help="Say what the modules leave out of their objects, why, and what brings it in.",
+    ),
 )
 
 
@@ -135,6 +148,7 @@ def command(files: tuple[Path, ...], output_dir: Path | None, watch: bool, **res
             watch=watch,
             check=rest["check"],
             typecheck=rest["typecheck"],
+            verbose=rest["verbose"],
         )
         return
     if watch:
@@ -174,6 +188,9 @@ def run(
         _check(texts, stale, objects)
     else:
         _write(texts, stale, objects, shown=set(sources))
+    if options.verbose:
+        for path, file in sources.items():
+            left_out.show(path, file, options)
     if options.typecheck:
         typecheck(sources)
 
@@ -188,6 +205,7 @@ def _generate(file: Path, directory: Path, options: Options) -> str:
         types=options.types,
         events=dict(options.events),
         as_bytes=options.as_bytes,
+        contexts=options.contexts,
     )
 
 

@@ -29,9 +29,12 @@ _MAX_VALUE = 48
 def command(file: Path, as_json: bool) -> None:
     """Show maps, programs, variables, types and CO-RE relocations of a compiled object.
 
+    The last table says what the module lacks that `bpf2py gen` makes without options, and what
+    brings it in.
+
     With --json the document has the keys format, name, byte_order, license, sha256, maps,
-    programs, variables, types and core_relocations.  They keep their meaning as long as "format"
-    stays the same number.
+    programs, variables, types, left_out, refused and core_relocations.  They keep their meaning
+    as long as "format" stays the same number.
     """
     document = describe(read_object(file.read_bytes(), name=file.name))
     if as_json:
@@ -85,6 +88,20 @@ def show(console: Console, document: dict[str, Any]) -> None:
         ("program", "insn", "source", "kind", "what"),
         [_relocation_row(each) for each in document["core_relocations"]],
     )
+
+
+    _print(
+        console,
+        "Left out of the module",
+        ("what", "why", "brings it in"),
+        [
+            (f"{each['kind']} {each['name']}", each["reason"], each["option"] or "")
+            for each in document["left_out"] or ()
+        ],
+    )
+    if document["refused"]:
+        console.print()
+        console.print(Text(f"No module can be made: {document['refused']}"))
 
 
 def _map_row(each: dict[str, Any]) -> tuple[str, ...]:

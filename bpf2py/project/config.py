@@ -39,6 +39,7 @@ _OF_A_TARGET = {
     "events": "a table of strings",
     "bytes": "a list of strings",
     "class": "a string",
+    "contexts": "true or false",
 }
 _OF_THE_PROJECT = {"typecheck": "true or false", "targets": "a list of tables"}
 
@@ -74,6 +75,7 @@ class Target:
     events: tuple[tuple[str, str], ...] = ()
     as_bytes: tuple[str, ...] = ()
     class_name: str = ""
+    contexts: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

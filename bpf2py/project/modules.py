@@ -34,6 +34,7 @@ def module_text(
     types: Sequence[str] = (),
     events: Mapping[str, str] = MappingProxyType({}),
     as_bytes: Sequence[str] = (),
+    contexts: bool = False,
 ) -> str:
     """The module for an object's bytes, to lie in *directory*; *vendored* beside a runtime's copy."""
     return generate(
@@ -44,6 +45,7 @@ def module_text(
         types=types,
         events=events,
         as_bytes=as_bytes,
+        contexts=contexts,
     )
 
 

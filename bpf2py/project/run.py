@@ -216,6 +216,7 @@ class _Maker:
                 types=target.types,
                 events=dict(target.events),
                 as_bytes=target.as_bytes,
+                contexts=target.contexts,
             )
 
     def _digests(self, paths: Iterable[Path], begun: int) -> dict[str, str]:

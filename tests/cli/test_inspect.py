@@ -25,6 +25,8 @@ KEYS = {
         "programs",
         "variables",
         "types",
+        "left_out",
+        "refused",
         "core_relocations",
     },
     "maps": {
@@ -57,6 +59,7 @@ KEYS = {
     },
     "variables": {"name", "section", "type", "offset", "size", "linkage", "value"},
     "types": {"name", "kind", "size", "declaration"},
+    "left_out": {"kind", "name", "reason", "option"},
     "core_relocations": {
         "program",
         "instruction",
