@@ -179,7 +179,7 @@ class MapsBasicMapSpecs(runtime.MapSpecs):
     events: spec.MapSpec
     """``BPF_MAP_TYPE_RINGBUF``, events ``struct event``, 65536 bytes."""
     raw_events: spec.MapSpec
-    """``BPF_MAP_TYPE_RINGBUF``, 4096 bytes."""
+    """``BPF_MAP_TYPE_RINGBUF``, events of no known type (``--event``), 4096 bytes."""
     samples: spec.MapSpec
     """``BPF_MAP_TYPE_PERF_EVENT_ARRAY``, events ``struct sample``."""
     raw_samples: spec.MapSpec
@@ -231,7 +231,7 @@ class MapsBasicMaps(runtime.Maps):
         self.events = runtime.RingBuf(loaded.map("events"), codec.of(Event))
         """``BPF_MAP_TYPE_RINGBUF``, events ``struct event``, 65536 bytes."""
         self.raw_events = runtime.RingBuf(loaded.map("raw_events"))
-        """``BPF_MAP_TYPE_RINGBUF``, 4096 bytes."""
+        """``BPF_MAP_TYPE_RINGBUF``, events of no known type (``--event``), 4096 bytes."""
         self.samples = runtime.Map(loaded.map("samples"), codec.Bytes(4), codec.Bytes(4))
         """``BPF_MAP_TYPE_PERF_EVENT_ARRAY``, events ``struct sample``."""
         self.raw_samples = runtime.Map(loaded.map("raw_samples"), codec.Bytes(4), codec.Bytes(4))

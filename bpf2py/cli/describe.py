@@ -20,6 +20,8 @@ from ..btf.layout import size_of
 from ..btf.types import Enum, Enum64
 from ..codegen import CodegenError, LeftOut, left_out
 from ..codegen.c_text import c_text
+from ..codegen.docs import source_place
+from ..codegen.functions import declaration, program_function
 from ..spec import MapSpec, ObjectSpec, ProgramSpec
 from ..uapi import BTFKind, CoreRelocationKind
 from .values import read_value
@@ -41,7 +43,7 @@ def describe(spec: ObjectSpec) -> dict[str, Any]:
         "license": spec.license,
         "sha256": spec.digest,
         "maps": [describe_map(each, table) for each in spec.maps.values()],
-        "programs": [_program(each) for each in spec.programs.values()],
+        "programs": [_program(each, table) for each in spec.programs.values()],
         "variables": [
             variable for each in spec.maps.values() for variable in _variables(each, table)
         ],
@@ -93,9 +95,14 @@ def describe_map(spec: MapSpec, table: TypeTable | None) -> dict[str, Any]:
     }
 
 
-def _program(spec: ProgramSpec) -> dict[str, Any]:
+def _program(spec: ProgramSpec, table: TypeTable | None) -> dict[str, Any]:
+    file, line = source_place(table, spec) if table is not None else ("", 0)
+    function = program_function(table, spec) if table is not None else None
     return {
         "name": spec.name,
+        "file": file or None,
+        "line": line or None,
+        "function": declaration(table, function) if table is not None and function else None,
         "section": spec.section,
         "type": name_of(spec.prog_type),
         "attach_type": name_of(spec.attach_type) if spec.attach_type is not None else None,

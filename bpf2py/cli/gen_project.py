@@ -33,9 +33,7 @@ _IN_THE_FILE = {
 }
 
 
-def run(
-    ctx: click.Context, *, check: bool, typecheck: bool, watch: bool, verbose: bool
-) -> None:
+def run(ctx: click.Context, *, check: bool, typecheck: bool, watch: bool, verbose: bool) -> None:
     """Make the nearest project; exit code 1 if something could not be made or is out of date."""
     for name, key in _IN_THE_FILE.items():
         if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT:

@@ -64,7 +64,7 @@ def show(console: Console, document: dict[str, Any]) -> None:
     _print(
         console,
         "Programs",
-        ("name", "section", "type", "attach", "insns"),
+        ("name", "section", "type", "attach", "insns", "source"),
         [_program_row(each) for each in document["programs"]],
     )
     _print(
@@ -88,7 +88,6 @@ def show(console: Console, document: dict[str, Any]) -> None:
         ("program", "insn", "source", "kind", "what"),
         [_relocation_row(each) for each in document["core_relocations"]],
     )
-
 
     _print(
         console,
@@ -126,7 +125,8 @@ def _program_row(each: dict[str, Any]) -> tuple[str, ...]:
     attach = each["attach_type"] or ""
     if not each["autoload"]:
         attach = f"{attach} (not loaded by default)".strip()
-    return each["name"], each["section"], each["type"], attach, str(each["instructions"])
+    source = f"{each['file']}:{each['line']}" if each["file"] else ""
+    return each["name"], each["section"], each["type"], attach, str(each["instructions"]), source
 
 
 def _relocation_row(each: dict[str, Any]) -> tuple[str, ...]:

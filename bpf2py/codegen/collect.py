@@ -37,6 +37,7 @@ from ..btf.types import (
 from .c_text import c_text, safe
 from .errors import CodegenError
 from .layouts import (
+    UNTYPED,
     Definition,
     EnumDef,
     Field,
@@ -48,7 +49,6 @@ from .layouts import (
     RestOf,
     StructDef,
     Text,
-    UNTYPED,
     UnionDef,
     Value,
 )
@@ -117,7 +117,11 @@ class Collector:
                 return self._named(self._class(resolved, typ, path, hint, tail, depth))
             case Fwd():
                 text = c_text(self.table, resolved)
-                raise CodegenError(f"{path}: {text} is declared, but never defined")
+                raise CodegenError(
+                    f"{path}: {text} is declared, but never defined",
+                    hint="of what is only behind a pointer in a struct, clang writes the name alone; "
+                    f"`{text} *unused;` at file scope puts the whole into the object",
+                )
             case Void() | Func() | FuncProto() | Var() | Datasec() | DeclTag():
                 raise CodegenError(f"{path}: a {typ.kind.name} is no type of a value")
             case Typedef() | Const() | Volatile() | Restrict() | TypeTag():

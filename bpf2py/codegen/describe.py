@@ -104,7 +104,7 @@ def describe(object_spec: ObjectSpec, options: Options = _DEFAULTS) -> ModuleMod
         functions=tuple(
             FunctionModel(
                 c_name=function.name,
-                c_type=_if_c(lambda function=function: declaration(table, function)),
+                c_type=_if_c(declaration, table, function),
                 arguments=_arguments(source, gathered.collector, function),
             )
             for function in global_functions(table, object_spec.programs.values())
@@ -148,9 +148,7 @@ def _class_name(object_spec: ObjectSpec, options: Options) -> str:
     return name
 
 
-def _map(
-    source: Source, gathered: Gathered, map_spec: MapSpec, *, name: str, key: str
-) -> MapModel:
+def _map(source: Source, gathered: Gathered, map_spec: MapSpec, *, name: str, key: str) -> MapModel:
     """The model of a map; *key* is what it is called in *gathered*."""
     table, values = gathered.collector.table, gathered.maps[key]
     row = map_class(map_spec.map_type)
@@ -169,7 +167,9 @@ def _map(
         key=_value(source, table, values.key, map_spec.key_type_id),
         value=_value(source, table, values.value, map_spec.value_type_id),
         event=_value(source, table, values.event, map_spec.event_type_id),
-        inner=inner and _map(source, gathered, inner, name=name, key=f"{key}_inner"),
+        inner=(
+            None if inner is None else _map(source, gathered, inner, name=name, key=f"{key}_inner")
+        ),
         arguments=(
             f"loaded.map({map_spec.name!r})",
             *(source.codec(value) for value in taken if value is not None),
@@ -193,11 +193,12 @@ def _program(
     collector = gathered.collector
     file, line = source_place(collector.table, program)
     function = program_function(collector.table, program)
-    context = gathered.contexts.get(program.name)
-    handles = [f"loaded.program({program.name!r})"]
-    if context is not None:
-        handles.append(source.codec(context))
     arguments = _arguments(source, collector, function) if function else ()
+    handles = [f"loaded.program({program.name!r})"]
+    context = None
+    if (value := gathered.contexts.get(program.name)) is not None:
+        context = source.model(value, arguments[0].c_type.removesuffix("*").rstrip())
+        handles.append(context.codec)
     return ProgramModel(
         name=name,
         c_name=program.name,
@@ -207,7 +208,7 @@ def _program(
         file=file,
         line=line,
         arguments=arguments,
-        context=context and source.model(context, arguments[0].c_type.removesuffix("*").rstrip()),
+        context=context,
         handles=tuple(handles),
         doc=program_doc(program.section, file, line, 8),
         spec_doc=program_doc(program.section, file, line, 4),
@@ -223,17 +224,17 @@ def _arguments(
     return tuple(
         ArgumentModel(
             name=name,
-            c_type=_if_c(lambda type_id=type_id: c_text(collector.table, type_id)),
+            c_type=_if_c(c_text, collector.table, type_id),
             annotation="" if (index := classes.get(name)) is None else source.names[index],
         )
         for name, type_id in function.arguments
     )
 
 
-def _if_c(text: Callable[[], str]) -> str:
-    """*text*, or nothing where there is no such C: what is not in the module refuses no module."""
+def _if_c(text: Callable[..., str], *arguments: object) -> str:
+    """The text, or nothing where there is no such C: what is not in the module refuses no module."""
     try:
-        return text()
+        return text(*arguments)
     except CodegenError:
         return ""
 

@@ -36,6 +36,7 @@ from .model import (
 )
 from .pytypes import BUILTINS, Source
 
+
 def describe_types(
     collector: Collector, *, reserved: Collection[str], keys: Collection[Value]
 ) -> tuple[Source, tuple[TypeModel, ...]]:
@@ -237,9 +238,7 @@ class _Builder:
             ]
         return tuple(result)
 
-    def _member(
-        self, field: Field, name: str, *, base: int = 0, storage: str = ""
-    ) -> MemberModel:
+    def _member(self, field: Field, name: str, *, base: int = 0, storage: str = "") -> MemberModel:
         return MemberModel(
             name=name,
             c_name=field.c_name,

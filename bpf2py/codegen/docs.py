@@ -108,6 +108,8 @@ def map_doc(table: TypeTable, map_spec: MapSpec, indent: int) -> str:
             text.append(f"{word} ``{c_text(table, type_id)}``")
         elif size and map_spec.map_type != MapType.PERF_EVENT_ARRAY:  # of descriptors
             text.append(f"{word} of {bytes_text(size)}")
+    if map_spec.map_type == MapType.RINGBUF and not map_spec.event_type_id:
+        text.append("events of no known type (``--event``)")
     if map_spec.max_entries:
         unit = "bytes" if map_spec.map_type in RING_BUFFERS else "entries"
         text.append(f"{map_spec.max_entries} {unit}")

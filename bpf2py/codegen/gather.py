@@ -104,7 +104,11 @@ def _find(collector: Collector, name: str) -> int:
         return pick(collector.table, [name])[0]
     except UnknownTypeError:
         there = _list(known_names(collector.table))
-        raise CodegenError(f"there is no type {name!r}; there are: {there}") from None
+        raise CodegenError(
+            f"there is no type {name!r}; there are: {there}",
+            hint=f"clang writes no type that only functions use; {in_c('struct', name)} at file "
+            "scope puts it into the object",
+        ) from None
 
 
 def _gather_map(gathered: Gathered, name: str, map_spec: spec.MapSpec) -> None:
@@ -123,6 +127,12 @@ def _gather_map(gathered: Gathered, name: str, map_spec: spec.MapSpec) -> None:
         key = _sized(gathered, f"{path}: key", map_spec.key_type_id, map_spec.key_size)
         gathered.keys.append(key)
     gathered.maps[name] = MapValues(key, value, event)
+
+
+def in_c(kind: str, name: str) -> str:
+    """The line of C that makes clang write a type: ``struct event *unused_event;``."""
+    bare = name.rpartition(" ")[2]
+    return f"`{kind} {bare} *unused_{bare};`"
 
 
 def _sized(gathered: Gathered, path: str, type_id: int, size: int) -> Value:
@@ -146,9 +156,7 @@ def read_by_core(table: btf.TypeTable, object_spec: spec.ObjectSpec) -> dict[int
     return found
 
 
-def _gather_variables(
-    gathered: Gathered, map_spec: spec.MapSpec, kernel: Collection[int]
-) -> None:
+def _gather_variables(gathered: Gathered, map_spec: spec.MapSpec, kernel: Collection[int]) -> None:
     section, collector = map_spec.section, gathered.collector
     notes = gathered.notes.setdefault(section, [])
     for name, variable in map_spec.variables.items():

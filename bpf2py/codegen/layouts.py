@@ -13,7 +13,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-
 #: The text of a member that BTF has no type for.
 UNTYPED = "of no type in the BTF"
 

@@ -8,6 +8,7 @@ per ring buffer and perf array whose events have no type.  Nothing is left out w
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ..btf.types import (
@@ -26,12 +27,15 @@ from ..btf.types import (
 from ..spec import MapSpec, ObjectSpec
 from ..uapi import BTFKind
 from .collect import MAX_DEPTH
+from .event_sizes import event_sizes
 from .functions import global_functions, operations, pointees, program_function
-from .gather import EVENT_MAPS, Gathered, gather, is_local, read_by_core
+from .gather import EVENT_MAPS, Gathered, gather, in_c, is_local, read_by_core
 from .options import Options
 from .tables import KERNEL_OWNED
 
 _DEFAULTS = Options()
+#: More structs of one size than that tell nothing.
+_FITTING = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +44,9 @@ class LeftOut:
 
     ``kind`` is ``struct``, ``union``, ``enum``, ``typedef`` (of one without a name), ``variable``
     or ``event`` (the type of a map's events); ``name`` the C name, of an event the map's; ``reason``
-    a part of a sentence; ``option`` what brings it in, as options of ``bpf2py gen``, empty if
-    nothing does.
+    a part of a sentence; ``option`` what brings it in: an option of ``bpf2py gen``, or what to
+    write in C (of what is only behind a pointer in a struct, clang writes the name alone).  It is
+    empty if nothing does.
     """
 
     kind: str
@@ -62,19 +67,45 @@ def left_out(object_spec: ObjectSpec, options: Options = _DEFAULTS) -> tuple[Lef
     """
     object_spec = object_spec.copy()
     gathered = gather(object_spec, options)
-    rows = [
-        LeftOut(
-            "event",
-            name,
-            "the object does not say what the events are: they come as bytes",
-            f"--event {name}=TYPE",
-        )
-        for name, each in object_spec.maps.items()
-        if each.map_type in EVENT_MAPS and not each.event_type_id
-    ]
+    rows = _events(object_spec, gathered)
     for each in object_spec.maps.values():
         rows += _variables(each, gathered)
     return (*rows, *_Types(object_spec, gathered).rows())
+
+
+def _events(object_spec: ObjectSpec, gathered: Gathered) -> list[LeftOut]:
+    """The maps whose events are bytes, with the structs that have the size of what they get."""
+    silent = [
+        name
+        for name, each in object_spec.maps.items()
+        if each.map_type in EVENT_MAPS and not each.event_type_id
+    ]
+    sizes: dict[str, set[int]] = {name: set() for name in silent}
+    for program in object_spec.programs.values() if silent else ():
+        for name, found in event_sizes(program, object_spec.byte_order).items():
+            sizes.get(name, set()).update(found)
+    table = gathered.collector.table
+    rows: list[LeftOut] = []
+    for name in silent:
+        reason = "the object does not say what it carries: events come as bytes"
+        fitting = [
+            typ.name
+            for typ in map(table.__getitem__, table if sizes[name] else ())
+            if isinstance(typ, Struct) and typ.name and typ.size in sizes[name]
+        ]
+        if sizes[name]:
+            reason += f"; programs submit {_or(map(str, sorted(sizes[name])))} bytes"
+        if 0 < len(fitting) <= _FITTING:
+            reason += f", the size of {_or(f'struct {each}' for each in fitting)}"
+        what = fitting[0] if len(fitting) == 1 else "TYPE"
+        rows.append(LeftOut("event", name, reason, f"--event {name}={what}"))
+    return rows
+
+
+def _or(words: Iterable[str]) -> str:
+    """``a, b or c``."""
+    *most, last = words
+    return f"{', '.join(most)} or {last}" if most else last
 
 
 def _variables(map_spec: MapSpec, gathered: Gathered) -> list[LeftOut]:
@@ -142,7 +173,8 @@ class _Types:
                 continue
             text = name if kinds[name] == 1 else f'"{kind} {name}"'
             if fwd:
-                reason, option = "declared here, never defined", ""
+                reason = "only its name is in the object"
+                option = f"{in_c(kind, name)} in C"
             elif (kind, name) in there:
                 reason, option = f"the module has another {kind} of that name", ""
             else:

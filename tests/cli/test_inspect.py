@@ -47,6 +47,9 @@ KEYS = {
     },
     "programs": {
         "name",
+        "file",
+        "line",
+        "function",
         "section",
         "type",
         "attach_type",

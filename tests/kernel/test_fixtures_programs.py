@@ -10,6 +10,8 @@ import pytest
 
 from bpf2py import runtime
 from bpf2py.uapi import XDPAction
+from generated_fixtures.arguments_bpf import Arguments
+from generated_fixtures.arguments_bpf import Request as Asked
 from generated_fixtures.big_program_bpf import BigProgram
 from generated_fixtures.callbacks_bpf import Callbacks, Total
 from generated_fixtures.cpu_v4_v4_bpf import CpuV4
@@ -256,6 +258,20 @@ def test_a_syscall_program_without_a_module_is_called_with_bytes() -> None:
         with pytest.raises(OSError, match="adds") as caught:
             adds.call(data[:8])
         assert caught.value.errno == errno.EINVAL
+
+
+def test_a_syscall_program_returns_its_int_and_reads_bits_and_unions() -> None:
+    requires("syscall programs (5.14)")
+    spec = Arguments.spec()
+    spec.programs.exits.autoload = False
+    with spec.load() as loaded:
+        serve = loaded.programs.serve
+        asked = Asked(op=1)
+        asked.number = 21
+        given = serve.call(asked)
+        assert (given.return_value, given.context.result) == (5, 42)
+        given = serve.call(Asked(op=2, urgent=1))
+        assert (given.return_value, given.context.result) == (-5, -1)
 
 
 def test_raw_tracepoint_arguments_are_handed_over() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import assert_type
 
 from bpf2py import runtime, spec
+from generated_fixtures.arguments_bpf import Arguments, Request
 from generated_fixtures.globals_bpf import (
     Globals,
     GlobalsBss,
@@ -68,3 +69,18 @@ def programs(loaded: SectionKinds) -> None:
     """Each kind of program has the class whose ``attach`` fits it."""
     with loaded.attach() as links:
         assert_type(links, runtime.Links)
+
+
+def syscalls(loaded: Arguments) -> None:
+    serve = loaded.programs.serve
+    assert_type(serve, runtime.Syscall[Request])
+    assert_type(serve.call(Request(op=1)).context.result, int)
+    assert_type(serve.call().return_value, int)
+    number, context = serve.call()
+    assert_type(context, Request)
+    assert_type(number, int)
+    serve.call(b"")  # type: ignore[arg-type]
+
+
+def untyped_syscalls(loaded: SectionKinds) -> None:
+    assert_type(loaded.programs.on_syscall.call(b""), runtime.SyscallResult[bytes])
