@@ -58,7 +58,9 @@ class _Builder:
         self.collector = collector
         self.definitions = definitions = collector.definitions
         self.names = class_names
-        self.taken = names.STRUCT_RESERVED.union(reserved, class_names)
+        classes = frozenset(reserved).union(class_names)
+        self.taken = names.STRUCT_RESERVED | classes
+        self.taken_in_unions = names.UNION_RESERVED | classes
         self.hashable = hashable
         #: Per definition, the Python name of each member.
         self.members = [
@@ -92,7 +94,7 @@ class _Builder:
                 return names.assign(c_names, where=where, enum_class=class_name)
             case UnionDef(members=members):
                 c_names = [member.c_name for member in members if isinstance(member, Field)]
-                return names.assign(c_names, reserved=self.taken | {"_storage"}, where=where)
+                return names.assign(c_names, reserved=self.taken_in_unions, where=where)
             case StructDef():
                 c_names = []
                 for field in _fields(definition):
