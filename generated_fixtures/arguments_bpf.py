@@ -35,8 +35,8 @@ class Point:
     ::
 
         struct point {
-            __s32 x;
-            __s32 y;
+            __s32 x;  /* at 0 */
+            __s32 y;  /* at 4 */
         };
     """
 
@@ -61,12 +61,12 @@ class Report:
     ::
 
         struct report {
-            struct point path[2];
-            enum verdict verdict;
-            _Bool last;
-            __u8 address[6];
-            char name[8];
-            __u32 counts[2][3];
+            struct point path[2];  /* at 0 */
+            enum verdict verdict;  /* at 16 */
+            _Bool last;            /* at 20 */
+            __u8 address[6];       /* at 21 */
+            char name[8];          /* at 27 */
+            __u32 counts[2][3];    /* at 36 */
         };
     """
 
@@ -101,10 +101,10 @@ class Event:
     ::
 
         struct event {
-            __u32 pid;
-            enum verdict verdict;
-            char comm[16];
-            struct point where;
+            __u32 pid;             /* at 0 */
+            enum verdict verdict;  /* at 4 */
+            char comm[16];         /* at 8 */
+            struct point where;    /* at 24 */
         };
     """
 
@@ -132,8 +132,8 @@ class RequestUnion8(codec.Union):
     ::
 
         union {
-            __u64 number;
-            struct point point;
+            __u64 number;        /* at 0 */
+            struct point point;  /* at 0 */
         };
     """
 
@@ -163,14 +163,14 @@ class Request:
     ::
 
         struct request {
-            __u32 op: 4;
-            __u32 urgent: 1;
+            __u32 op: 4;             /* at 0, bit 0 */
+            __u32 urgent: 1;         /* at 0, bit 4 */
             union {
-                __u64 number;
-                struct point point;
+                __u64 number;        /* at 8 */
+                struct point point;  /* at 8 */
             };
-            struct behind *behind;
-            __s64 result;
+            struct behind *behind;   /* at 16 */
+            __s64 result;            /* at 24 */
         };
     """
 

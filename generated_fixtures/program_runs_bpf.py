@@ -17,10 +17,10 @@ class Request:
     ::
 
         struct request {
-            __u32 left;
-            __u32 right;
-            __u64 sum;
-            char text[8];
+            __u32 left;    /* at 0 */
+            __u32 right;   /* at 4 */
+            __u64 sum;     /* at 8 */
+            char text[8];  /* at 16 */
         };
     """
 

@@ -11,9 +11,9 @@ import re
 import textwrap
 
 from ..btf import BTFError, TypeTable
-from ..btf.c_format import declaration
+from ..btf.c_text import CText
 from ..btf.ext_info import decode_line_info
-from ..btf.layout import align_of
+from ..btf.layout import PlacedMember, align_of
 from ..spec import MapSpec, Pinning, ProgramSpec
 from ..uapi import MapFlags, MapType
 from .c_text import c_text, safe
@@ -23,10 +23,14 @@ from .tables import RING_BUFFERS
 
 LINE_LENGTH = 100
 INDENT = 4
+#: Where offsets stand, at most; behind longer lines they follow at once.
+_COLUMN = 48
 #: Lines of a declaration that are shown; of a longer one the beginning.
 DECLARATION_LINES = 30
 #: Between members: bytes that C source does not mention (``char: 8;``).
 _GAP = re.compile(r"\t+[a-z ]+: \d+;")
+#: Behind a member, what :class:`_Placed` notes: at which bit it is.
+_PLACE = re.compile(r"\x01(\d+)(b?)(?=;)")
 
 
 def paragraph(text: str, indent: int = INDENT) -> str:
@@ -43,11 +47,11 @@ def bytes_text(size: int) -> str:
 
 
 def type_doc(table: TypeTable, type_id: int, definition: Definition) -> str:
-    """Name, size, alignment and C declaration of a type."""
+    """Name, size, alignment and C declaration of a type, with the offset of each member."""
     summary = f"``{definition.c_name}``, {bytes_text(definition.size)}"
     lines: list[str] = []
     try:
-        text = declaration(table, type_id)
+        text = _Placed(table).definition(type_id) + ";"
         # An aligned attribute is not in the BTF; where one left a gap, nothing is said.
         if not any(_GAP.fullmatch(line) for line in text.split("\n")):
             summary += f", aligned to {align_of(table, type_id)}"
@@ -71,19 +75,46 @@ def _declaration(text: str, definition: Definition) -> list[str]:
     if len(lines) < 3:
         return []
     if not isinstance(definition, EnumDef | UnionDef):  # a flexible array member
-        lines[-2] = re.sub(r"\[0\](;| __attribute__)", r"[]\1", lines[-2], count=1)
+        lines[-2] = re.sub(r"\[0\](\x01|;| __attribute__)", r"[]\1", lines[-2], count=1)
     if len(lines) > DECLARATION_LINES:
         lines = _cut(lines)
     shown: list[str] = []
+    places: dict[int, str] = {}
     for line in lines:
-        body = safe(line.lstrip("\t"))
+        body = _PLACE.sub("", line).lstrip("\t")
+        safe(body if '""' in body else body.replace('"', ""))  # btf_type_tag("user")
         lead = " " * 4 * (len(line) - len(line.lstrip("\t")))
         width = LINE_LENGTH - 2 * INDENT - 2
         shown += textwrap.wrap(
             body, max(width, len(lead) + 40), initial_indent=lead, subsequent_indent=lead + " " * 8,
             break_long_words=False, break_on_hyphens=False,
         )  # fmt: skip
+        if found := _PLACE.search(line):
+            offset, bit = divmod(int(found[1]), 8)
+            places[len(shown) - 1] = f"/* at {offset}{f', bit {bit}' if found[2] else ''} */"
+    column = max((len(shown[at]) for at in places if len(shown[at]) <= _COLUMN), default=0)
+    for at, place in places.items():
+        shown[at] = f"{shown[at]:<{column}}  {place}"
     return shown
+
+
+class _Placed(CText):
+    """Notes behind each member at which bit of the outermost struct or union it is."""
+
+    def __init__(self, table: TypeTable) -> None:
+        super().__init__(table)
+        self._base = 0
+
+    def member(self, member: PlacedMember, indent: int) -> str:
+        outside = self._base
+        self._base = bit = outside + member.bit_offset
+        try:
+            text = super().member(member, indent)
+        finally:
+            self._base = outside
+        if not member.name:
+            return text
+        return f"{text}\x01{bit}{'b' if member.bit_size else ''}"
 
 
 def _cut(lines: list[str]) -> list[str]:

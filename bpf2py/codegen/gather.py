@@ -192,9 +192,9 @@ def _gather_contexts(gathered: Gathered, object_spec: spec.ObjectSpec, *, every:
             for argument, target in pointees(table, function):
                 hint = f"{name}_{argument}"
                 value = collector.value(target, path=f"{name}: {argument}", hint=hint, tail=True)
-                if program.prog_type == ProgType.SYSCALL and function is not None:
-                    if len(function.arguments) == 1:
-                        gathered.contexts[name] = value
+                alone = function is not None and len(function.arguments) == 1
+                if program.prog_type == ProgType.SYSCALL and alone:
+                    gathered.contexts[name] = value
     if every:
         others = global_functions(table, programs.values())
         for function in (*others, *operations(table, object_spec.maps.values())):
