@@ -89,6 +89,7 @@ GENERATOR_NAMES = {
     "render",
     # what a module is made of, and what it is not
     "ArgumentModel",
+    "ConstantModel",
     "EnumModel",
     "EnumeratorModel",
     "FunctionModel",
@@ -109,7 +110,7 @@ GENERATOR_NAMES = {
 
 #: What the models say, apart from what is for the templates alone.
 MODEL_FIELDS = {
-    codegen.ModuleModel: "file_name digest spec names types maps programs sections functions",
+    codegen.ModuleModel: "file_name digest spec names types maps programs sections functions constants",
     codegen.ValueModel: "c_type annotation size codec class_names",
     codegen.MemberModel: "name c_name c_type annotation offset size bits class_names storage",
     codegen.StructModel: "name c_name size members doc",
@@ -119,6 +120,7 @@ MODEL_FIELDS = {
     codegen.MapModel: "name c_name class_name spec key value event inner doc",
     codegen.ProgramModel: "name c_name class_name spec section file line arguments context doc",
     codegen.ArgumentModel: "name c_type annotation",
+    codegen.ConstantModel: "name c_name value",
     codegen.FunctionModel: "c_name c_type arguments",
     codegen.SectionModel: "attribute section spec_name name variables",
     codegen.VariableModel: "name c_name spec value offset doc",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import click
 
 from ..project import CompileError, compiler, output
 from ..project.compile import compile_source, require_compiler, write_vmlinux
+from ..project.constants import Value, read_constants
 from ..project.modules import module_name
 from . import gen
 from .main import Failure
@@ -60,6 +62,12 @@ from .main import Failure
     help="Write vmlinux.h beside the source, from the running kernel, if there is none.",
 )
 @click.option(
+    "--constants",
+    multiple=True,
+    metavar="NAME",
+    help="Also generate this macro of the source, as in --constants='MAX_*'; may be repeated.",
+)
+@click.option(
     "--depfile",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
@@ -73,6 +81,7 @@ def command(
     target: str,
     arch: str | None,
     vmlinux: bool,
+    constants: tuple[str, ...],
     depfile: Path | None,
     output_dir: Path | None,
     **rest: Any,
@@ -88,6 +97,7 @@ def command(
         raise Failure("this machine's registers have no name in bpf_tracing.h", hint="pass --arch")
     inputs: list[tuple[Path, Path]] = []
     objects: dict[Path, bytes] = {}
+    values: dict[Path, Mapping[str, Value]] = {}
     rules = ""
     with tempfile.TemporaryDirectory(prefix="bpf2py-") as scratch:
         for number, source in enumerate(sources):
@@ -117,10 +127,13 @@ def command(
                 click.echo(error.diagnostics, err=True, nl=False)
                 raise
             click.echo(said, err=True, nl=False)
+            values[result] = read_constants(
+                found, source, constants, target=target, architecture=arch, extra=cflags
+            )
             if depfile:
                 rules += Path(f"{result}.d").read_text(encoding="utf-8")
             inputs.append((result, directory))
             objects[directory / name] = result.read_bytes()
-        gen.run(inputs, options, objects=objects)
+        gen.run(inputs, options, objects=objects, constants=values)
     if depfile and not options.check:
         output.publish(depfile, rules)

@@ -161,10 +161,12 @@ def run(
     options: Options,
     *,
     objects: Mapping[Path, bytes] = MappingProxyType({}),
+    constants: Mapping[Path, Mapping[str, int | float | str]] = MappingProxyType({}),
 ) -> None:
     """Generate the module of each (object file, directory); ``Failure`` if out of date.
 
-    *objects* are files to be written or compared along with the modules.
+    *objects* are files to be written or compared along with the modules; *constants* are the
+    macros of an object's source.
     """
     texts: dict[Path, str] = {}
     sources: dict[Path, Path] = {}
@@ -176,7 +178,7 @@ def run(
     if options.class_name and len(sources) > 1:
         raise click.UsageError("--class names the class of one object, there are more")
     for path, file in sources.items():
-        texts[path] = _generate(file, path.parent, options)
+        texts[path] = _generate(file, path.parent, options, constants.get(file, {}))
     stale: list[Path] = []
     if options.vendor:
         for directory in sorted({path.parent for path in texts}):
@@ -195,7 +197,9 @@ def run(
         typecheck(sources)
 
 
-def _generate(file: Path, directory: Path, options: Options) -> str:
+def _generate(
+    file: Path, directory: Path, options: Options, constants: Mapping[str, int | float | str]
+) -> str:
     return modules.module_text(
         file.read_bytes(),
         file_name=file.name,
@@ -206,6 +210,7 @@ def _generate(file: Path, directory: Path, options: Options) -> str:
         events=dict(options.events),
         as_bytes=options.as_bytes,
         contexts=options.contexts,
+        constants=constants,
     )
 
 

@@ -24,6 +24,7 @@ from .errors import CodegenError
 from .left_out import LeftOut, left_out
 from .model import (
     ArgumentModel,
+    ConstantModel,
     EnumeratorModel,
     EnumModel,
     FunctionModel,
@@ -51,6 +52,7 @@ __all__ = [
     "render",
     # what a module is made of
     "ArgumentModel",
+    "ConstantModel",
     "EnumModel",
     "EnumeratorModel",
     "FunctionModel",
@@ -81,6 +83,7 @@ def generate(
     events: Mapping[str, str] = MappingProxyType({}),
     as_bytes: Sequence[str] = (),
     contexts: bool = False,
+    constants: Mapping[str, int | float | str] = MappingProxyType({}),
 ) -> str:
     """The text of the module for *spec*; the same spec and options give the same text.
 
@@ -96,5 +99,6 @@ def generate(
         events=events,
         as_bytes=as_bytes,
         contexts=contexts,
+        constants=constants,
     )
     return render(describe(spec, options))

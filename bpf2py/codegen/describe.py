@@ -6,6 +6,7 @@ read, nothing is printed, and the same input gives the same model.  Names follow
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Collection
 
@@ -24,6 +25,7 @@ from .layouts import Value
 from .literals import expression
 from .model import (
     ArgumentModel,
+    ConstantModel,
     EnumModel,
     FunctionModel,
     MapModel,
@@ -111,7 +113,11 @@ def describe(object_spec: ObjectSpec, options: Options = _DEFAULTS) -> ModuleMod
         ),
         format=spec.FORMAT,
         lint_exceptions=("E741",) if _AMBIGUOUS & _member_names(types, sections) else (),
-        standard=_standard(types, renamed=_renamed(map_names) | _renamed(program_names)),
+        constants=_constants(options, taken=[*own, *(each.name for each in types)]),
+        standard=_standard(
+            types,
+            typing=bool(options.constants or _renamed(map_names) or _renamed(program_names)),
+        ),
         package=_checked_package(options.package),
         parts=("runtime", "spec", "uapi") if "uapi." in text else ("runtime", "spec"),
         codec_modules=("codec",) if _uses_codec(types, map_models, sections) else (),
@@ -287,6 +293,25 @@ def _storage(variable: VariableSpec) -> str:
     return {Linkage.STATIC: "static ", Linkage.EXTERN: "extern "}.get(variable.linkage, "")
 
 
+def _constants(options: Options, *, taken: Collection[str]) -> tuple[ConstantModel, ...]:
+    python_names = names.assign(
+        options.constants, reserved=names.MODULE_RESERVED.union(taken), where="constants"
+    )
+    return tuple(
+        ConstantModel(
+            name=python_names[c_name],
+            c_name=c_name,
+            value=value,
+            expression=(
+                f"float({str(value)!r})"
+                if isinstance(value, float) and not math.isfinite(value)
+                else repr(value)
+            ),
+        )
+        for c_name, value in options.constants.items()
+    )
+
+
 def _renamed(python_names: dict[str, str]) -> dict[str, str]:
     """Python name to C name, where they differ."""
     return {name: c_name for c_name, name in python_names.items() if name != c_name}
@@ -307,9 +332,9 @@ def _member_names(types: Collection[TypeModel], sections: Collection[SectionMode
     return found
 
 
-def _standard(types: Collection[TypeModel], *, renamed: dict[str, str]) -> tuple[str, ...]:
+def _standard(types: Collection[TypeModel], *, typing: bool) -> tuple[str, ...]:
     """The modules of the standard library that the module uses."""
-    found = {"typing"} if renamed else set[str]()
+    found = {"typing"} if typing else set[str]()
     for model in types:
         match model:
             case EnumModel():

@@ -183,6 +183,17 @@ class FunctionModel:
 
 
 @dataclass(frozen=True, slots=True)
+class ConstantModel:
+    """A macro of the C source that was asked for."""
+
+    name: str
+    c_name: str
+    value: int | float | str
+    # ---- for the templates ----
+    expression: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProgramModel:
     """A program; ``file`` and ``line`` are where it begins in C, empty and 0 if that is not known.
 
@@ -267,6 +278,7 @@ class ModuleModel:
     programs: tuple[ProgramModel, ...]
     sections: tuple[SectionModel, ...]
     functions: tuple[FunctionModel, ...]
+    constants: tuple[ConstantModel, ...]
     # ---- for the templates ----
     format: int
     #: Rules of linters that C names break.

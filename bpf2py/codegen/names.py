@@ -71,6 +71,13 @@ CONTAINER_RESERVED = frozenset(
     + [f"_Parts__{name}" for name in ("kind", "made", "make", "names")]
 )
 
+#: What a module itself binds and uses, apart from the classes.
+MODULE_RESERVED = frozenset(
+    ["annotations", "builtins", "codec", "enum", "runtime", "spec", "typing", "uapi"]
+    + ["bool", "bytes", "bytearray", "classmethod", "float", "int", "list", "str", "super"]
+    + ["_object_spec"]
+)
+
 #: Attributes that objects have of their own, before and after loading.
 OBJECT_RESERVED = frozenset(
     [

@@ -18,6 +18,7 @@ class Options:
     type the ring buffer or perf array of that name carries; ``as_bytes`` are members
     (``event.comm``) that shall be ``bytes`` though C says ``char``.  With ``contexts`` there is
     also what programs, global functions and struct_ops take as arguments: ``struct xdp_md``.
+    ``constants`` are names and values that C knows and BTF does not: macros.
     """
 
     file_name: str = ""
@@ -27,3 +28,4 @@ class Options:
     events: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     as_bytes: Sequence[str] = ()
     contexts: bool = False
+    constants: Mapping[str, int | float | str] = field(default_factory=lambda: MappingProxyType({}))

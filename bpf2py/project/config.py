@@ -40,6 +40,7 @@ _OF_A_TARGET = {
     "bytes": "a list of strings",
     "class": "a string",
     "contexts": "true or false",
+    "constants": "a list of strings",
 }
 _OF_THE_PROJECT = {"typecheck": "true or false", "targets": "a list of tables"}
 
@@ -76,6 +77,7 @@ class Target:
     as_bytes: tuple[str, ...] = ()
     class_name: str = ""
     contexts: bool = False
+    constants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +204,12 @@ class _Reader:
                 where,
                 "has both sources and objects" if given else "has neither sources nor objects",
                 hint="sources are compiled; objects are taken as they lie there",
+            )
+        if values.get("constants") and not values.get("sources"):
+            raise self.error(
+                where,
+                "has constants, but no sources",
+                hint="an object has no macros: the compiler is asked for them",
             )
         return Target(
             **{_FIELDS.get(key, key.replace("-", "_")): value for key, value in values.items()}

@@ -35,6 +35,7 @@ def module_text(
     events: Mapping[str, str] = MappingProxyType({}),
     as_bytes: Sequence[str] = (),
     contexts: bool = False,
+    constants: Mapping[str, int | float | str] = MappingProxyType({}),
 ) -> str:
     """The module for an object's bytes, to lie in *directory*; *vendored* beside a runtime's copy."""
     return generate(
@@ -46,6 +47,7 @@ def module_text(
         events=events,
         as_bytes=as_bytes,
         contexts=contexts,
+        constants=constants,
     )
 
 

@@ -18,12 +18,14 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from ..codegen import vendor
 from . import output
 from .compile import compile_source, dependencies, require_compiler, version, write_vmlinux
 from .compiler import Compiler, host_architecture
 from .config import Project, Target
+from .constants import Value, read_constants
 from .errors import CompileError
 from .modules import module_text
 from .plan import Job, plan
@@ -146,7 +148,16 @@ class _Maker:
             )
             data = result.read_bytes()
             inputs = self._digests(dependencies(depfile), begun)
-        text = self._text(job, data)
+            constants = read_constants(
+                compiler,
+                job.source,
+                job.target.constants,
+                target=job.target.target,
+                architecture=_architecture(job.target),
+                extra=_flags(job.target),
+                cwd=self.project.root,
+            )
+        text = self._text(job, data, constants)
         return _Made(text=text, object=data, inputs=inputs, diagnostics=said)
 
     def finish(self, job: Job, made: _Made | None, check: bool, copied: set[Path]) -> Outcome:
@@ -204,7 +215,9 @@ class _Maker:
                 self._versions[target.clang] = found, version(found)
             return self._versions[target.clang]
 
-    def _text(self, job: Job, data: bytes) -> str:
+    def _text(
+        self, job: Job, data: bytes, constants: Mapping[str, Value] = MappingProxyType({})
+    ) -> str:
         target = job.target
         with self._generating:
             return module_text(
@@ -217,6 +230,7 @@ class _Maker:
                 events=dict(target.events),
                 as_bytes=target.as_bytes,
                 contexts=target.contexts,
+                constants=constants,
             )
 
     def _digests(self, paths: Iterable[Path], begun: int) -> dict[str, str]:
