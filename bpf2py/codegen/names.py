@@ -73,9 +73,9 @@ CONTAINER_RESERVED = frozenset(
 
 #: What a module itself binds and uses, apart from the classes.
 MODULE_RESERVED = frozenset(
-    ["annotations", "builtins", "codec", "enum", "runtime", "spec", "typing", "uapi"]
-    + ["bool", "bytes", "bytearray", "classmethod", "float", "int", "list", "str", "super"]
-    + ["_object_spec"]
+    {"annotations", "builtins", "codec", "enum", "runtime", "spec", "typing", "uapi"}
+    | {"bool", "bytes", "bytearray", "classmethod", "float", "int", "list", "str", "super"}
+    | {"_object_spec"}
 )
 
 #: Attributes that objects have of their own, before and after loading.

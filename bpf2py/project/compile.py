@@ -101,9 +101,7 @@ def write_vmlinux(path: Path) -> bool:
     return True
 
 
-def run_compiler(
-    arguments: list[str], cwd: Path | None = None
-) -> subprocess.CompletedProcess[str]:
+def run_compiler(arguments: list[str], cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run a compiler's command line; :class:`CompileError` if there is no such compiler."""
     try:
         return subprocess.run(

@@ -12,7 +12,7 @@ import fnmatch
 import re
 import struct
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -159,4 +159,3 @@ def _value(table: TypeTable, type_id: int, raw: bytes) -> Value | None:
             return None
         case _:
             return None
-
