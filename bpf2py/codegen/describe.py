@@ -27,7 +27,7 @@ from .model import (
     ArgumentModel,
     ConstantModel,
     EnumModel,
-    FunctionModel,
+    GlobalFunctionModel,
     MapModel,
     ModuleModel,
     ObjectNames,
@@ -104,7 +104,7 @@ def describe(object_spec: ObjectSpec, options: Options = _DEFAULTS) -> ModuleMod
         digest=safe(object_spec.digest),
         spec=object_spec,
         functions=tuple(
-            FunctionModel(
+            GlobalFunctionModel(
                 c_name=function.name,
                 c_type=_if_c(declaration, table, function),
                 arguments=_arguments(source, gathered.collector, function),
@@ -270,7 +270,6 @@ def _section(
             VariableModel(
                 name=py_names[name],
                 c_name=name,
-                spec=variable,
                 value=source.model(
                     gathered.variables[section, name],
                     c_text(table, variable.type_id) if variable.type_id else "",

@@ -23,7 +23,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
-from ..spec import MapSpec, ObjectSpec, ProgramSpec, VariableSpec
+from ..spec import MapSpec, ObjectSpec, ProgramSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,7 @@ class ArgumentModel:
 
 
 @dataclass(frozen=True, slots=True)
-class FunctionModel:
+class GlobalFunctionModel:
     """A global function that is no program: what freplace programs can take the place of."""
 
     c_name: str
@@ -222,7 +222,6 @@ class VariableModel:
 
     name: str
     c_name: str
-    spec: VariableSpec
     value: ValueModel
     offset: int
     # ---- for the templates ----
@@ -277,7 +276,7 @@ class ModuleModel:
     maps: tuple[MapModel, ...]
     programs: tuple[ProgramModel, ...]
     sections: tuple[SectionModel, ...]
-    functions: tuple[FunctionModel, ...]
+    functions: tuple[GlobalFunctionModel, ...]
     constants: tuple[ConstantModel, ...]
     # ---- for the templates ----
     format: int

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bpf2py import codegen, elf
+from bpf2py.btf import types as t
 from bpf2py.codegen import ArgumentModel, MemberModel, ModuleModel, Options, ValueModel
 from bpf2py.spec import MapSpec, ObjectSpec
 from bpf2py.uapi import MapType
@@ -144,7 +145,38 @@ def test_a_variable_has_its_section_and_type(model: ModuleModel) -> None:
     assert (bss.section, bss.attribute) == (".bss", "bss")
     parent = next(each for each in bss.variables if each.c_name == "parent")
     assert parent.value == ValueModel("__u32", "int", 4, "codec.U32")
-    assert parent.offset == parent.spec.offset
+    assert parent.offset == model.spec.maps[".bss"].variables["parent"].offset
+
+
+def test_with_contexts_the_functions_of_struct_ops_bring_their_types_in() -> None:
+    types = Types()
+    sock = types.struct("sock", 4, ("mark", types.u32, 0))
+    only_declared = types.add(t.Fwd("tcp_ack_sample"))
+    params = (
+        t.Param("sk", types.pointer(sock)),
+        t.Param("ack", types.pointer(only_declared)),
+        t.Param("n", types.u32),
+    )
+    proto = types.add(t.FuncProto(types.u32, params))
+    operations = types.struct("ops", 16, ("undo", types.pointer(proto), 0), ("f", types.u64, 8))
+    spec = types.spec(
+        [
+            MapSpec(
+                name="m",
+                map_type=MapType.STRUCT_OPS,
+                key_size=4,
+                value_size=16,
+                value_type_id=operations,
+                max_entries=1,
+            )
+        ]
+    )
+    names = {each.name for each in codegen.describe(spec).types}
+    assert "Sock" not in names
+    rows = {row.name: row for row in codegen.left_out(spec)}
+    assert rows["sock"].reason == "argument sk of ops.undo() points to it"
+    model = codegen.describe(spec, Options(contexts=True))
+    assert {each.name for each in model.types} == names | {"Sock"}
 
 
 def test_the_model_carries_the_spec_it_was_made_from_and_leaves_the_given_one_alone() -> None:
