@@ -199,7 +199,9 @@ def _program(
     collector = gathered.collector
     file, line = source_place(collector.table, program)
     function = program_function(collector.table, program)
-    arguments = _arguments(source, collector, function) if function else ()
+    arguments: tuple[ArgumentModel, ...] = ()
+    if function is not None:
+        arguments = _arguments(source, collector, function)
     handles = [f"loaded.program({program.name!r})"]
     context = None
     if (value := gathered.contexts.get(program.name)) is not None:
