@@ -286,6 +286,8 @@ class ArgumentsBss(runtime.Data):
 class Arguments(runtime.Object):
     """``arguments.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "c765c802fb8aa52a1c86d65a1750f82066aa303cecba3a12ea894ca5813f649e"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = ArgumentsMaps(loaded)

@@ -71,6 +71,8 @@ class InnerMapsPrograms(runtime.Programs):
 class InnerMaps(runtime.Object):
     """``inner_maps.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "467678690d00ee4d51758bb586adf5ea6ed23b932109e0825e2a7ead4641c2b2"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = InnerMapsMaps(loaded)

@@ -220,6 +220,8 @@ class MapAttrsPrograms(runtime.Programs):
 class MapAttrs(runtime.Object):
     """``map_attrs.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "a64992f4347546d72a4b62e461399737de0ab917eee52507792f61f1c5ba5b49"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = MapAttrsMaps(loaded)

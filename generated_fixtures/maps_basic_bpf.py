@@ -254,6 +254,8 @@ class MapsBasicPrograms(runtime.Programs):
 class MapsBasic(runtime.Object):
     """``maps_basic.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "fd00f39c3c8a664c0093b4ee66c9867c746797494f0f70c26ff70d0d4cc1f141"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = MapsBasicMaps(loaded)

@@ -300,6 +300,8 @@ class MapsOtherPrograms(runtime.Programs):
 class MapsOther(runtime.Object):
     """``maps_other.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "ef029df734fc83f3260288a0ce659775343852645084085c6d5a4ed996c8349a"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = MapsOtherMaps(loaded)

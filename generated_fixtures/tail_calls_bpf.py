@@ -71,6 +71,8 @@ class TailCallsPrograms(runtime.Programs):
 class TailCalls(runtime.Object):
     """``tail_calls.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "f939bd477b7552c4f9edbf8e56cd25f5988be8fbb4799a5e8f4c58473aa907da"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = TailCallsMaps(loaded)

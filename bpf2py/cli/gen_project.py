@@ -17,6 +17,7 @@ from click.core import ParameterSource
 
 from ..codegen import vendor
 from ..project import Outcome, Project, State, Status, build, find, load, modules
+from ..project.modules import ObjectFile
 from ..project.watch import Watcher, watched
 from . import left_out
 from .main import Failure, failure
@@ -30,6 +31,8 @@ _IN_THE_FILE = {
     "class_name": "class",
     "contexts": "contexts",
     "vendor": "vendor",
+    "sidecar": "sidecar",
+    "as_one": "as-one",
 }
 
 
@@ -96,7 +99,7 @@ def _once(config: Path, *, check: bool, typecheck: bool, verbose: bool) -> bool:
     if verbose and not check:
         for job in (outcome.job for outcome in outcomes if outcome.error is None):
             module = _shown(project.root / job.module)
-            left_out.show(module, project.root / job.object, job.target)
+            left_out.show(module, ObjectFile.at(project.root / job.objects[0]), job.target)
     if (project.typecheck or typecheck) and well:
         content, findings = modules.typecheck(o.files[0] for o in outcomes)
         if findings:

@@ -1,6 +1,7 @@
 """What ``--verbose`` adds: a line per thing of an object that its module does not have.
 
-In: an object file, the options of its module.  Out: lines on standard output.
+In: an object, the options of its module.  Out: lines on standard output.  Of several objects in
+one module the first speaks for all.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import click
 
 from ..codegen import Options, left_out
 from ..elf import read_object
+from ..project.modules import ObjectFile
 
 
 class ModuleOptions(Protocol):
@@ -27,10 +29,10 @@ class ModuleOptions(Protocol):
     def contexts(self) -> bool: ...
 
 
-def show(module: Path | str, file: Path, options: ModuleOptions) -> None:
-    """Print what *module*, made from the object *file*, leaves out."""
+def show(module: Path | str, made_from: ObjectFile, options: ModuleOptions) -> None:
+    """Print what *module* leaves out of the object that it was made from."""
     rows = left_out(
-        read_object(file.read_bytes(), name=file.name),
+        read_object(made_from.data, name=made_from.name),
         Options(
             types=options.types,
             events=dict(options.events),

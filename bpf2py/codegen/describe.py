@@ -6,14 +6,16 @@ read, nothing is printed, and the same input gives the same model.  Names follow
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Callable, Collection
+from dataclasses import replace
 
 from .. import spec
 from ..btf import TypeTable
 from ..spec import Linkage, MapSpec, ObjectSpec, ProgramSpec, VariableSpec
-from . import names
+from . import facts, names
 from .c_text import c_text, safe
 from .collect import Collector
 from .describe_types import describe_types
@@ -22,7 +24,7 @@ from .errors import CodegenError
 from .functions import Function, declaration, global_functions, pointees, program_function
 from .gather import Gathered, gather
 from .layouts import Value
-from .literals import expression
+from .literals import Sidecar, expression
 from .model import (
     ArgumentModel,
     ConstantModel,
@@ -33,11 +35,13 @@ from .model import (
     ObjectNames,
     ProgramModel,
     SectionModel,
+    SidecarModel,
     StructModel,
     TypeModel,
     UnionModel,
     ValueModel,
     VariableModel,
+    VariantModel,
 )
 from .options import Options
 from .pytypes import Source
@@ -98,8 +102,9 @@ def describe(object_spec: ObjectSpec, options: Options = _DEFAULTS) -> ModuleMod
         _map(source, gathered, map_spec, name=map_names[c_name], key=c_name)
         for c_name, map_spec in maps.items()
     )
-    text = expression(object_spec)
-    return ModuleModel(
+    sidecar = Sidecar()
+    text = expression(object_spec, sidecar.write if options.sidecar else None)
+    model = ModuleModel(
         file_name=file_name,
         digest=safe(object_spec.digest),
         spec=object_spec,
@@ -112,6 +117,8 @@ def describe(object_spec: ObjectSpec, options: Options = _DEFAULTS) -> ModuleMod
             for function in global_functions(table, object_spec.programs.values())
         ),
         format=spec.FORMAT,
+        layout_digests=(),
+        machines=(),
         lint_exceptions=("E741",) if _AMBIGUOUS & _member_names(types, sections) else (),
         constants=_constants(options, taken=[*own, *(each.name for each in types)]),
         standard=_standard(
@@ -132,8 +139,31 @@ def describe(object_spec: ObjectSpec, options: Options = _DEFAULTS) -> ModuleMod
         sections=sections,
         map_names=_renamed(map_names),
         program_names=_renamed(program_names),
-        expression=text,
+        variants=(
+            VariantModel(
+                function="_object_spec",
+                doc="",
+                file_name=file_name,
+                digest=safe(object_spec.digest),
+                byte_order=object_spec.byte_order,
+                arch=safe(object_spec.arch),
+                cpu=0,
+                needs=(),
+                expression=text,
+            ),
+        ),
+        sidecar=sidecar_model(options.sidecar, bytes(sidecar.data)),
     )
+    return replace(model, layout_digests=(facts.digest(facts.interface(model)),))
+
+
+def sidecar_model(name: str, data: bytes) -> SidecarModel | None:
+    """The file that *data* goes into; ``None`` if there is nothing to go there."""
+    if not data:
+        return None
+    if "/" in name or not name.isprintable():
+        raise CodegenError(f"{name!r} is no name for a file beside the module")
+    return SidecarModel(name=name, digest=hashlib.sha256(data).hexdigest(), data=data)
 
 
 def _has_class(map_spec: MapSpec, gathered: Gathered) -> bool:

@@ -16,9 +16,11 @@ class Options:
     place of a copy).  ``types`` are C types to generate though nothing refers to them
     (``struct event`` or ``event``; for an enum also one of its values); ``events`` says which C
     type the ring buffer or perf array of that name carries; ``as_bytes`` are members
-    (``event.comm``) that shall be ``bytes`` though C says ``char``.  With ``contexts`` there is
-    also what programs, global functions and struct_ops take as arguments: ``struct xdp_md``.
-    ``constants`` are names and values that C knows and BTF does not: macros.
+    (``event.comm``) that shall be ``bytes`` though C says ``char``; ``sidecar`` is the name of a
+    file to lie beside the module with its instructions, BTF and data, which are text in it else.
+    With ``contexts`` there is also what programs, global functions and struct_ops take as
+    arguments: ``struct xdp_md``.  ``constants`` are names and values that C knows and BTF does
+    not: macros.
     """
 
     file_name: str = ""
@@ -29,3 +31,4 @@ class Options:
     as_bytes: Sequence[str] = ()
     contexts: bool = False
     constants: Mapping[str, int | float | str] = field(default_factory=lambda: MappingProxyType({}))
+    sidecar: str = ""

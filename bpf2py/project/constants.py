@@ -12,7 +12,7 @@ import fnmatch
 import re
 import struct
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -88,6 +88,19 @@ def read_constants(
             why = "is no constant" if pattern in macros else "is not defined in the user's files"
             raise CompileError(f"{source}: constants: {pattern} {why}")
     return values
+
+
+def agreed(values: Mapping[str, Mapping[str, Value]]) -> Mapping[str, Value]:
+    """The constants of objects that become one module; :class:`CompileError` where they differ."""
+    first, *others = values.items() or [("", {})]
+    for name, found in others:
+        for each in first[1].keys() | found.keys():
+            if first[1].get(each) != found.get(each):
+                raise CompileError(
+                    f"constants: {each} is {first[1].get(each)!r} in {first[0]} and "
+                    f"{found.get(each)!r} in {name}, which become one module"
+                )
+    return first[1]
 
 
 def own_macros(preprocessed: str) -> dict[str, str]:

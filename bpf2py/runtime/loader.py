@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import cached_property
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from ..spec import ObjectSpec, ProgramSpec
 from ..uapi import AttachType, ProgType
+from . import machine
 from .create import HasFileno, MapMaker
 from .loaded import Loaded
 from .privileges import why_eperm, with_memlock
@@ -53,12 +53,7 @@ def load(
     maps: Mapping[str, HasFileno] | None = None,
 ) -> Loaded:
     """Create maps, fill data, load programs; options and errors as in ``TypedSpec.load``."""
-    if spec.byte_order != sys.byteorder:
-        raise ValueError(
-            f"object {spec.name!r} was compiled for {spec.byte_order}-endian machines, this one is "
-            f"{sys.byteorder}-endian: compile it with -target bpf"
-            f"{'el' if sys.byteorder == 'little' else 'eb'}"
-        )
+    machine.require(spec)
     given = dict(maps or {})
     if unknown := given.keys() - spec.maps.keys():
         raise ValueError(

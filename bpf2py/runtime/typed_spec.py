@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..btf import TypeTable
     from .create import HasFileno
     from .object import Object
+    from .variants import Variants
 
 T = TypeVar("T")
 ObjectT = TypeVar("ObjectT", bound="Object")
@@ -107,8 +108,9 @@ class TypedSpec(Generic[ObjectT]):
     #: The description itself.
     object_spec: ObjectSpec
 
-    def __init__(self, object_spec: ObjectSpec) -> None:
+    def __init__(self, object_spec: ObjectSpec, variants: Variants | None = None) -> None:
         self.object_spec = object_spec
+        self.__variants = variants
 
     def load(
         self,
@@ -129,11 +131,15 @@ class TypedSpec(Generic[ObjectT]):
         Raises :class:`VerifierError` when the kernel refuses a program's instructions,
         :class:`OSError` for other refusals, :class:`RelocationError`, :class:`ValueError` for a
         spec that contradicts itself or this machine.
+
+        Of a module with objects for several BPF CPU versions, the newest that this kernel knows
+        is loaded, with what was changed here.
         """
         from .loader import load
 
+        variants, object_spec = self.__variants, self.object_spec
         loaded = load(
-            self.object_spec,
+            variants.for_kernel(object_spec) if variants else object_spec,
             pin_path=pin_path,
             kernel_btf=kernel_btf,
             log_level=log_level,

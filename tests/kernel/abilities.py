@@ -154,6 +154,7 @@ def _program_info_until(end: int) -> bool:
 
 
 _SIGN_EXTENDING_MOVE = Instruction(op.ALU64 | op.MOV | op.X, 0, 0, 8)
+_FETCHING_ADD = Instruction(op.STX | op.ATOMIC | op.DW, 10, 0, -8, op.ADD | op.FETCH)
 
 ABILITIES: dict[str, Callable[[], bool]] = {
     "attach targets in program information (5.19)": lambda: _program_info_until(228),
@@ -161,6 +162,9 @@ ABILITIES: dict[str, Callable[[], bool]] = {
     "bpf_loop (5.17)": lambda: _helper("loop"),
     "bpf_strncmp (5.17)": lambda: _helper("strncmp"),
     "cpu v4 instructions (6.6)": lambda: _program(code(mov(0, 0), _SIGN_EXTENDING_MOVE, EXIT)),
+    "fetching atomics (5.12)": lambda: _program(
+        code(mov(0, 0), store(10, -8, 0, op.DW), _FETCHING_ADD, mov(0, 0), EXIT)
+    ),
     "links for perf events (5.15)": features.has_perf_event_links,
     "syscall programs (5.14)": lambda: _program(NOTHING, ProgType.SYSCALL, ProgFlags.SLEEPABLE),
     "task storage (5.11)": _task_storage,

@@ -34,6 +34,7 @@ EXPECTED_IN_CI = frozenset(
         "bpf_loop (5.17)",
         "bpf_strncmp (5.17)",
         "cpu v4 instructions (6.6)",
+        "fetching atomics (5.12)",
         "links for perf events (5.15)",
         "syscall programs (5.14)",
         "task storage (5.11)",
