@@ -202,9 +202,7 @@ class Request:
     files: tuple[tuple[Path, str], ...] = ()
     built: tuple[modules.ObjectFile, ...] = ()
     name: str = ""
-    constants: Mapping[str, int | float | str] = field(
-        default_factory=dict[str, int | float | str]
-    )
+    constants: Mapping[str, int | float | str] = field(default_factory=dict[str, int | float | str])
 
     def objects(self) -> list[modules.ObjectFile]:
         """The objects, read."""

@@ -146,6 +146,33 @@ def test_the_command_writes_them_into_the_module(source: Path, tmp_path: Path) -
 
 
 @needs_compiler
+def test_check_says_which_constant_is_another(source: Path) -> None:
+    words = ["build", str(source), "--constants", "MINE*"]
+    assert CliRunner().invoke(cli, words).exit_code == 0
+    (source.parent / "mine.h").write_text("#define MINE 78\n#define MINE_NEW 1\n")
+    said = CliRunner().invoke(cli, [*words, "--check"])
+    assert said.exit_code == 1
+    assert "constant MINE: 77 → 78" in said.stdout
+    assert "constant MINE_NEW: new" in said.stdout
+    assert "constant MINE_TOO: dropped" in said.stdout
+
+
+@needs_compiler
+def test_machines_that_disagree_about_a_constant_cannot_share_a_module(source: Path) -> None:
+    source.write_text("#define BITS (__TARGET_ARCH_x86 + 63)\n" + SOURCE)
+    words = ["build", str(source), "--constants", "BITS", "--target", "bpfel", "--target", "bpfeb"]
+    assert CliRunner().invoke(cli, [*words, "--arch=x86"]).exit_code == 0
+    source.write_text(
+        "#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__\n#define ORDER 1\n#else\n"
+        "#define ORDER 2\n#endif\n" + SOURCE
+    )
+    words[3] = "ORDER"
+    said = CliRunner().invoke(cli, words)
+    assert said.exit_code == 1
+    assert "constants: ORDER is 1 in macros.el.bpf.o and 2 in macros.eb.bpf.o" in said.stderr
+
+
+@needs_compiler
 def test_a_project_makes_the_module_again_when_a_header_changes_one(tmp_path: Path) -> None:
     config = 'sources = ["bpf/*.bpf.c"]\nconstants = ["MINE*"]\ncflags = ["-DHEADER"]\n'
     make_project(tmp_path, config, one=SOURCE)
