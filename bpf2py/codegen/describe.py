@@ -7,33 +7,27 @@ read, nothing is printed, and the same input gives the same model.  Names follow
 from __future__ import annotations
 
 import hashlib
-import math
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import replace
 
 from .. import spec
 from ..btf import TypeTable
-from ..spec import Linkage, MapSpec, ObjectSpec, ProgramSpec, VariableSpec
+from ..spec import Linkage, MapSpec, ObjectSpec, VariableSpec
 from . import facts, names
 from .c_text import c_text, safe
-from .collect import Collector
+from .describe_functions import describe_constants, describe_functions, describe_program
 from .describe_types import describe_types
-from .docs import map_doc, paragraph, program_doc, source_place
+from .docs import map_doc, paragraph
 from .errors import CodegenError
-from .functions import Function, declaration, global_functions, pointees, program_function
 from .gather import Gathered, gather
 from .layouts import Value
 from .literals import Sidecar, expression
 from .model import (
-    ArgumentModel,
-    ConstantModel,
     EnumModel,
-    GlobalFunctionModel,
     MapModel,
     ModuleModel,
     ObjectNames,
-    ProgramModel,
     SectionModel,
     SidecarModel,
     StructModel,
@@ -45,7 +39,7 @@ from .model import (
 )
 from .options import Options
 from .pytypes import Source
-from .tables import Takes, map_class, program_class
+from .tables import Takes, map_class
 
 #: The kernel's configuration: read when the object is loaded, nothing to set before or after.
 KCONFIG = ".kconfig"
@@ -65,7 +59,6 @@ def describe(object_spec: ObjectSpec, options: Options = _DEFAULTS) -> ModuleMod
     object_spec = object_spec.copy()
     file_name = safe(options.file_name or f"{object_spec.name}.bpf.o")
     gathered = gather(object_spec, options)
-    table = gathered.collector.table
     maps = {name: m for name, m in object_spec.maps.items() if not m.section}
     data = {m.section: m for m in object_spec.maps.values() if _has_class(m, gathered)}
 
@@ -108,19 +101,12 @@ def describe(object_spec: ObjectSpec, options: Options = _DEFAULTS) -> ModuleMod
         file_name=file_name,
         digest=safe(object_spec.digest),
         spec=object_spec,
-        functions=tuple(
-            GlobalFunctionModel(
-                c_name=function.name,
-                c_type=_if_c(declaration, table, function),
-                arguments=_arguments(source, gathered.collector, function),
-            )
-            for function in global_functions(table, object_spec.programs.values())
-        ),
+        functions=describe_functions(source, gathered, object_spec),
         format=spec.FORMAT,
         layout_digests=(),
         machines=(),
         lint_exceptions=("E741",) if _AMBIGUOUS & _member_names(types, sections) else (),
-        constants=_constants(options, taken=[*own, *(each.name for each in types)]),
+        constants=describe_constants(options, taken=[*own, *(each.name for each in types)]),
         standard=_standard(
             types,
             typing=bool(options.constants or _renamed(map_names) or _renamed(program_names)),
@@ -132,7 +118,7 @@ def describe(object_spec: ObjectSpec, options: Options = _DEFAULTS) -> ModuleMod
         names=ObjectNames(*own[: len(_PARTS)]),
         maps=map_models,
         programs=tuple(
-            _program(source, gathered, program, name=program_names[name])
+            describe_program(source, gathered, program, name=program_names[name])
             for name, program in object_spec.programs.items()
         ),
         spec_sections=tuple(row for row in sections if row.section != KCONFIG),
@@ -223,60 +209,6 @@ def _value(
     return source.model(value, c_text(table, type_id) if type_id else "")
 
 
-def _program(
-    source: Source, gathered: Gathered, program: ProgramSpec, *, name: str
-) -> ProgramModel:
-    collector = gathered.collector
-    file, line = source_place(collector.table, program)
-    function = program_function(collector.table, program)
-    arguments: tuple[ArgumentModel, ...] = ()
-    if function is not None:
-        arguments = _arguments(source, collector, function)
-    handles = [f"loaded.program({program.name!r})"]
-    context = None
-    if (value := gathered.contexts.get(program.name)) is not None:
-        context = source.model(value, arguments[0].c_type.removesuffix("*").rstrip())
-        handles.append(context.codec)
-    return ProgramModel(
-        name=name,
-        c_name=program.name,
-        class_name=program_class(program.prog_type, program.attach_type),
-        spec=program,
-        section=program.section,
-        file=file,
-        line=line,
-        arguments=arguments,
-        context=context,
-        handles=tuple(handles),
-        doc=program_doc(program.section, file, line, 8),
-        spec_doc=program_doc(program.section, file, line, 4),
-    )
-
-
-def _arguments(
-    source: Source, collector: Collector, function: Function
-) -> tuple[ArgumentModel, ...]:
-    classes = {
-        name: collector.index_of(target) for name, target in pointees(collector.table, function)
-    }
-    return tuple(
-        ArgumentModel(
-            name=name,
-            c_type=_if_c(c_text, collector.table, type_id),
-            annotation="" if (index := classes.get(name)) is None else source.names[index],
-        )
-        for name, type_id in function.arguments
-    )
-
-
-def _if_c(text: Callable[..., str], *arguments: object) -> str:
-    """The text, or nothing where there is no such C: what is not in the module refuses no module."""
-    try:
-        return text(*arguments)
-    except CodegenError:
-        return ""
-
-
 def _section(
     source: Source,
     gathered: Gathered,
@@ -322,25 +254,6 @@ def _section(
 def _storage(variable: VariableSpec) -> str:
     """The storage class of a variable, with a blank behind it."""
     return {Linkage.STATIC: "static ", Linkage.EXTERN: "extern "}.get(variable.linkage, "")
-
-
-def _constants(options: Options, *, taken: Collection[str]) -> tuple[ConstantModel, ...]:
-    python_names = names.assign(
-        options.constants, reserved=names.MODULE_RESERVED.union(taken), where="constants"
-    )
-    return tuple(
-        ConstantModel(
-            name=python_names[c_name],
-            c_name=c_name,
-            value=value,
-            expression=(
-                f"float({str(value)!r})"
-                if isinstance(value, float) and not math.isfinite(value)
-                else repr(value)
-            ),
-        )
-        for c_name, value in options.constants.items()
-    )
 
 
 def _renamed(python_names: dict[str, str]) -> dict[str, str]:
