@@ -240,7 +240,7 @@ class ArgumentsSpec(runtime.TypedSpec["Arguments"]):
         super().__init__(object_spec)
         self.maps = ArgumentsMapSpecs(object_spec)
         self.programs = ArgumentsProgramSpecs(object_spec)
-        self.bss = ArgumentsBssSpec(object_spec.maps[".bss"])
+        self.bss = ArgumentsBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ ENUM_RESERVED = frozenset(
 STRUCT_RESERVED = frozenset({"self", "builtins", "codec", "typing"})
 
 #: The same of a union, and what its base keeps for itself.
-UNION_RESERVED = STRUCT_RESERVED | {"_size", "_storage"}
+UNION_RESERVED = STRUCT_RESERVED | {"_foreign", "_size", "_storage"}
 
 #: What the body of a class of variables needs.
 DATA_RESERVED = frozenset({"codec", "runtime"})

@@ -30,7 +30,7 @@ HOSTILE = list(dict.fromkeys([
     *("int", "str", "bytes", "list", "bool", "float", "dict", "object", "super", "property"),
     *("self", "cls", "codec", "runtime", "spec", "uapi", "enum", "typing", "builtins", "dataclass"),
     *("name", "value", "mro", "real", "maps", "programs", "links", "load", "attach", "close"),
-    *("_storage", "_size", "_loaded", "_spec", "_object_spec", "_value_", "_missing_", "_ignore_"),
+    *("_storage", "_size", "_foreign", "_loaded", "_spec", "_object_spec", "_value_", "_missing_", "_ignore_"),
     *("_generate_next_value_", "_member_map_", "_Thing__x", "_x_", "_", "__", "___", "_1"),
     *("__init__", "__class__", "__slots__", "__dict__", "__doc__", "__hash__", "__eq__", "__pad"),
     *("__access__", "__c_names__", "__annotations__", "__getattr__", "__post_init__", "__match_"),
