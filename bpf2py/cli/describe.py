@@ -22,7 +22,7 @@ from ..codegen import CodegenError, LeftOut, left_out
 from ..codegen.c_text import c_text
 from ..codegen.docs import source_place
 from ..codegen.functions import declaration, program_function
-from ..spec import MapSpec, ObjectSpec, ProgramSpec
+from ..spec import KCONFIG, ExternKind, ExternSpec, MapSpec, ObjectSpec, ProgramSpec
 from ..uapi import BTFKind, CoreRelocationKind
 from .values import read_value
 
@@ -47,6 +47,7 @@ def describe(spec: ObjectSpec) -> dict[str, Any]:
         "variables": [
             variable for each in spec.maps.values() for variable in _variables(each, table)
         ],
+        "externs": [_extern(each, table) for each in spec.externs.values()],
         "types": list(_types(table)) if table is not None else [],
         "left_out": None if missing is None else [_row(each) for each in missing],
         "refused": refused,
@@ -127,10 +128,22 @@ def _variables(spec: MapSpec, table: TypeTable | None) -> Iterator[dict[str, Any
             "offset": variable.offset,
             "size": variable.size,
             "linkage": name_of(variable.linkage),
+            # The kernel's configuration has no values before loading.
             "value": (
-                read_value(table, variable.type_id, piece) if table and known else piece.hex()
+                None
+                if spec.section == KCONFIG
+                else read_value(table, variable.type_id, piece) if table and known else piece.hex()
             ),
         }
+
+
+def _extern(spec: ExternSpec, table: TypeTable | None) -> dict[str, Any]:
+    return {
+        "name": spec.name,
+        "kind": "kconfig" if spec.kind <= ExternKind.TEXT else spec.kind.name.lower(),
+        "weak": spec.weak,
+        "type": _c(table, spec.type_id),
+    }
 
 
 def _types(table: TypeTable) -> Iterator[dict[str, Any]]:

@@ -2,8 +2,8 @@
 
 In: the bytes of an object file of clang 10 or newer, in either byte order.  Out: everything that
 loading needs, the same on every machine.  Nothing is asked of the running kernel.  This module
-only puts the rooms together: ``reader`` (ELF), ``fixup`` (BTF), ``maps``, ``data``, ``programs``,
-``link`` and ``sections``.
+only puts the rooms together: ``reader`` (ELF), ``fixup`` (BTF), ``externs``, ``maps``, ``data``,
+``programs``, ``link`` and ``sections``.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from ..btf.errors import BTFError
 from ..btf.ext_info import decode_ext
 from ..btf.table import TypeTable
 from ..btf.types import DeclTag, Func
-from ..spec import Linkage, MapSpec, ObjectSpec, ProgramSpec
+from ..spec import ExternSpec, Linkage, MapSpec, ObjectSpec, ProgramSpec
 from ..uapi import BTFKind, ProgType
 from .data import data_maps
 from .errors import ObjectError
-from .fixup import fixed_btf
+from .externs import kconfig_map, made_acceptable, read_externs
+from .fixup import decode_btf, fixed_btf
 from .link import Linker
 from .maps import declared_maps
 from .programs import Function, Functions, require_supported
@@ -35,7 +36,7 @@ def read_object(data: bytes, *, name: str) -> ObjectSpec:
 
     The spec's name is the file name up to its first dot.  Raises ``ObjectError``, which names the
     section or symbol, for files that are damaged, that are no BPF objects, or that use what is not
-    supported yet: externs (``.ksyms``, ``.kconfig``), struct_ops, arenas, maps filled in the source.
+    supported yet: struct_ops, arenas, maps filled in the source.
     """
     data = bytes(data)
     elf = read_elf(data, name=name)
@@ -53,11 +54,13 @@ def read_object_file(path: str | os.PathLike[str]) -> ObjectSpec:
 
 def _read(elf: ElfObject, data: bytes) -> ObjectSpec:
     require_supported(elf)
-    btf, table = fixed_btf(elf)
+    btf, table, externs, kconfig = _btf(elf)
     declared = declared_maps(elf, table)
     sections = data_maps(elf, table)
+    if kconfig is not None:
+        sections[kconfig.section] = kconfig
     maps: dict[str, MapSpec] = {spec.name: spec for spec in declared.values()} | sections
-    functions = Functions(elf, declared, sections)
+    functions = Functions(elf, declared, sections, externs)
     ext_section = elf.section(".BTF.ext")
     ext = None if ext_section is None or table is None else decode_ext(ext_section.data, table)
     if ext is not None and ext.byte_order != elf.byte_order:
@@ -71,9 +74,27 @@ def _read(elf: ElfObject, data: bytes) -> ObjectSpec:
         programs={
             function.name: _program(function, linker) for function in functions.entries().values()
         },
+        externs=externs,
         btf=btf,
         digest=hashlib.sha256(data).hexdigest(),
     )
+
+
+def _btf(
+    elf: ElfObject,
+) -> tuple[bytes, TypeTable | None, dict[str, ExternSpec], MapSpec | None]:
+    """The BTF as the kernel takes it, and what it said of externs before."""
+    section = elf.section(".BTF")
+    if section is None:
+        return b"", None, {}, None
+    blob = section.data
+    table = decode_btf(elf, blob)
+    externs = read_externs(elf, table)
+    kconfig = kconfig_map(table, externs)
+    if externs:
+        blob = made_acceptable(elf, table, kconfig, blob)
+        table = decode_btf(elf, blob)
+    return *fixed_btf(elf, table, blob), externs, kconfig
 
 
 def _program(function: Function, linker: Linker) -> ProgramSpec:
@@ -88,6 +109,7 @@ def _program(function: Function, linker: Linker) -> ProgramSpec:
         prog_type=ProgType.UNSPEC,
         insns=linked.insns,
         map_relocations=linked.map_relocations,
+        extern_relocations=linked.extern_relocations,
         func_info=linked.func_info,
         line_info=linked.line_info,
         core_relocations=linked.core_relocations,

@@ -1,8 +1,9 @@
 """From an ``ObjectSpec`` to a :class:`Loaded`: all of it in the kernel, or nothing.
 
 In: a spec; what the user wants otherwise.  Out: descriptors with one owner.  The order is that of
-libbpf: BTF, maps, data, then each program with CO-RE numbers and map descriptors patched in.  The
-kernel's BTF is read only if a program to be loaded needs it.
+libbpf: values of the kernel's configuration, kernel symbols, BTF, maps, data, then each program with
+CO-RE numbers, symbols and map descriptors patched in.  The kernel's BTF is read only if a program to
+be loaded needs it.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ..spec import ObjectSpec, ProgramSpec
+from ..records import replace
+from ..spec import KCONFIG, ObjectSpec, ProgramSpec
 from ..uapi import AttachType, ProgType
 from . import machine
 from .create import HasFileno, MapMaker
@@ -32,6 +34,8 @@ from .syscalls.prog import LoadRequest, LogBuffer, prog_load
 if TYPE_CHECKING:
     from ..btf import TypeTable
     from ..btf.core import Outcome, Relocator
+    from .externs.kconfig import Kconfig
+    from .externs.ksyms import Symbols
     from .maps.handle import MapHandle
     from .targets import Target
 
@@ -40,6 +44,8 @@ if TYPE_CHECKING:
 #: verifier seconds, and since 6.4 (1216640938035) what fitted is the end, where the reason is.
 _LOG_FIRST = 1 << 20
 _LOG_LIMIT = (1 << 24) - 1
+#: ``__arg_ctx`` in the strings of BTF.
+_CONTEXT_TAG = b"\0arg:ctx\0"
 #: BPF_LOG_STATS: a log without the instructions, but with the complaint (5.2).
 _LOG_STATS = 4
 
@@ -51,6 +57,8 @@ def load(
     kernel_btf: str | os.PathLike[str] | bytes | TypeTable | None = None,
     log_level: int | None = None,
     maps: Mapping[str, HasFileno] | None = None,
+    kconfig: Kconfig | None = None,
+    targets: Mapping[str, HasFileno] | None = None,
 ) -> Loaded:
     """Create maps, fill data, load programs; options and errors as in ``TypedSpec.load``."""
     machine.require(spec)
@@ -60,15 +68,38 @@ def load(
             f"object {spec.name!r} has no map {sorted(unknown)[0]!r} to be replaced; there are: "
             f"{', '.join(spec.maps) or 'none'}"
         )
-    with ExitStack() as stack:
-        btf = _load_btf(spec)
+    targets = targets or {}
+    _require_targets(spec, targets)
+    declared = spec.maps
+    if KCONFIG in declared and KCONFIG not in given:
+        from .externs.kconfig import kconfig_data
+
+        values = replace(declared[KCONFIG], data=bytearray(kconfig_data(spec, kconfig)))
+        declared = declared | {KCONFIG: values}
+    elif kconfig and isinstance(kconfig, Mapping):
+        raise ValueError(f"kconfig: object {spec.name!r} has no extern {next(iter(kconfig))!r}")
+    with ExitStack() as stack, ExitStack() as lookups:
+        symbols = _symbols(spec)
+        if symbols is not None:
+            lookups.callback(symbols.close)
+        blob, func_info = _with_contexts(spec)
+        btf = _load_btf(spec.name, blob)
         if btf is not None:
             stack.callback(btf.close)
         maker = MapMaker(spec.name, btf, pin_path, stack)
         loaded_maps = {
-            name: maker.make(map_spec, given.get(name)) for name, map_spec in spec.maps.items()
+            name: maker.make(map_spec, given.get(name)) for name, map_spec in declared.items()
         }
-        programs = _ProgramLoader(spec, loaded_maps, btf, kernel_btf, log_level)
+        programs = _ProgramLoader(
+            spec,
+            loaded_maps,
+            btf,
+            kernel_btf,
+            log_level,
+            symbols=symbols,
+            func_info=func_info,
+            targets=targets,
+        )
         loaded_programs: dict[str, LoadedProgram] = {}
         for name, program in spec.programs.items():
             if not program.autoload:
@@ -81,22 +112,51 @@ def load(
     raise AssertionError("unreachable")
 
 
-def _load_btf(spec: ObjectSpec) -> FD | None:
+def _symbols(spec: ObjectSpec) -> Symbols | None:
+    """What the kernel symbols of the programs are; None, and no work, if they use none."""
+    if not any(
+        program.autoload and program.extern_relocations for program in spec.programs.values()
+    ):
+        return None
+    from .externs.ksyms import Symbols
+
+    return Symbols(spec)
+
+
+def _with_contexts(spec: ObjectSpec) -> tuple[bytes, Mapping[str, bytes]]:
+    """The BTF, and func_info that is not the spec's: where the kernel does not know ``arg:ctx``."""
+    if _CONTEXT_TAG in spec.btf:
+        from ..btf import BTFError
+        from ..btf.arg_ctx import Tagged, retyped
+        from .features import knows_context_tags
+
+        if not knows_context_tags():
+            programs = {
+                name: Tagged(program.prog_type, program.func_info)
+                for name, program in spec.programs.items()
+                if program.autoload
+            }
+            with suppress(BTFError):  # the kernel says better what is wrong with it
+                return retyped(spec.btf, programs)
+    return spec.btf, {}
+
+
+def _load_btf(object_name: str, blob: bytes) -> FD | None:
     """The object's BTF in the kernel; None, with a warning, where the kernel refuses it.
 
     It is tried as it is, then without what this kernel does not know.  Without any, maps and
     programs lose their types and C lines; what cannot live without is refused by the kernel with a
     reason of its own.
     """
-    if not spec.btf:
+    if not blob:
         return None
-    what = f"BTF of object {spec.name!r}"
+    what = f"BTF of object {object_name!r}"
     try:
-        return FD(with_memlock(lambda: btf_load(spec.btf, what=what, explain=False)), what)
+        return FD(with_memlock(lambda: btf_load(blob, what=what, explain=False)), what)
     except PermissionError:
         raise
     except OSError:
-        btf = _sanitized(spec.btf)
+        btf = _sanitized(blob)
     try:
         return FD(with_memlock(lambda: btf_load(btf, what=what)), what)
     except OSError as exc:
@@ -129,19 +189,33 @@ class _ProgramLoader:
         btf: FD | None,
         kernel_btf: str | os.PathLike[str] | bytes | TypeTable | None,
         log_level: int | None,
+        *,
+        symbols: Symbols | None,
+        func_info: Mapping[str, bytes],
+        targets: Mapping[str, HasFileno],
     ) -> None:
         self._spec = spec
         self._maps = maps
         self._btf = btf
         self._kernel_btf = kernel_btf
         self._log_level = log_level
+        self._symbols = symbols
+        self._func_info = func_info
+        self._targets = targets
 
     def load(self, program: ProgramSpec) -> LoadedProgram:
         """Load one program.  Raises as ``TypedSpec.load`` says."""
         what = f"program {program.name!r}"
         _require_sensible(program)
         source = source_of(program, lambda: self._table, self._spec.byte_order)
-        insns, outcomes = relocated(program, self._maps, lambda: self._relocator, source)
+        symbols = self._symbols
+        insns, outcomes = relocated(
+            program,
+            self._maps,
+            symbols.found if symbols else {},
+            lambda: self._relocator,
+            source,
+        )
         target = self._target(program)
         try:
             request = LoadRequest(
@@ -152,16 +226,18 @@ class _ProgramLoader:
                 flags=int(program.flags),
                 expected_attach_type=int(program.attach_type or 0),
                 btf_fd=self._btf.fileno() if self._btf is not None else None,
-                func_info=program.func_info,
+                func_info=self._func_info.get(program.name, program.func_info),
                 line_info=program.line_info,
                 attach_btf_id=target.type_id if target else 0,
-                attach_fd=target.module.fileno() if target and target.module else 0,
+                attach_fd=target.fd.fileno() if target and target.fd else 0,
+                kernel_version=_kernel_version(program),
+                fd_array=symbols.modules if symbols else None,
                 what=what,
             )
             return self._load(program, request, outcomes, source)
         finally:
-            if target and target.module:
-                target.module.close()
+            if target and target.fd:
+                target.fd.close()
 
     def _load(
         self,
@@ -181,6 +257,9 @@ class _ProgramLoader:
                 # With its traceback it would keep this frame, and this frame it.
                 refused = exc.with_traceback(None)
         number, log, error = load_with_log(request, level or 1)
+        while error is not None and (older := _older_request(request, error)) is not None:
+            request = older
+            number, log, error = load_with_log(request, level or 1)
         text = log.text
         if error is not None and log.full and not log.true_size:
             # Before 6.4 it is the end that is missing, and the reason with it, or nothing but the
@@ -199,7 +278,7 @@ class _ProgramLoader:
 
         if (program.prog_type, program.attach_type) not in TARGET_KINDS:
             return None
-        return find_target(program)
+        return find_target(program, self._targets.get(program.name))
 
     @cached_property
     def _table(self) -> TypeTable:
@@ -227,6 +306,17 @@ class _ProgramLoader:
         return Relocator(self._table, kernel, modules=modules)
 
 
+def _require_targets(spec: ObjectSpec, targets: Mapping[str, HasFileno]) -> None:
+    """A target is for a program that can be attached to another one."""
+    kinds = (ProgType.TRACING, ProgType.EXT)
+    there = [name for name, program in spec.programs.items() if program.prog_type in kinds]
+    if wrong := [name for name in targets if name not in there]:
+        raise ValueError(
+            f"object {spec.name!r} has no program {wrong[0]!r} that could be attached to another "
+            f"one; there are: {', '.join(there) or 'none'}"
+        )
+
+
 def _require_sensible(program: ProgramSpec) -> None:
     what = f"program {program.name!r} (section {program.section!r})"
     if program.prog_type == ProgType.UNSPEC:
@@ -238,25 +328,35 @@ def _require_sensible(program: ProgramSpec) -> None:
         raise ValueError(f"{what}: {len(program.insns)} bytes are no instructions")
 
 
-def _load_anyhow(request: LoadRequest) -> int:
-    """Load without a log, leaving out what kernels before 5.0 (BTF) and 4.15 (names) refuse.
+def _kernel_version(program: ProgramSpec) -> int:
+    """What kernels before 5.0 compare with their own version before they load a kprobe."""
+    if program.prog_type != ProgType.KPROBE:
+        return 0
+    from .kernel import version_code
 
-    A program too complex is E2BIG as well, after seconds: that one is not tried again.
-    """
+    try:
+        return version_code()
+    except ValueError:
+        return 0
+
+
+def _load_anyhow(request: LoadRequest) -> int:
+    """Load without a log, leaving out what an older kernel does not know."""
     while True:
         try:
             return prog_load(request)
         except OSError as exc:
-            if exc.errno != errno.E2BIG or (request.btf_fd is None and not request.name):
+            older = _older_request(request, exc)
+            if older is None:
                 raise
-            from .features import takes_program_fields
+            request = older
 
-            if takes_program_fields(name=request.name, btf_fd=request.btf_fd):
-                raise
-        if request.btf_fd is not None:
-            request = request._replace(btf_fd=None)
-        else:
-            request = request._replace(name=b"")
+
+def _older_request(request: LoadRequest, error: OSError) -> LoadRequest | None:
+    """What to ask of an older kernel; imported only when something was refused."""
+    from .older import older_request
+
+    return older_request(request, error)
 
 
 def load_with_log(request: LoadRequest, level: int) -> tuple[int | None, LogBuffer, OSError | None]:

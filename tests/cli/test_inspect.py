@@ -27,6 +27,7 @@ KEYS = {
         "maps",
         "programs",
         "variables",
+        "externs",
         "types",
         "left_out",
         "refused",
@@ -64,6 +65,7 @@ KEYS = {
         "maps",
     },
     "variables": {"name", "section", "type", "offset", "size", "linkage", "value"},
+    "externs": {"name", "kind", "weak", "type"},
     "types": {"name", "kind", "size", "declaration"},
     "left_out": {"kind", "name", "reason", "option"},
     "core_relocations": {
@@ -205,3 +207,22 @@ def test_what_clang_calls_the_types_is_what_c_calls_them() -> None:
     assert types["limits"]["size"] == 12
     assert types["limits"]["declaration"].startswith("struct limits {")
     assert types["mode"]["kind"] == "enum"
+
+
+def test_externs_are_listed_with_whether_they_may_be_missing() -> None:
+    functions = by_name(inspect("kfuncs")["externs"])
+    assert functions["bpf_iter_num_destroy"] == {
+        "name": "bpf_iter_num_destroy",
+        "kind": "function",
+        "weak": False,
+        "type": "void (struct bpf_iter_num___mine *)",
+    }
+    document = inspect("externs")
+    externs = by_name(document["externs"])
+    assert (externs["CONFIG_HZ"]["kind"], externs["CONFIG_HZ"]["weak"]) == ("kconfig", True)
+    assert (externs["schedule"]["kind"], externs["schedule"]["type"]) == ("address", None)
+    # Nobody knows it before the object is loaded.
+    assert by_name(document["variables"])["CONFIG_HZ"]["value"] is None
+    text = CliRunner().invoke(cli, ["inspect", str(FIXTURES / "externs.bpf.o")]).stdout
+    assert "Externs" in text
+    assert "if there" in text

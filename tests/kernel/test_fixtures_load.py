@@ -22,7 +22,13 @@ FOLDER = Path(__file__).parents[2] / "generated_fixtures"
 REFUSED = sorted(FOLDER.glob("err_*.bpf.o"))
 
 #: Objects that are there to be read; see their first lines.
-ONLY_READ = ("section_names", "externs", "inner_maps_filled", "tail_calls_filled")
+ONLY_READ = (
+    "section_names",
+    "kconfig_kinds",
+    "kfuncs_module",
+    "inner_maps_filled",
+    "tail_calls_filled",
+)
 
 #: The kernel refuses the BTF that the compiler wrote; see the source.
 BAD_BTF = "split_static"
@@ -41,8 +47,14 @@ BIG_ENDIAN = sorted(FOLDER.glob("*.eb.bpf.o"))
 NEEDS = {
     "callbacks": ("bpf_loop (5.17)",),
     "cpu_v4": ("cpu v4 instructions (6.6)",),
+    "exceptions": ("exceptions (6.7)",),
     "kernel_fields": ("timers (5.15)",),
     "kernel_kptr": ("untrusted kernel pointers (6.3)",),
+    "kfuncs": ("iterators over numbers (6.4)",),
+    "ksyms": (
+        "addresses of kernel variables (CONFIG_KALLSYMS_ALL)",
+        "types of kernel variables",
+    ),
     "map_attrs": ("bloom filters (5.16)",),
     "maps_other": ("bloom filters (5.16)", "task storage (5.11)"),
     "printk_strings": ("bpf_strncmp (5.17)",),
