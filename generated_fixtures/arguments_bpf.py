@@ -183,6 +183,20 @@ class Request:
     number = codec.forward("union_8", RequestUnion8.number)  # __u64, offset 8
     point = codec.forward("union_8", RequestUnion8.point)  # struct point, offset 8
 
+    if typing.TYPE_CHECKING:
+
+        def __init__(
+            self,
+            op: int = ...,
+            urgent: int = ...,
+            union_8: RequestUnion8 = ...,
+            behind: int = ...,
+            result: int = ...,
+            *,
+            number: int = ...,
+            point: Point = ...,
+        ) -> None: ...
+
 
 codec.struct(
     Request,

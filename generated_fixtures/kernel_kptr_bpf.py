@@ -17,9 +17,9 @@ class Holder:
     ::
 
         struct holder {
-            __u64 before;  /* at 0 */
-            __attribute__((btf_type_tag("kptr_untrusted"))) struct task_struct *task;  /* at 8 */
-            __u32 after;   /* at 16 */
+            __u64 before;              /* at 0 */
+            struct task_struct *task;  /* at 8 */
+            __u32 after;               /* at 16 */
         };
     """
 

@@ -214,7 +214,7 @@ class Pointers:
             handler_t handler;             /* at 40 */
             void **twice;                  /* at 48 */
             int (*array_pointer)[4];       /* at 56 */
-            __attribute__((btf_type_tag("user"))) __u32 *tagged;  /* at 64 */
+            __u32 *tagged;                 /* at 64 */
         };
     """
 

@@ -24,6 +24,8 @@ class ModuleOptions(Protocol):
     @property
     def events(self) -> tuple[tuple[str, str], ...]: ...
     @property
+    def views(self) -> tuple[tuple[str, str], ...]: ...
+    @property
     def as_bytes(self) -> tuple[str, ...]: ...
     @property
     def contexts(self) -> bool: ...
@@ -36,6 +38,7 @@ def show(module: Path | str, made_from: ObjectFile, options: ModuleOptions) -> N
         Options(
             types=options.types,
             events=dict(options.events),
+            views=dict(options.views),
             as_bytes=options.as_bytes,
             contexts=options.contexts,
         ),

@@ -81,9 +81,11 @@ def generate(
     package: str = "bpf2py",
     types: Sequence[str] = (),
     events: Mapping[str, str] = MappingProxyType({}),
+    views: Mapping[str, str] = MappingProxyType({}),
     as_bytes: Sequence[str] = (),
     contexts: bool = False,
     constants: Mapping[str, int | float | str] = MappingProxyType({}),
+    strip_enum_prefix: bool = False,
 ) -> str:
     """The text of the module for *spec*; the same spec and options give the same text.
 
@@ -97,8 +99,10 @@ def generate(
         package=package,
         types=types,
         events=events,
+        views=views,
         as_bytes=as_bytes,
         contexts=contexts,
         constants=constants,
+        strip_enum_prefix=strip_enum_prefix,
     )
     return render(describe(spec, options))

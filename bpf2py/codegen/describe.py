@@ -40,9 +40,12 @@ from .model import (
 from .options import Options
 from .pytypes import Source
 from .tables import Takes, map_class
+from .views import shown_as
 
 #: The kernel's configuration: read when the object is loaded, nothing to set before or after.
 KCONFIG = ".kconfig"
+#: What ``BPF2PY_COUNT_DROPS`` of bpf2py.h puts before the name of a ring buffer, as its counter's.
+DROPPED = "bpf2py_dropped_"
 #: Names that pycodestyle's E741 refuses wherever they are bound.
 _AMBIGUOUS = frozenset("lIO")
 #: The parts of an object, and what follows the object's name in their classes.
@@ -73,7 +76,12 @@ def describe(object_spec: ObjectSpec, options: Options = _DEFAULTS) -> ModuleMod
         base = prefix + names.pascal_case(section.removeprefix("."))
         wanted += [base, f"{base}Spec"]
     own = names.assign_classes(wanted, reserved=())
-    source, types = describe_types(gathered.collector, reserved=own, keys=gathered.keys)
+    source, types = describe_types(
+        gathered.collector,
+        reserved=own,
+        keys=gathered.keys,
+        strip_enum_prefix=options.strip_enum_prefix,
+    )
 
     map_names = names.assign(maps, reserved=names.CONTAINER_RESERVED, where="maps")
     program_names = names.assign(
@@ -180,6 +188,10 @@ def _map(source: Source, gathered: Gathered, map_spec: MapSpec, *, name: str, ke
         Takes.EVENT: (values.event,),
         Takes.NOTHING: (),
     }[row.takes]
+    words = {"key": values.key, "value": values.value, "events": values.event}
+    views = {word: shown_as(value) for word, value in words.items() if value is not None}
+    dropped = f"{DROPPED}{key}"
+    counted = row.takes is Takes.EVENT and dropped in gathered.maps
     inner = map_spec.inner
     return MapModel(
         name=name,
@@ -196,8 +208,9 @@ def _map(source: Source, gathered: Gathered, map_spec: MapSpec, *, name: str, ke
             f"loaded.map({map_spec.name!r})",
             *(source.codec(value) for value in taken if value is not None),
         ),
-        doc=map_doc(table, map_spec, 8),
-        spec_doc=map_doc(table, map_spec, 4),
+        counter=dropped if counted else "",
+        doc=map_doc(table, map_spec, 8, views),
+        spec_doc=map_doc(table, map_spec, 4, views),
     )
 
 
@@ -241,6 +254,7 @@ def _section(
                 offset=variable.offset,
                 doc=paragraph(
                     f"``{_storage(variable)}{c_text(table, variable.type_id, name)}``"
+                    + shown_as(gathered.variables[section, name])
                     if variable.type_id
                     else f"``{safe(name)}``, {variable.size} bytes of no known type"
                 ),
@@ -285,6 +299,9 @@ def _standard(types: Collection[TypeModel], *, typing: bool) -> tuple[str, ...]:
                 found.add("enum")
             case StructModel():
                 lines = [field.code for field in model.fields]
+                lines += [annotation for _, annotation in model.keywords]
+                if model.keywords:
+                    found.add("typing")
             case UnionModel():
                 lines = [model.bytes_name, *(annotation for _, annotation in model.keywords)]
                 if model.keywords:

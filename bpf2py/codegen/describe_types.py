@@ -35,15 +35,20 @@ from .model import (
     UnionModel,
 )
 from .pytypes import BUILTINS, Source
+from .views import shown_as
 
 
 def describe_types(
-    collector: Collector, *, reserved: Collection[str], keys: Collection[Value]
+    collector: Collector,
+    *,
+    reserved: Collection[str],
+    keys: Collection[Value],
+    strip_enum_prefix: bool = False,
 ) -> tuple[Source, tuple[TypeModel, ...]]:
     """Models of every definition met: enums first, then structs and unions, parts before wholes."""
     definitions = collector.definitions
     class_names = names.assign_classes((d.natural for d in definitions), reserved=reserved)
-    builder = _Builder(collector, class_names, reserved, collector.reachable(keys))
+    builder = _Builder(collector, class_names, reserved, keys, strip_enum_prefix)
     return builder.source, builder.models()
 
 
@@ -53,22 +58,28 @@ class _Builder:
         collector: Collector,
         class_names: Sequence[str],
         reserved: Collection[str],
-        hashable: Collection[int],
+        keys: Collection[Value],
+        strip_enum_prefix: bool,
     ) -> None:
         self.collector = collector
+        self.strip_enum_prefix = strip_enum_prefix
         self.definitions = definitions = collector.definitions
         self.names = class_names
         classes = frozenset(reserved).union(class_names)
         self.taken = names.STRUCT_RESERVED | classes
         self.taken_in_unions = names.UNION_RESERVED | classes
-        self.hashable = hashable
+        self.keys = keys
+        self.hashable = collector.reachable(keys)
         #: Per definition, the Python name of each member.
         self.members = [
             self._member_names(definition, name)
             for definition, name in zip(definitions, class_names, strict=True)
         ]
         self.source = Source(
-            definitions, class_names, [self._zero(i) for i in range(len(definitions))]
+            definitions,
+            class_names,
+            [self._zero(i) for i in range(len(definitions))],
+            collector.flags,
         )
 
     def models(self) -> tuple[TypeModel, ...]:
@@ -90,8 +101,13 @@ class _Builder:
         where = definition.c_name
         match definition:
             case EnumDef(values=values):
-                c_names = [name for name, _ in values]
-                return names.assign(c_names, where=where, enum_class=class_name)
+                short = {name: name for name, _ in values}
+                if self.strip_enum_prefix:
+                    short = names.without_prefix(
+                        short, enum_name=where.removeprefix("enum "), enum_class=class_name
+                    )
+                given = names.assign(short.values(), where=where, enum_class=class_name)
+                return {name: given[shorter] for name, shorter in short.items()}
             case UnionDef(members=members):
                 c_names = [member.c_name for member in members if isinstance(member, Field)]
                 return names.assign(c_names, reserved=self.taken_in_unions, where=where)
@@ -120,6 +136,8 @@ class _Builder:
         definition = self.definitions[index]
         if not isinstance(definition, EnumDef):
             return ""
+        if index in self.collector.flags:
+            return f"{self.names[index]}(0)"
         for c_name, number in definition.values:
             if number == 0:
                 member = self.members[index][c_name]
@@ -145,6 +163,7 @@ class _Builder:
                 for c_name, number in definition.values
             ),
             doc=self._doc(index),
+            flags=index in self.collector.flags,
         )
 
     def _struct(self, index: int, definition: StructDef) -> StructModel:
@@ -152,6 +171,8 @@ class _Builder:
         shadowed = BUILTINS & set(members.values())
         fields: list[FieldModel] = []
         forwards: list[FieldModel] = []
+        parameters: list[tuple[str, str]] = []
+        keywords: list[tuple[str, str]] = []
         layout: list[tuple[str, int, str]] = []
         above: list[str] = []
         for member in definition.members:
@@ -162,10 +183,15 @@ class _Builder:
             annotation = self.source.annotation(member.value, shadowed)
             code = f"{name}: {annotation} = {self.source.default(member.value, shadowed)}"
             fields.append(_line(code, _comment(member), tuple(above)))
+            parameters.append((name, annotation))
             above = []
             layout.append((name, member.offset, self.source.field_codec(member.value, member.bits)))
             if not member.c_name:
                 forwards += self._forwards(member, name, members)
+                keywords += [
+                    (members[part.c_name], self.source.annotation(part.value, shadowed))
+                    for part in _fields(self._definition(member.value))
+                ]
         plain = self._plainly_hashable(Named(index, definition.size))
         key = index in self.hashable
         return StructModel(
@@ -178,6 +204,8 @@ class _Builder:
             + (", unsafe_hash=True)" if key and plain else ")"),
             fields=tuple(fields),
             forwards=tuple(forwards),
+            parameters=tuple(parameters),
+            keywords=tuple(keywords),
             notes=tuple(above),
             hash_by_bytes=key and not plain,
             layout=tuple(layout),
@@ -223,6 +251,7 @@ class _Builder:
             doc=self._doc(index),
             lines=tuple(lines),
             notes=tuple(above),
+            is_key=Named(index, definition.size) in self.keys,
             keywords=tuple(keywords),
             bytes_name="builtins.bytes" if "bytes" in shadowed else "bytes",
             layout=tuple(layout),
@@ -245,10 +274,11 @@ class _Builder:
         return tuple(result)
 
     def _member(self, field: Field, name: str, *, base: int = 0, storage: str = "") -> MemberModel:
+        c_type = field.text.removesuffix(shown_as(field.value))
         return MemberModel(
             name=name,
             c_name=field.c_name,
-            c_type="" if field.text == UNTYPED else field.text,
+            c_type="" if c_type == UNTYPED else c_type,
             annotation=self.source.annotation(field.value),
             offset=base + field.offset,
             size=field.value.size,

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from ..btf import BTFError, TypeTable
 from ..btf.c_text import CText
@@ -31,6 +33,8 @@ DECLARATION_LINES = 30
 _GAP = re.compile(r"\t+[a-z ]+: \d+;")
 #: Behind a member, what :class:`_Placed` notes: at which bit it is.
 _PLACE = re.compile(r"\x01(\d+)(b?)(?=;)")
+#: What a pointer is tagged with, as ``__user`` and ``__rcu`` are: nothing that C people write out.
+_TYPE_TAG = re.compile(r'__attribute__\(\(btf_type_tag\("\w*"\)\)\) ')
 
 
 def paragraph(text: str, indent: int = INDENT) -> str:
@@ -51,7 +55,7 @@ def type_doc(table: TypeTable, type_id: int, definition: Definition) -> str:
     summary = f"``{definition.c_name}``, {bytes_text(definition.size)}"
     lines: list[str] = []
     try:
-        text = _Placed(table).definition(type_id) + ";"
+        text = _TYPE_TAG.sub("", _Placed(table).definition(type_id) + ";")
         # An aligned attribute is not in the BTF; where one left a gap, nothing is said.
         if not any(_GAP.fullmatch(line) for line in text.split("\n")):
             summary += f", aligned to {align_of(table, type_id)}"
@@ -82,7 +86,7 @@ def _declaration(text: str, definition: Definition) -> list[str]:
     places: dict[int, str] = {}
     for line in lines:
         body = _PLACE.sub("", line).lstrip("\t")
-        safe(body if '""' in body else body.replace('"', ""))  # btf_type_tag("user")
+        safe(body)
         lead = " " * 4 * (len(line) - len(line.lstrip("\t")))
         width = LINE_LENGTH - 2 * INDENT - 2
         shown += textwrap.wrap(
@@ -127,8 +131,13 @@ def _cut(lines: list[str]) -> list[str]:
     return [*lines[:end], f"\t/* {len(lines) - 1 - end} more lines */", lines[-1]]
 
 
-def map_doc(table: TypeTable, map_spec: MapSpec, indent: int) -> str:
-    """What the C source says of a map."""
+def map_doc(
+    table: TypeTable,
+    map_spec: MapSpec,
+    indent: int,
+    views: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """What the C source says of a map; *views* is what is said behind its key, value and events."""
     text = [f"``{map_type_name(map_spec.map_type)}``"]
     for word, type_id, size in (
         ("key", map_spec.key_type_id, map_spec.key_size),
@@ -136,9 +145,9 @@ def map_doc(table: TypeTable, map_spec: MapSpec, indent: int) -> str:
         ("events", map_spec.event_type_id, 0),
     ):
         if type_id:
-            text.append(f"{word} ``{c_text(table, type_id)}``")
+            text.append(f"{word} ``{c_text(table, type_id)}``{views.get(word, '')}")
         elif size and map_spec.map_type != MapType.PERF_EVENT_ARRAY:  # of descriptors
-            text.append(f"{word} of {bytes_text(size)}")
+            text.append(f"{word} of {bytes_text(size)}{views.get(word, '')}")
     if map_spec.map_type == MapType.RINGBUF and not map_spec.event_type_id:
         text.append("events of no known type (``--event``)")
     if map_spec.max_entries:

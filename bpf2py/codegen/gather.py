@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from .. import btf, spec
 from ..btf.errors import UnknownTypeError
 from ..btf.ext_info import decode_core_relocations
+from ..btf.kept import kept_types
 from ..btf.pick import known_names, pick
 from ..uapi import MapType, ProgType
 from .c_text import c_text
@@ -35,6 +36,7 @@ from .functions import global_functions, operations, pointee, pointees, program_
 from .layouts import Raw, Value
 from .options import Options
 from .tables import Takes, map_class
+from .views import untyped
 
 EVENT_MAPS = frozenset({MapType.RINGBUF, MapType.PERF_EVENT_ARRAY, MapType.USER_RINGBUF})
 _LISTED = 60
@@ -69,7 +71,7 @@ class Gathered:
 def gather(object_spec: spec.ObjectSpec, options: Options) -> Gathered:
     """Find every type that the module needs; ``options.events`` are written into the spec."""
     data = object_spec.btf or btf.encode([], byte_order=object_spec.byte_order)
-    collector = Collector(btf.decode(data), as_bytes=options.as_bytes)
+    collector = Collector(btf.decode(data), views=options.all_views())
     gathered = Gathered(collector)
     _set_events(object_spec, options, collector)
     kernel = read_by_core(collector.table, object_spec)
@@ -78,13 +80,14 @@ def gather(object_spec: spec.ObjectSpec, options: Options) -> Gathered:
             _gather_variables(gathered, map_spec, kernel)
         else:
             _gather_map(gathered, name, map_spec)
+    for type_id in kept_types(collector.table):
+        path = c_text(collector.table, type_id)
+        collector.value(type_id, path=path, hint=path, tail=True)
     _gather_contexts(gathered, object_spec, every=options.contexts)
     for type_name in options.types:
         hint = type_name.rpartition(" ")[2]
         collector.value(_find(collector, type_name), path=type_name, hint=hint, tail=True)
-    missed = sorted(set(options.as_bytes) - collector.as_bytes_met)
-    if missed:
-        raise CodegenError(f"no char array is called {_list(missed)}")
+    collector.views.require_all_met()
     return gathered
 
 
@@ -117,14 +120,19 @@ def _gather_map(gathered: Gathered, name: str, map_spec: spec.MapSpec) -> None:
     path = f"map {name}"
     key = value = event = None
     if map_spec.event_type_id:  # without a type, the runtime gives the bytes
+        views = gathered.collector.views
         event = gathered.collector.value(
-            map_spec.event_type_id, path=f"{path}: event", hint=f"{name}_event", tail=True
+            map_spec.event_type_id,
+            path=f"{path}: event",
+            hint=f"{name}_event",
+            tail=True,
+            view=views.at(f"{path}: event", views.of_map(name, "value")),
         )
     takes = map_class(map_spec.map_type).takes
     if takes in (Takes.VALUE, Takes.KEY_VALUE):
-        value = _sized(gathered, f"{path}: value", map_spec.value_type_id, map_spec.value_size)
+        value = _sized(gathered, name, "value", map_spec.value_type_id, map_spec.value_size)
     if takes is Takes.KEY_VALUE:
-        key = _sized(gathered, f"{path}: key", map_spec.key_type_id, map_spec.key_size)
+        key = _sized(gathered, name, "key", map_spec.key_type_id, map_spec.key_size)
         gathered.keys.append(key)
     gathered.maps[name] = MapValues(key, value, event)
 
@@ -135,12 +143,13 @@ def in_c(kind: str, name: str) -> str:
     return f"`{kind} {bare} *unused_{bare};`"
 
 
-def _sized(gathered: Gathered, path: str, type_id: int, size: int) -> Value:
-    """The value of that type; plain bytes where BTF says nothing."""
+def _sized(gathered: Gathered, name: str, part: str, type_id: int, size: int) -> Value:
+    """A map's key or value; plain bytes where BTF says nothing, and no view does."""
+    path, views = f"map {name}: {part}", gathered.collector.views
+    view = views.at(path, views.of_map(name, part))
     if not type_id:
-        return Raw(size)
-    hint = path.removeprefix("map ").replace(": ", "_")
-    value = gathered.collector.value(type_id, path=path, hint=hint)
+        return untyped(view, size, path)
+    value = gathered.collector.value(type_id, path=path, hint=f"{name}_{part}", view=view)
     if value.size != size:
         raise CodegenError(f"{path}: has {size} bytes, but its type has {value.size}")
     return value
@@ -158,6 +167,7 @@ def read_by_core(table: btf.TypeTable, object_spec: spec.ObjectSpec) -> dict[int
 
 def _gather_variables(gathered: Gathered, map_spec: spec.MapSpec, kernel: Collection[int]) -> None:
     section, collector = map_spec.section, gathered.collector
+    views = collector.views
     notes = gathered.notes.setdefault(section, [])
     for name, variable in map_spec.variables.items():
         path = f"{section}: {name}"
@@ -165,11 +175,14 @@ def _gather_variables(gathered: Gathered, map_spec: spec.MapSpec, kernel: Collec
             continue
         if variable.offset < 0 or variable.offset + variable.size > map_spec.value_size:
             raise CodegenError(f"{path}: lies outside of its section")
+        left = collector.kernel_owned(variable.type_id) if variable.type_id else ""
+        view = None if left else views.at(path, views.of_variable(section, name))
         if not variable.type_id:
-            gathered.variables[section, name] = Raw(variable.size)
+            gathered.variables[section, name] = untyped(view, variable.size, path)
             continue
-        left = collector.kernel_owned(variable.type_id)
-        value = Raw(0) if left else collector.value(variable.type_id, path=path, hint=name)
+        value: Value = Raw(0)
+        if not left:
+            value = collector.value(variable.type_id, path=path, hint=name, view=view)
         if value.size > variable.size:
             raise CodegenError(f"{path}: has {variable.size} bytes, but its type has {value.size}")
         target = None if left else pointee(collector.table, variable.type_id)

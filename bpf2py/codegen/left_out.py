@@ -128,6 +128,7 @@ class _Types:
     def __init__(self, object_spec: ObjectSpec, gathered: Gathered) -> None:
         self.table = table = gathered.collector.table
         self.met = gathered.collector.met
+        self.viewed = gathered.collector.viewed
         self.core = read_by_core(table, object_spec)
         #: (kind, C name, id) of every type that a module could have.
         self.named: list[tuple[str, str, int]] = []
@@ -188,6 +189,8 @@ class _Types:
     def _reason(self, type_id: int, kind: str, name: str, option: str) -> tuple[str, str]:
         if kind == "struct" and name in KERNEL_OWNED:
             return "the kernel's own: nobody else may touch it", ""
+        if view := self.viewed.get(type_id):
+            return f"its values are shown as {view}", ""
         if argument := self.arguments.get(type_id):
             return f"{argument} points to it", f"{option}, or --contexts"
         if program := self.core.get(type_id):

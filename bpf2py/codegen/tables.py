@@ -18,10 +18,10 @@ from ..uapi import ProgType as _P
 class Takes(enum.Enum):
     """Which codecs a map class is given, after the map itself."""
 
-    KEY_VALUE = enum.auto()
-    VALUE = enum.auto()
-    EVENT = enum.auto()
-    NOTHING = enum.auto()
+    KEY_VALUE = ("key", "value")
+    VALUE = ("value",)
+    EVENT = ("events",)
+    NOTHING = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,13 +76,15 @@ def test_members_of_anonymous_ones_and_bits_have_their_place_in_the_outermost() 
     assert len({line.index("/*") for line in doc.split("\n") if "/*" in line}) == 1
 
 
-def test_a_type_tag_is_shown_as_c_writes_it_and_quotes_end_no_docstring() -> None:
+def test_a_tag_of_a_pointer_is_not_shown_and_hides_nothing() -> None:
     types = Types()
-    user = types.pointer(types.add(t.TypeTag("user", types.u32)))
-    types.struct("s", 8, ("p", user, 0))
+    user = types.pointer(types.add(t.TypeTag("user", types.s32)))
+    arena = types.pointer(types.add(t.TypeTag("address_space(1)", types.s32, attribute=True)))
+    types.struct("s", 16, ("a", user, 0), ("b", arena, 8))
     doc = inspect.getdoc(types.module("s").S)
     assert doc is not None
-    assert '__attribute__((btf_type_tag("user"))) unsigned int *p;  /* at 0 */' in doc
+    assert "    int *a; " in doc
+    assert "*b; " in doc
     hostile = Types()
     quotes = hostile.pointer(hostile.add(t.TypeTag('"' * 3 + "+1", hostile.u32)))
     hostile.struct("s", 8, ("p", quotes, 0))
