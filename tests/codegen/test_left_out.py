@@ -187,6 +187,12 @@ def test_kernel_owned_types_and_variables_cannot_be_brought_in() -> None:
     assert (lock.reason, lock.option) == ("the kernel's own: nobody else may touch it", "")
 
 
+def test_a_type_under_a_view_is_told_with_the_view() -> None:
+    rows = rows_of(elf.read_object_file(FIXTURES / "types_views.bpf.o"))
+    row = rows["typedef", "ipv6_t"]
+    assert (row.reason, row.option) == ("its values are shown as ipv6", "")
+
+
 def test_variables_inside_functions_are_told() -> None:
     rows = rows_of(elf.read_object_file(FIXTURES / "printk_strings.bpf.o"))
     local = [row for row in rows.values() if row.kind == "variable"]
