@@ -17,8 +17,8 @@ class Traffic:
     ::
 
         struct traffic {
-            __u64 packets;
-            __u64 bytes;
+            __u64 packets;  /* at 0 */
+            __u64 bytes;    /* at 8 */
         };
     """
 

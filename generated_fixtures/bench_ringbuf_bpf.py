@@ -17,13 +17,13 @@ class Event:
     ::
 
         struct event {
-            __u64 ts;
-            __u32 pid;
-            __u32 uid;
-            __s32 ret;
-            __s32 flags;
-            __u64 seq;
-            char comm[32];
+            __u64 ts;       /* at 0 */
+            __u32 pid;      /* at 8 */
+            __u32 uid;      /* at 12 */
+            __s32 ret;      /* at 16 */
+            __s32 flags;    /* at 20 */
+            __u64 seq;      /* at 24 */
+            char comm[32];  /* at 32 */
         };
     """
 

@@ -17,8 +17,8 @@ class Total:
     ::
 
         struct total {
-            __u64 sum;
-            __u32 seen;
+            __u64 sum;   /* at 0 */
+            __u32 seen;  /* at 8 */
         };
     """
 

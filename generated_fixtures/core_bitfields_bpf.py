@@ -17,27 +17,27 @@ class BitResults:
     ::
 
         struct bit_results {
-            __u64 prio_signed;
-            __u64 policy_signed;
-            __u64 exit_state_signed;
-            __u64 comm_signed;
-            __u64 execve_lshift;
-            __u64 execve_rshift;
-            __u64 execve_offset;
-            __u64 execve_size;
-            __u64 execve_signed;
-            __u64 prio_lshift;
-            __u64 prio_rshift;
-            __u64 pkt_type_lshift;
-            __u64 pkt_type_rshift;
-            __u64 nonagle_lshift;
-            __u64 nonagle_rshift;
-            __u64 version_lshift;
-            __u64 version_rshift;
-            __u64 on_rq_lshift;
-            __u64 on_rq_rshift;
-            __u64 never_a_bit_exists;
-            __u64 parent_size;
+            __u64 prio_signed;         /* at 0 */
+            __u64 policy_signed;       /* at 8 */
+            __u64 exit_state_signed;   /* at 16 */
+            __u64 comm_signed;         /* at 24 */
+            __u64 execve_lshift;       /* at 32 */
+            __u64 execve_rshift;       /* at 40 */
+            __u64 execve_offset;       /* at 48 */
+            __u64 execve_size;         /* at 56 */
+            __u64 execve_signed;       /* at 64 */
+            __u64 prio_lshift;         /* at 72 */
+            __u64 prio_rshift;         /* at 80 */
+            __u64 pkt_type_lshift;     /* at 88 */
+            __u64 pkt_type_rshift;     /* at 96 */
+            __u64 nonagle_lshift;      /* at 104 */
+            __u64 nonagle_rshift;      /* at 112 */
+            __u64 version_lshift;      /* at 120 */
+            __u64 version_rshift;      /* at 128 */
+            __u64 on_rq_lshift;        /* at 136 */
+            __u64 on_rq_rshift;        /* at 144 */
+            __u64 never_a_bit_exists;  /* at 152 */
+            __u64 parent_size;         /* at 160 */
         };
     """
 

@@ -17,22 +17,22 @@ class EnumResults:
     ::
 
         struct enum_results {
-            __u64 pid;
-            __u64 sid;
-            __u64 normal;
-            __u64 movable;
-            __u64 restart;
-            __u64 ovf;
-            __u64 prog_load;
-            __u64 freeze;
-            __u64 link_create;
-            __u64 guarded;
-            __u64 pid_exists;
-            __u64 no_value_exists;
-            __u64 no_enum_exists;
-            __u64 freeze_exists;
-            __u64 btf_load_exists;
-            __u64 phy_exists;
+            __u64 pid;              /* at 0 */
+            __u64 sid;              /* at 8 */
+            __u64 normal;           /* at 16 */
+            __u64 movable;          /* at 24 */
+            __u64 restart;          /* at 32 */
+            __u64 ovf;              /* at 40 */
+            __u64 prog_load;        /* at 48 */
+            __u64 freeze;           /* at 56 */
+            __u64 link_create;      /* at 64 */
+            __u64 guarded;          /* at 72 */
+            __u64 pid_exists;       /* at 80 */
+            __u64 no_value_exists;  /* at 88 */
+            __u64 no_enum_exists;   /* at 96 */
+            __u64 freeze_exists;    /* at 104 */
+            __u64 btf_load_exists;  /* at 112 */
+            __u64 phy_exists;       /* at 120 */
         };
     """
 

@@ -19,25 +19,25 @@ class FieldResults:
     ::
 
         struct field_results {
-            __u64 tasks_prev_offset;
-            __u64 pid_offset;
-            __u64 pid_size;
-            __u64 comm_size;
-            __u64 comm_5_offset;
-            __u64 nodename_offset;
-            __u64 numbers_offset;
-            __u64 pids_2_offset;
-            __u64 lru_offset;
-            __u64 private_offset;
-            __u64 skc_num_offset;
-            __u64 sk_list_offset;
-            __u64 group_node_next_offset;
-            __u64 pid_exists;
-            __u64 never_exists;
-            __u64 old_state_exists;
-            __u64 new_state_exists;
-            __u64 sk_num_exists;
-            __u64 array_exists;
+            __u64 tasks_prev_offset;       /* at 0 */
+            __u64 pid_offset;              /* at 8 */
+            __u64 pid_size;                /* at 16 */
+            __u64 comm_size;               /* at 24 */
+            __u64 comm_5_offset;           /* at 32 */
+            __u64 nodename_offset;         /* at 40 */
+            __u64 numbers_offset;          /* at 48 */
+            __u64 pids_2_offset;           /* at 56 */
+            __u64 lru_offset;              /* at 64 */
+            __u64 private_offset;          /* at 72 */
+            __u64 skc_num_offset;          /* at 80 */
+            __u64 sk_list_offset;          /* at 88 */
+            __u64 group_node_next_offset;  /* at 96 */
+            __u64 pid_exists;              /* at 104 */
+            __u64 never_exists;            /* at 112 */
+            __u64 old_state_exists;        /* at 120 */
+            __u64 new_state_exists;        /* at 128 */
+            __u64 sk_num_exists;           /* at 136 */
+            __u64 array_exists;            /* at 144 */
         };
     """
 
@@ -96,8 +96,8 @@ class ListHeadMine:
     ::
 
         struct list_head___mine {
-            struct list_head___mine *prev;
-            struct list_head___mine *next;
+            struct list_head___mine *prev;  /* at 0 */
+            struct list_head___mine *next;  /* at 8 */
         };
     """
 
@@ -121,8 +121,8 @@ class Written(codec.Union):
     ::
 
         union {
-            struct list_head___mine list;
-            char room[64];
+            struct list_head___mine list;  /* at 0 */
+            char room[64];                 /* at 0 */
         };
     """
 

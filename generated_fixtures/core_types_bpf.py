@@ -17,33 +17,33 @@ class TypeResults:
     ::
 
         struct type_results {
-            __u64 task_exists;
-            __u64 none_exists;
-            __u64 union_exists;
-            __u64 atomic_exists;
-            __u64 initcall_exists;
-            __u64 initcall_void_exists;
-            __u64 enum_exists;
-            __u64 no_enum_exists;
-            __u64 typedef_exists;
-            __u64 no_typedef_exists;
-            __u64 list_matches;
-            __u64 callback_matches;
-            __u64 task_matches;
-            __u64 wrong_matches;
-            __u64 more_matches;
-            __u64 atomic_matches;
-            __u64 initcall_matches;
-            __u64 initcall_void_matches;
-            __u64 enum_matches;
-            __u64 odd_enum_matches;
-            __u64 int_matches;
-            __u64 list_size;
-            __u64 task_size;
-            __u64 none_size;
-            __u64 gfp_size;
-            __u64 ktime_size;
-            __u64 task_local_id;
+            __u64 task_exists;            /* at 0 */
+            __u64 none_exists;            /* at 8 */
+            __u64 union_exists;           /* at 16 */
+            __u64 atomic_exists;          /* at 24 */
+            __u64 initcall_exists;        /* at 32 */
+            __u64 initcall_void_exists;   /* at 40 */
+            __u64 enum_exists;            /* at 48 */
+            __u64 no_enum_exists;         /* at 56 */
+            __u64 typedef_exists;         /* at 64 */
+            __u64 no_typedef_exists;      /* at 72 */
+            __u64 list_matches;           /* at 80 */
+            __u64 callback_matches;       /* at 88 */
+            __u64 task_matches;           /* at 96 */
+            __u64 wrong_matches;          /* at 104 */
+            __u64 more_matches;           /* at 112 */
+            __u64 atomic_matches;         /* at 120 */
+            __u64 initcall_matches;       /* at 128 */
+            __u64 initcall_void_matches;  /* at 136 */
+            __u64 enum_matches;           /* at 144 */
+            __u64 odd_enum_matches;       /* at 152 */
+            __u64 int_matches;            /* at 160 */
+            __u64 list_size;              /* at 168 */
+            __u64 task_size;              /* at 176 */
+            __u64 none_size;              /* at 184 */
+            __u64 gfp_size;               /* at 192 */
+            __u64 ktime_size;             /* at 200 */
+            __u64 task_local_id;          /* at 208 */
             /* 4 more lines */
         };
     """

@@ -17,8 +17,8 @@ class Other:
     ::
 
         struct {
-            __u16 a;
-            __u16 b;
+            __u16 a;  /* at 0 */
+            __u16 b;  /* at 2 */
         };
     """
 

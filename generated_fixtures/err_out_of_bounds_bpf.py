@@ -17,7 +17,7 @@ class Table:
     ::
 
         struct table {
-            __u32 slots[8];
+            __u32 slots[8];  /* at 0 */
         };
     """
 

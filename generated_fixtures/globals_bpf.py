@@ -36,9 +36,9 @@ class Limits:
     ::
 
         struct limits {
-            __u32 low;
-            __s32 high;
-            char unit[4];
+            __u32 low;     /* at 0 */
+            __s32 high;    /* at 4 */
+            char unit[4];  /* at 8 */
         };
     """
 
@@ -65,8 +65,8 @@ class Node:
     ::
 
         struct node {
-            struct node *next;
-            void *owner;
+            struct node *next;  /* at 0 */
+            void *owner;        /* at 8 */
         };
     """
 

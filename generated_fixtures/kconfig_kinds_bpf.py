@@ -36,21 +36,21 @@ class Seen:
     ::
 
         struct seen {
-            __u64 u64;
-            __s64 s64;
-            __u32 u32;
-            __s32 s32;
-            __u16 u16;
-            __s16 s16;
-            __u8 u8;
-            __s8 s8;
-            char letter;
-            char text[3];
-            __u32 tristate;
-            __s32 weak;
-            _Bool boolean;
-            _Bool cookie;
-            _Bool wrapper;
+            __u64 u64;       /* at 0 */
+            __s64 s64;       /* at 8 */
+            __u32 u32;       /* at 16 */
+            __s32 s32;       /* at 20 */
+            __u16 u16;       /* at 24 */
+            __s16 s16;       /* at 26 */
+            __u8 u8;         /* at 28 */
+            __s8 s8;         /* at 29 */
+            char letter;     /* at 30 */
+            char text[3];    /* at 31 */
+            __u32 tristate;  /* at 36 */
+            __s32 weak;      /* at 40 */
+            _Bool boolean;   /* at 44 */
+            _Bool cookie;    /* at 45 */
+            _Bool wrapper;   /* at 46 */
         };
     """
 

@@ -17,9 +17,9 @@ class Locked:
     ::
 
         struct locked {
-            __u32 before;
-            struct bpf_spin_lock lock;
-            __u64 after;
+            __u32 before;               /* at 0 */
+            struct bpf_spin_lock lock;  /* at 4 */
+            __u64 after;                /* at 8 */
         };
     """
 
@@ -45,9 +45,9 @@ class Timed:
     ::
 
         struct timed {
-            __u64 fired;
-            struct bpf_timer timer;
-            __u32 period;
+            __u64 fired;             /* at 0 */
+            struct bpf_timer timer;  /* at 8 */
+            __u32 period;            /* at 24 */
         };
     """
 

@@ -17,9 +17,9 @@ class Holder:
     ::
 
         struct holder {
-            __u64 before;
-            struct task_struct *task;
-            __u32 after;
+            __u64 before;              /* at 0 */
+            struct task_struct *task;  /* at 8 */
+            __u32 after;               /* at 16 */
         };
     """
 

@@ -36,8 +36,8 @@ class Point:
     ::
 
         struct point {
-            __s32 x;
-            __s32 y;
+            __s32 x;  /* at 0 */
+            __s32 y;  /* at 4 */
         };
     """
 
@@ -62,9 +62,9 @@ class Key:
     ::
 
         struct key {
-            __u16 port;
-            __u8 proto;
-            char tag[5];
+            __u16 port;   /* at 0 */
+            __u8 proto;   /* at 2 */
+            char tag[5];  /* at 3 */
         };
     """
 
@@ -91,8 +91,8 @@ class RangeT:
     ::
 
         typedef struct {
-            __u32 low;
-            __u32 high;
+            __u32 low;   /* at 0 */
+            __u32 high;  /* at 4 */
         } range_t;
     """
 

@@ -17,9 +17,9 @@ class Start:
     ::
 
         struct start {
-            __u64 ts;
-            __s32 cpu;
-            char comm[16];
+            __u64 ts;       /* at 0 */
+            __s32 cpu;      /* at 8 */
+            char comm[16];  /* at 12 */
         };
     """
 
@@ -46,11 +46,11 @@ class Flow:
     ::
 
         struct flow {
-            __u32 saddr;
-            __u32 daddr;
-            __u16 sport;
-            __u16 dport;
-            __u8 proto;
+            __u32 saddr;  /* at 0 */
+            __u32 daddr;  /* at 4 */
+            __u16 sport;  /* at 8 */
+            __u16 dport;  /* at 10 */
+            __u8 proto;   /* at 12 */
         };
     """
 
@@ -81,8 +81,8 @@ class Counters:
     ::
 
         struct counters {
-            __u64 packets;
-            __u32 errors;
+            __u64 packets;  /* at 0 */
+            __u32 errors;   /* at 8 */
         };
     """
 
@@ -107,10 +107,10 @@ class Event:
     ::
 
         struct event {
-            __u32 pid;
-            __u32 kind;
-            char comm[16];
-            __u64 args[3];
+            __u32 pid;      /* at 0 */
+            __u32 kind;     /* at 4 */
+            char comm[16];  /* at 8 */
+            __u64 args[3];  /* at 24 */
         };
     """
 
@@ -139,8 +139,8 @@ class Sample:
     ::
 
         struct sample {
-            __u64 ip;
-            __u16 weight;
+            __u64 ip;      /* at 0 */
+            __u16 weight;  /* at 8 */
         };
     """
 
@@ -179,7 +179,7 @@ class MapsBasicMapSpecs(runtime.MapSpecs):
     events: spec.MapSpec
     """``BPF_MAP_TYPE_RINGBUF``, events ``struct event``, 65536 bytes."""
     raw_events: spec.MapSpec
-    """``BPF_MAP_TYPE_RINGBUF``, 4096 bytes."""
+    """``BPF_MAP_TYPE_RINGBUF``, events of no known type (``--event``), 4096 bytes."""
     samples: spec.MapSpec
     """``BPF_MAP_TYPE_PERF_EVENT_ARRAY``, events ``struct sample``."""
     raw_samples: spec.MapSpec
@@ -231,7 +231,7 @@ class MapsBasicMaps(runtime.Maps):
         self.events = runtime.RingBuf(loaded.map("events"), codec.of(Event))
         """``BPF_MAP_TYPE_RINGBUF``, events ``struct event``, 65536 bytes."""
         self.raw_events = runtime.RingBuf(loaded.map("raw_events"))
-        """``BPF_MAP_TYPE_RINGBUF``, 4096 bytes."""
+        """``BPF_MAP_TYPE_RINGBUF``, events of no known type (``--event``), 4096 bytes."""
         self.samples = runtime.Map(loaded.map("samples"), codec.Bytes(4), codec.Bytes(4))
         """``BPF_MAP_TYPE_PERF_EVENT_ARRAY``, events ``struct sample``."""
         self.raw_samples = runtime.Map(loaded.map("raw_samples"), codec.Bytes(4), codec.Bytes(4))

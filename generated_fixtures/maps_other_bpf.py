@@ -19,8 +19,8 @@ class Job:
     ::
 
         struct job {
-            __u32 id;
-            __u8 urgent;
+            __u32 id;     /* at 0 */
+            __u8 urgent;  /* at 4 */
         };
     """
 
@@ -45,8 +45,8 @@ class Prefix:
     ::
 
         struct prefix {
-            __u32 bits;
-            __u8 addr[4];
+            __u32 bits;    /* at 0 */
+            __u8 addr[4];  /* at 4 */
         };
     """
 
@@ -70,8 +70,8 @@ class BpfDevmapValBpfProg(codec.Union):
     ::
 
         union {
-            int fd;
-            __u32 id;
+            int fd;    /* at 0 */
+            __u32 id;  /* at 0 */
         };
     """
 
@@ -101,11 +101,11 @@ class BpfDevmapVal:
     ::
 
         struct bpf_devmap_val {
-            __u32 ifindex;
+            __u32 ifindex;  /* at 0 */
             union {
-                int fd;
-                __u32 id;
-            } bpf_prog;
+                int fd;     /* at 4 */
+                __u32 id;   /* at 4 */
+            } bpf_prog;     /* at 4 */
         };
     """
 
@@ -130,8 +130,8 @@ class BpfCpumapValBpfProg(codec.Union):
     ::
 
         union {
-            int fd;
-            __u32 id;
+            int fd;    /* at 0 */
+            __u32 id;  /* at 0 */
         };
     """
 
@@ -161,11 +161,11 @@ class BpfCpumapVal:
     ::
 
         struct bpf_cpumap_val {
-            __u32 qsize;
+            __u32 qsize;   /* at 0 */
             union {
-                int fd;
-                __u32 id;
-            } bpf_prog;
+                int fd;    /* at 4 */
+                __u32 id;  /* at 4 */
+            } bpf_prog;    /* at 4 */
         };
     """
 

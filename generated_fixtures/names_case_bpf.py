@@ -17,7 +17,7 @@ class MyEvent:
     ::
 
         struct my_event {
-            int a;
+            int a;  /* at 0 */
         };
     """
 
@@ -38,7 +38,7 @@ class MyEvent_2:
     ::
 
         struct MyEvent {
-            int b;
+            int b;  /* at 0 */
         };
     """
 
@@ -59,7 +59,7 @@ class MyEvent_3:
     ::
 
         struct my__event {
-            int c;
+            int c;  /* at 0 */
         };
     """
 
@@ -80,10 +80,10 @@ class Pass:
     ::
 
         struct pass {
-            int d;
-            int pass;
-            int pass_;
-            int Pass;
+            int d;      /* at 0 */
+            int pass;   /* at 4 */
+            int pass_;  /* at 8 */
+            int Pass;   /* at 12 */
         };
     """
 

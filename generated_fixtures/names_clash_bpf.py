@@ -35,7 +35,7 @@ class Item:
     ::
 
         struct item {
-            __u32 value;
+            __u32 value;  /* at 0 */
         };
     """
 
@@ -56,7 +56,7 @@ class Thing:
     ::
 
         struct thing {
-            int tag;
+            int tag;  /* at 0 */
         };
     """
 
@@ -77,7 +77,7 @@ class Thing_2:
     ::
 
         typedef struct {
-            int alias;
+            int alias;  /* at 0 */
         } thing;
     """
 
@@ -98,7 +98,7 @@ class NamesClash_:
     ::
 
         struct names_clash {
-            int value;
+            int value;  /* at 0 */
         };
     """
 
@@ -119,7 +119,7 @@ class NamesClashMaps_:
     ::
 
         struct names_clash_maps {
-            int value;
+            int value;  /* at 0 */
         };
     """
 
@@ -140,7 +140,7 @@ class NamesClashRodata_:
     ::
 
         struct NamesClashRodata {
-            int value;
+            int value;  /* at 0 */
         };
     """
 
@@ -161,8 +161,8 @@ class Rodata:
     ::
 
         struct rodata {
-            int maps;
-            int programs;
+            int maps;      /* at 0 */
+            int programs;  /* at 4 */
         };
     """
 
@@ -186,8 +186,8 @@ class Total(codec.Union):
     ::
 
         union total {
-            __u32 whole;
-            __u16 half;
+            __u32 whole;  /* at 0 */
+            __u16 half;   /* at 0 */
         };
     """
 
@@ -217,7 +217,7 @@ class Event:
     ::
 
         struct event {
-            __u32 value;
+            __u32 value;  /* at 0 */
         };
     """
 
@@ -238,9 +238,9 @@ class TotalHolder:
     ::
 
         struct total_holder {
-            union total total;
-            enum mode mode;
-            struct event event;
+            union total total;   /* at 0 */
+            enum mode mode;      /* at 4 */
+            struct event event;  /* at 8 */
         };
     """
 

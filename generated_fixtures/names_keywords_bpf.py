@@ -78,33 +78,33 @@ class Class:
     ::
 
         struct class {
-            int def;
-            int None;
-            int True;
-            int False;
-            int self;
-            int cls;
-            int lambda;
-            int import;
-            int from;
-            int is;
-            int in;
-            int not;
-            int and;
-            int or;
-            int pass;
-            int async;
-            int await;
-            int yield;
-            int with;
-            int global;
-            int nonlocal;
-            int raise;
-            int try;
-            int except;
-            int finally;
-            int del;
-            int as;
+            int def;       /* at 0 */
+            int None;      /* at 4 */
+            int True;      /* at 8 */
+            int False;     /* at 12 */
+            int self;      /* at 16 */
+            int cls;       /* at 20 */
+            int lambda;    /* at 24 */
+            int import;    /* at 28 */
+            int from;      /* at 32 */
+            int is;        /* at 36 */
+            int in;        /* at 40 */
+            int not;       /* at 44 */
+            int and;       /* at 48 */
+            int or;        /* at 52 */
+            int pass;      /* at 56 */
+            int async;     /* at 60 */
+            int await;     /* at 64 */
+            int yield;     /* at 68 */
+            int with;      /* at 72 */
+            int global;    /* at 76 */
+            int nonlocal;  /* at 80 */
+            int raise;     /* at 84 */
+            int try;       /* at 88 */
+            int except;    /* at 92 */
+            int finally;   /* at 96 */
+            int del;       /* at 100 */
+            int as;        /* at 104 */
             /* 30 more lines */
         };
     """
@@ -240,8 +240,8 @@ class List:
     ::
 
         struct list {
-            struct class object;
-            int dict;
+            struct class object;  /* at 0 */
+            int dict;             /* at 228 */
         };
     """
 
@@ -266,7 +266,7 @@ class Hidden:
     ::
 
         struct _hidden {
-            int value;
+            int value;  /* at 0 */
         };
     """
 
@@ -287,7 +287,7 @@ class Reserved:
     ::
 
         struct __reserved {
-            int value;
+            int value;  /* at 0 */
         };
     """
 
@@ -308,7 +308,7 @@ class _1st:
     ::
 
         struct _1st {
-            int digit;
+            int digit;  /* at 0 */
         };
     """
 
@@ -329,7 +329,7 @@ class Str:
     ::
 
         struct str {
-            char text[4];
+            char text[4];  /* at 0 */
         };
     """
 
@@ -350,7 +350,7 @@ class Int:
     ::
 
         struct int_ {
-            int value;
+            int value;  /* at 0 */
         };
     """
 
@@ -371,7 +371,7 @@ class Codec:
     ::
 
         struct codec {
-            int value;
+            int value;  /* at 0 */
         };
     """
 
@@ -392,7 +392,7 @@ class Runtime:
     ::
 
         struct runtime {
-            int value;
+            int value;  /* at 0 */
         };
     """
 
@@ -413,7 +413,7 @@ class ValueError:
     ::
 
         struct ValueError {
-            int value;
+            int value;  /* at 0 */
         };
     """
 
@@ -434,7 +434,7 @@ class Property:
     ::
 
         struct property {
-            int getter;
+            int getter;  /* at 0 */
         };
     """
 
@@ -454,8 +454,8 @@ class None_(codec.Union):
     ::
 
         union None {
-            int nothing;
-            char no;
+            int nothing;  /* at 0 */
+            char no;      /* at 0 */
         };
     """
 

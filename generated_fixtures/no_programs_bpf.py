@@ -17,8 +17,8 @@ class Setting:
     ::
 
         struct setting {
-            __u32 limit;
-            char label[12];
+            __u32 limit;     /* at 0 */
+            char label[12];  /* at 4 */
         };
     """
 

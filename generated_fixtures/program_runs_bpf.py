@@ -17,10 +17,10 @@ class Request:
     ::
 
         struct request {
-            __u32 left;
-            __u32 right;
-            __u64 sum;
-            char text[8];
+            __u32 left;    /* at 0 */
+            __u32 right;   /* at 4 */
+            __u64 sum;     /* at 8 */
+            char text[8];  /* at 16 */
         };
     """
 
@@ -107,7 +107,7 @@ class ProgramRunsPrograms(runtime.Programs):
         """Section ``xdp``, program_runs.bpf.c:47."""
         self.marks = runtime.SchedCLS(loaded.program("marks"))
         """Section ``tc``, program_runs.bpf.c:52."""
-        self.adds = runtime.Program(loaded.program("adds"))
+        self.adds = runtime.Syscall(loaded.program("adds"), codec.of(Request))
         """Section ``syscall``, program_runs.bpf.c:64."""
         self.raw_args = runtime.RawTracepoint(loaded.program("raw_args"))
         """Section ``raw_tp/sys_enter``, program_runs.bpf.c:75."""

@@ -17,8 +17,8 @@ class Event:
     ::
 
         struct event {
-            __u64 number;
-            char fill[2040];
+            __u64 number;     /* at 0 */
+            char fill[2040];  /* at 8 */
         };
     """
 

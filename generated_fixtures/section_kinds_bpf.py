@@ -100,7 +100,7 @@ class SectionKindsPrograms(runtime.Programs):
         """Section ``raw_tracepoint/sys_exit``, section_kinds.bpf.c:58."""
         self.on_tp_btf = runtime.BTFTracepoint(loaded.program("on_tp_btf"))
         """Section ``tp_btf/sys_enter``, section_kinds.bpf.c:65."""
-        self.on_syscall = runtime.Program(loaded.program("on_syscall"))
+        self.on_syscall = runtime.Syscall(loaded.program("on_syscall"))
         """Section ``syscall``, section_kinds.bpf.c:75."""
 
 

@@ -607,7 +607,7 @@ class SectionNamesPrograms(runtime.Programs):
         """Section ``iter.s``, section_names.bpf.c:123."""
         self.on_iter_s_to = runtime.Program(loaded.program("on_iter_s_to"))
         """Section ``iter.s/task``, section_names.bpf.c:124."""
-        self.on_syscall = runtime.Program(loaded.program("on_syscall"))
+        self.on_syscall = runtime.Syscall(loaded.program("on_syscall"))
         """Section ``syscall``, section_names.bpf.c:125."""
         self.on_xdp_frags_devmap = runtime.XDP(loaded.program("on_xdp_frags_devmap"))
         """Section ``xdp.frags/devmap``, section_names.bpf.c:126."""

@@ -52,21 +52,21 @@ class TcpLike:
     ::
 
         struct tcp_like {
-            __u16 source;
-            __u16 dest;
-            __u32 seq;
-            __u32 ack_seq;
-            __u16 res1: 4;
-            __u16 doff: 4;
-            __u16 fin: 1;
-            __u16 syn: 1;
-            __u16 rst: 1;
-            __u16 psh: 1;
-            __u16 ack: 1;
-            __u16 urg: 1;
-            __u16 ece: 1;
-            __u16 cwr: 1;
-            __u16 window;
+            __u16 source;   /* at 0 */
+            __u16 dest;     /* at 2 */
+            __u32 seq;      /* at 4 */
+            __u32 ack_seq;  /* at 8 */
+            __u16 res1: 4;  /* at 12, bit 0 */
+            __u16 doff: 4;  /* at 12, bit 4 */
+            __u16 fin: 1;   /* at 13, bit 0 */
+            __u16 syn: 1;   /* at 13, bit 1 */
+            __u16 rst: 1;   /* at 13, bit 2 */
+            __u16 psh: 1;   /* at 13, bit 3 */
+            __u16 ack: 1;   /* at 13, bit 4 */
+            __u16 urg: 1;   /* at 13, bit 5 */
+            __u16 ece: 1;   /* at 13, bit 6 */
+            __u16 cwr: 1;   /* at 13, bit 7 */
+            __u16 window;   /* at 14 */
         };
     """
 
@@ -117,18 +117,21 @@ class AllKinds:
     ::
 
         struct all_kinds {
-            unsigned int u1: 1;
-            unsigned int u31: 31;
-            int s2: 2;
-            _Bool b: 1;
-            unsigned int after_gap: 6;
-            unsigned int next_unit: 9;
-            __u64 u64_63: 63;
-            __u64 u64_1: 1;
-            __s8 s8_8: 8;
-            __u16 u16_16: 16;
-            __u32 u32_32: 32;
-            __s64 s64_64: 64;
+            unsigned int u1: 1;         /* at 0, bit 0 */
+            unsigned int u31: 31;       /* at 0, bit 1 */
+            int s2: 2;                  /* at 4, bit 0 */
+            enum small e: 2;            /* at 4, bit 2 */
+            enum negative n: 2;         /* at 4, bit 4 */
+            _Bool b: 1;                 /* at 4, bit 6 */
+            unsigned int after_gap: 6;  /* at 5, bit 2 */
+            unsigned int next_unit: 9;  /* at 8, bit 0 */
+            __u64 u64_63: 63;           /* at 16, bit 0 */
+            __u64 u64_1: 1;             /* at 23, bit 7 */
+            char c: 7;                  /* at 24, bit 0 */
+            __s8 s8_8: 8;               /* at 25, bit 0 */
+            __u16 u16_16: 16;           /* at 26, bit 0 */
+            __u32 u32_32: 32;           /* at 28, bit 0 */
+            __s64 s64_64: 64;           /* at 32, bit 0 */
         };
     """
 
@@ -179,12 +182,12 @@ class Tight:
     ::
 
         struct tight {
-            __u8 a: 1;
-            __u16 b: 15;
-            __u32 c: 31;
-            __u64 d: 57;
-            __u8 e: 7;
-            __s32 f: 17;
+            __u8 a: 1;    /* at 0, bit 0 */
+            __u16 b: 15;  /* at 0, bit 1 */
+            __u32 c: 31;  /* at 2, bit 0 */
+            __u64 d: 57;  /* at 5, bit 7 */
+            __u8 e: 7;    /* at 13, bit 0 */
+            __s32 f: 17;  /* at 13, bit 7 */
         } __attribute__((packed));
     """
 
@@ -216,8 +219,8 @@ class NestedUnion8(codec.Union):
     ::
 
         union {
-            __u32 z: 7;
-            __u32 w;
+            __u32 z: 7;  /* at 0, bit 0 */
+            __u32 w;     /* at 0 */
         };
     """
 
@@ -246,11 +249,11 @@ class NestedUnion16(codec.Union):
     ::
 
         union {
-            __u64 all;
+            __u64 all;           /* at 0 */
             struct {
-                __u64 low: 20;
-                __u64 mid: 24;
-                __u64 high: 20;
+                __u64 low: 20;   /* at 0, bit 0 */
+                __u64 mid: 24;   /* at 2, bit 4 */
+                __u64 high: 20;  /* at 5, bit 4 */
             };
         };
     """
@@ -287,24 +290,24 @@ class Nested:
     ::
 
         struct nested {
-            __u32 head: 4;
+            __u32 head: 4;              /* at 0, bit 0 */
             struct {
-                __u32 x: 5;
-                __s32 y: 6;
+                __u32 x: 5;             /* at 4, bit 0 */
+                __s32 y: 6;             /* at 4, bit 5 */
                 union {
-                    __u32 z: 7;
-                    __u32 w;
+                    __u32 z: 7;         /* at 8, bit 0 */
+                    __u32 w;            /* at 8 */
                 };
             };
             union {
-                __u64 all;
+                __u64 all;              /* at 16 */
                 struct {
-                    __u64 low: 20;
-                    __u64 mid: 24;
-                    __u64 high: 20;
+                    __u64 low: 20;      /* at 16, bit 0 */
+                    __u64 mid: 24;      /* at 18, bit 4 */
+                    __u64 high: 20;     /* at 21, bit 4 */
                 };
             };
-            struct all_kinds kinds[2];
+            struct all_kinds kinds[2];  /* at 24 */
         };
     """
 
@@ -365,9 +368,9 @@ class Aliased:
     ::
 
         struct aliased {
-            flags_t f: 3;
-            const __u16 c: 9;
-            volatile flags_t v: 20;
+            flags_t f: 3;            /* at 0, bit 0 */
+            const __u16 c: 9;        /* at 0, bit 3 */
+            volatile flags_t v: 20;  /* at 1, bit 4 */
         };
     """
 

@@ -180,20 +180,20 @@ class Uses:
     ::
 
         struct uses {
-            enum plain plain;
-            enum below_zero below;
-            enum doubled doubled;
-            enum all_ones ones;
-            enum wide wide;
-            enum wide_signed wide_signed;
-            enum byte_sized byte;
-            typedef_enum_t aliased;
-            enum flags flags;
+            enum plain plain;              /* at 0 */
+            enum below_zero below;         /* at 4 */
+            enum doubled doubled;          /* at 8 */
+            enum all_ones ones;            /* at 12 */
+            enum wide wide;                /* at 16 */
+            enum wide_signed wide_signed;  /* at 24 */
+            enum byte_sized byte;          /* at 32 */
+            typedef_enum_t aliased;        /* at 36 */
+            enum flags flags;              /* at 40 */
             enum {
                 INLINE_A = 4,
                 INLINE_B = 5,
-            } inline_enum;
-            enum plain list[2];
+            } inline_enum;                 /* at 44 */
+            enum plain list[2];            /* at 48 */
         };
     """
 

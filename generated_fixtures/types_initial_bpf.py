@@ -70,25 +70,25 @@ class Scalars:
     ::
 
         struct scalars {
-            __u8 a_u8;
-            __s8 a_s8;
-            __u16 a_u16;
-            __s16 a_s16;
-            __u32 a_u32;
-            __s32 a_s32;
-            __u64 a_u64;
-            __s64 a_s64;
-            _Bool a_bool;
-            char a_char;
-            long a_long;
-            enum color a_color;
-            enum degrees a_degrees;
-            enum huge a_huge;
-            float a_float;
-            double a_double;
-            void *a_pointer;
-            unsigned __int128 a_u128;
-            __int128 a_s128;
+            __u8 a_u8;                 /* at 0 */
+            __s8 a_s8;                 /* at 1 */
+            __u16 a_u16;               /* at 2 */
+            __s16 a_s16;               /* at 4 */
+            __u32 a_u32;               /* at 8 */
+            __s32 a_s32;               /* at 12 */
+            __u64 a_u64;               /* at 16 */
+            __s64 a_s64;               /* at 24 */
+            _Bool a_bool;              /* at 32 */
+            char a_char;               /* at 33 */
+            long a_long;               /* at 40 */
+            enum color a_color;        /* at 48 */
+            enum degrees a_degrees;    /* at 52 */
+            enum huge a_huge;          /* at 56 */
+            float a_float;             /* at 64 */
+            double a_double;           /* at 72 */
+            void *a_pointer;           /* at 80 */
+            unsigned __int128 a_u128;  /* at 96 */
+            __int128 a_s128;           /* at 112 */
         };
     """
 
@@ -147,11 +147,11 @@ class BitsUnsigned:
     ::
 
         struct bits_unsigned {
-            __u32 a: 1;
-            __u32 b: 3;
-            __u32 c: 7;
-            __u32 d: 13;
-            __u32 e: 8;
+            __u32 a: 1;   /* at 0, bit 0 */
+            __u32 b: 3;   /* at 0, bit 1 */
+            __u32 c: 7;   /* at 0, bit 4 */
+            __u32 d: 13;  /* at 1, bit 3 */
+            __u32 e: 8;   /* at 3, bit 0 */
         };
     """
 
@@ -177,7 +177,17 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class BitsSigned:
-    """``struct bits_signed``, 4 bytes."""
+    """``struct bits_signed``, 4 bytes, aligned to 4.
+
+    ::
+
+        struct bits_signed {
+            int a: 1;   /* at 0, bit 0 */
+            int b: 4;   /* at 0, bit 1 */
+            int c: 12;  /* at 0, bit 5 */
+            int d: 15;  /* at 2, bit 1 */
+        };
+    """
 
     a: int = 0  # int, offset 0 bit 0 width 1
     b: int = 0  # int, offset 0 bit 1 width 4
@@ -199,15 +209,17 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class BitsKinds:
-    """``struct bits_kinds``, 4 bytes.
+    """``struct bits_kinds``, 4 bytes, aligned to 4.
 
     ::
 
         struct bits_kinds {
-            _Bool on: 1;
-            _Bool off: 1;
-            __u8 after: 5;
-            __s8 minus: 3;
+            enum color color: 3;      /* at 0, bit 0 */
+            enum degrees degrees: 8;  /* at 0, bit 3 */
+            _Bool on: 1;              /* at 1, bit 3 */
+            _Bool off: 1;             /* at 1, bit 4 */
+            __u8 after: 5;            /* at 2, bit 0 */
+            __s8 minus: 3;            /* at 2, bit 5 */
         };
     """
 
@@ -240,11 +252,11 @@ class BitsWide:
     ::
 
         struct bits_wide {
-            __u64 low: 5;
-            __u64 mid: 50;
-            __u64 high: 9;
-            __s64 minus: 40;
-            __u64 rest: 24;
+            __u64 low: 5;     /* at 0, bit 0 */
+            __u64 mid: 50;    /* at 0, bit 5 */
+            __u64 high: 9;    /* at 6, bit 7 */
+            __s64 minus: 40;  /* at 8, bit 0 */
+            __u64 rest: 24;   /* at 13, bit 0 */
         };
     """
 
@@ -275,11 +287,11 @@ class BitsMixed:
     ::
 
         struct bits_mixed {
-            __u8 lead;
-            __u16 cut: 11;
-            __u32 more: 20;
-            __u8 tail;
-            __u64 lonely: 33;
+            __u8 lead;         /* at 0 */
+            __u16 cut: 11;     /* at 2, bit 0 */
+            __u32 more: 20;    /* at 4, bit 0 */
+            __u8 tail;         /* at 7 */
+            __u64 lonely: 33;  /* at 8, bit 0 */
         };
     """
 
@@ -310,12 +322,12 @@ class BitsPacked:
     ::
 
         struct bits_packed {
-            __u8 lead: 3;
-            __u32 cross: 32;
-            __s64 over: 40;
-            __u64 full: 64;
-            __u8 rest: 5;
-            __u16 plain;
+            __u8 lead: 3;     /* at 0, bit 0 */
+            __u32 cross: 32;  /* at 0, bit 3 */
+            __s64 over: 40;   /* at 4, bit 3 */
+            __u64 full: 64;   /* at 9, bit 3 */
+            __u8 rest: 5;     /* at 17, bit 3 */
+            __u16 plain;      /* at 18 */
         } __attribute__((packed));
     """
 
@@ -348,8 +360,8 @@ class AddressUnion8V6:
     ::
 
         struct {
-            __u64 high;
-            __u64 low;
+            __u64 high;  /* at 0 */
+            __u64 low;   /* at 8 */
         };
     """
 
@@ -373,12 +385,12 @@ class AddressUnion8(codec.Union):
     ::
 
         union {
-            __u32 v4;
+            __u32 v4;        /* at 0 */
             struct {
-                __u64 high;
-                __u64 low;
-            } v6;
-            char path[20];
+                __u64 high;  /* at 0 */
+                __u64 low;   /* at 8 */
+            } v6;            /* at 0 */
+            char path[20];   /* at 0 */
         };
     """
 
@@ -411,9 +423,9 @@ class WordParts:
     ::
 
         struct {
-            __s8 first;
-            __s8 second;
-            __u16 rest;
+            __s8 first;   /* at 0 */
+            __s8 second;  /* at 1 */
+            __u16 rest;   /* at 2 */
         };
     """
 
@@ -439,14 +451,14 @@ class Word(codec.Union):
     ::
 
         union word {
-            __u32 whole;
-            __u16 halves[2];
-            unsigned char bytes[4];
+            __u32 whole;             /* at 0 */
+            __u16 halves[2];         /* at 0 */
+            unsigned char bytes[4];  /* at 0 */
             struct {
-                __s8 first;
-                __s8 second;
-                __u16 rest;
-            } parts;
+                __s8 first;          /* at 0 */
+                __s8 second;         /* at 1 */
+                __u16 rest;          /* at 2 */
+            } parts;                 /* at 0 */
         };
     """
 
@@ -482,16 +494,16 @@ class Address:
     ::
 
         struct address {
-            __u8 family;
+            __u8 family;         /* at 0 */
             union {
-                __u32 v4;
+                __u32 v4;        /* at 8 */
                 struct {
-                    __u64 high;
-                    __u64 low;
-                } v6;
-                char path[20];
+                    __u64 high;  /* at 8 */
+                    __u64 low;   /* at 16 */
+                } v6;            /* at 8 */
+                char path[20];   /* at 8 */
             };
-            union word named;
+            union word named;    /* at 32 */
         };
     """
 
@@ -534,8 +546,8 @@ class DeepUnion32(codec.Union):
     ::
 
         union {
-            __u32 four;
-            __s8 five;
+            __u32 four;  /* at 0 */
+            __s8 five;   /* at 0 */
         };
     """
 
@@ -565,8 +577,8 @@ class DeepInner:
     ::
 
         struct {
-            __u32 x;
-            __u32 y;
+            __u32 x;  /* at 0 */
+            __u32 y;  /* at 4 */
         };
     """
 
@@ -591,25 +603,25 @@ class Deep:
     ::
 
         struct deep {
-            int before;
+            int before;                  /* at 0 */
             struct {
-                short one;
+                short one;               /* at 8 */
                 struct {
-                    char two[3];
+                    char two[3];         /* at 16 */
                     struct {
-                        __u64 three;
+                        __u64 three;     /* at 24 */
                         union {
-                            __u32 four;
-                            __s8 five;
+                            __u32 four;  /* at 32 */
+                            __s8 five;   /* at 32 */
                         };
                     };
                 };
             };
             struct {
-                __u32 x;
-                __u32 y;
-            } inner;
-            int after;
+                __u32 x;                 /* at 40 */
+                __u32 y;                 /* at 44 */
+            } inner;                     /* at 40 */
+            int after;                   /* at 48 */
         };
     """
 
@@ -663,10 +675,10 @@ class Packed:
     ::
 
         struct packed {
-            __u8 a;
-            __u32 b;
-            __u64 c;
-            __u16 d;
+            __u8 a;   /* at 0 */
+            __u32 b;  /* at 1 */
+            __u64 c;  /* at 5 */
+            __u16 d;  /* at 13 */
         } __attribute__((packed));
     """
 
@@ -695,10 +707,10 @@ class Padded:
     ::
 
         struct padded {
-            __u8 a;
-            __u64 b;
-            struct packed c;
-            __u8 d;
+            __u8 a;           /* at 0 */
+            __u64 b;          /* at 32 */
+            struct packed c;  /* at 40 */
+            __u8 d;           /* at 55 */
         };
     """
 
@@ -727,19 +739,19 @@ class Arrays:
     ::
 
         struct arrays {
-            __u16 flat[3];
-            __s32 grid[2][3];
-            __u8 cube[2][2][2];
-            char name[12];
-            char names[2][6];
-            unsigned char raw[5];
-            __s8 small[4];
-            _Bool flags[4];
-            enum degrees degrees[2];
-            struct packed packed[2];
-            union word words[2];
-            __u64 none[0];
-            __u8 last;
+            __u16 flat[3];            /* at 0 */
+            __s32 grid[2][3];         /* at 8 */
+            __u8 cube[2][2][2];       /* at 32 */
+            char name[12];            /* at 40 */
+            char names[2][6];         /* at 52 */
+            unsigned char raw[5];     /* at 64 */
+            __s8 small[4];            /* at 69 */
+            _Bool flags[4];           /* at 73 */
+            enum degrees degrees[2];  /* at 80 */
+            struct packed packed[2];  /* at 88 */
+            union word words[2];      /* at 120 */
+            __u64 none[0];            /* at 128 */
+            __u8 last;                /* at 128 */
         };
     """
 
@@ -792,19 +804,19 @@ class All:
     ::
 
         struct all {
-            struct scalars scalars;
-            struct bits_unsigned bits_unsigned;
-            struct bits_signed bits_signed;
-            struct bits_kinds bits_kinds;
-            struct bits_wide bits_wide;
-            struct bits_mixed bits_mixed;
-            struct bits_packed bits_packed;
-            struct address v4;
-            struct address v6;
-            struct address local;
-            struct deep deep;
-            struct padded padded;
-            struct arrays arrays;
+            struct scalars scalars;              /* at 0 */
+            struct bits_unsigned bits_unsigned;  /* at 128 */
+            struct bits_signed bits_signed;      /* at 132 */
+            struct bits_kinds bits_kinds;        /* at 136 */
+            struct bits_wide bits_wide;          /* at 144 */
+            struct bits_mixed bits_mixed;        /* at 160 */
+            struct bits_packed bits_packed;      /* at 176 */
+            struct address v4;                   /* at 200 */
+            struct address v6;                   /* at 240 */
+            struct address local;                /* at 280 */
+            struct deep deep;                    /* at 320 */
+            struct padded padded;                /* at 384 */
+            struct arrays arrays;                /* at 448 */
         };
     """
 
@@ -854,11 +866,11 @@ class Key:
     ::
 
         struct key {
-            __u8 kind;
-            char name[7];
-            struct packed part;
-            __u32 low: 12;
-            __u32 high: 20;
+            __u8 kind;           /* at 0 */
+            char name[7];        /* at 1 */
+            struct packed part;  /* at 8 */
+            __u32 low: 12;       /* at 24, bit 0 */
+            __u32 high: 20;      /* at 25, bit 4 */
         };
     """
 

@@ -19,7 +19,7 @@ class AnonymousBehindTypedef:
     ::
 
         struct anonymous_behind_typedef {
-            int x;
+            int x;  /* at 0 */
         };
     """
 
@@ -40,8 +40,8 @@ class OnlyTypedefT:
     ::
 
         typedef struct {
-            user_id_t id;
-            __u64 at;
+            user_id_t id;  /* at 0 */
+            __u64 at;      /* at 8 */
         } only_typedef_t;
     """
 
@@ -66,14 +66,14 @@ class Aliases:
     ::
 
         struct aliases {
-            user_id_t user;
-            shared_id_t shared;
-            named_too_t named;
-            only_typedef_t only;
-            twice_typedef_t twice;
-            digest_t digest;
-            line_t line;
-            digest_t digests[2];
+            user_id_t user;         /* at 0 */
+            shared_id_t shared;     /* at 4 */
+            named_too_t named;      /* at 8 */
+            only_typedef_t only;    /* at 16 */
+            twice_typedef_t twice;  /* at 32 */
+            digest_t digest;        /* at 48 */
+            line_t line;            /* at 64 */
+            digest_t digests[2];    /* at 88 */
         };
     """
 
@@ -112,19 +112,19 @@ class Numbers:
     ::
 
         struct numbers {
-            unsigned __int128 u128;
-            __int128 s128;
-            float f;
-            double d;
-            _Bool yes;
-            char letter;
-            signed char sc;
-            unsigned char uc;
-            short s;
-            long l;
-            unsigned long long ull;
-            __be16 port;
-            __be32 address;
+            unsigned __int128 u128;  /* at 0 */
+            __int128 s128;           /* at 16 */
+            float f;                 /* at 32 */
+            double d;                /* at 40 */
+            _Bool yes;               /* at 48 */
+            char letter;             /* at 49 */
+            signed char sc;          /* at 50 */
+            unsigned char uc;        /* at 51 */
+            short s;                 /* at 52 */
+            long l;                  /* at 56 */
+            unsigned long long ull;  /* at 64 */
+            __be16 port;             /* at 72 */
+            __be32 address;          /* at 76 */
         };
     """
 
@@ -171,11 +171,11 @@ class Qualified:
     ::
 
         struct qualified {
-            const int c;
-            volatile __u64 v;
-            const volatile char name[8];
-            int *const restrict_like;
-            const struct numbers *const numbers;
+            const int c;                          /* at 0 */
+            volatile __u64 v;                     /* at 8 */
+            const volatile char name[8];          /* at 16 */
+            int *const restrict_like;             /* at 24 */
+            const struct numbers *const numbers;  /* at 32 */
         };
     """
 
@@ -206,15 +206,15 @@ class Pointers:
     ::
 
         struct pointers {
-            void *anything;
-            const char *text;
-            struct forward_only *forward;
-            struct pointers *self_type;
-            int (*function)(int, const struct pointers *);
-            handler_t handler;
-            void **twice;
-            int (*array_pointer)[4];
-            __u32 *tagged;
+            void *anything;                /* at 0 */
+            const char *text;              /* at 8 */
+            struct forward_only *forward;  /* at 16 */
+            struct pointers *self_type;    /* at 24 */
+            int (*function)(int, const struct pointers *);  /* at 32 */
+            handler_t handler;             /* at 40 */
+            void **twice;                  /* at 48 */
+            int (*array_pointer)[4];       /* at 56 */
+            __u32 *tagged;                 /* at 64 */
         };
     """
 
@@ -253,9 +253,9 @@ class Tagged:
     ::
 
         struct tagged {
-            __u32 plain;
-            __u32 address;
-            __u64 when;
+            __u32 plain;    /* at 0 */
+            __u32 address;  /* at 4 */
+            __u64 when;     /* at 8 */
         };
     """
 

@@ -19,9 +19,9 @@ class Message:
     ::
 
         struct message {
-            __u32 length;
-            __u16 kind;
-            __u16 items[];
+            __u32 length;   /* at 0 */
+            __u16 kind;     /* at 4 */
+            __u16 items[];  /* at 6 */
         };
     """
 
@@ -48,8 +48,8 @@ class Leaf:
     ::
 
         struct leaf {
-            __u8 a;
-            __u32 b;
+            __u8 a;   /* at 0 */
+            __u32 b;  /* at 4 */
         };
     """
 
@@ -74,8 +74,8 @@ class NamedTail:
     ::
 
         struct named_tail {
-            __u8 count;
-            struct leaf leaves[];
+            __u8 count;            /* at 0 */
+            struct leaf leaves[];  /* at 4 */
         };
     """
 
@@ -100,8 +100,8 @@ class TextTail:
     ::
 
         struct text_tail {
-            __u32 pid;
-            char text[];
+            __u32 pid;    /* at 0 */
+            char text[];  /* at 4 */
         };
     """
 
@@ -138,7 +138,7 @@ class OuterUnnamedTypeDeeper:
     ::
 
         struct {
-            __u64 deep;
+            __u64 deep;  /* at 0 */
         };
     """
 
@@ -159,10 +159,10 @@ class OuterUnnamedType:
     ::
 
         struct {
-            __u8 in;
+            __u8 in;         /* at 0 */
             struct {
-                __u64 deep;
-            } deeper;
+                __u64 deep;  /* at 8 */
+            } deeper;        /* at 8 */
         };
     """
 
@@ -188,7 +188,7 @@ class OuterUnnamedList:
     ::
 
         struct {
-            __u16 n;
+            __u16 n;  /* at 0 */
         };
     """
 
@@ -209,31 +209,31 @@ class Outer:
     ::
 
         struct outer {
-            struct leaf leaf;
-            struct leaf leaves[3];
-            struct empty empty;
+            struct leaf leaf;         /* at 0 */
+            struct leaf leaves[3];    /* at 8 */
+            struct empty empty;       /* at 32 */
             struct {
-                __u16 one;
+                __u16 one;            /* at 32 */
                 struct {
-                    __u16 two;
+                    __u16 two;        /* at 34 */
                     struct {
-                        __u16 three;
+                        __u16 three;  /* at 36 */
                     };
                 };
             };
             struct {
-                __u8 in;
+                __u8 in;              /* at 40 */
                 struct {
-                    __u64 deep;
-                } deeper;
-            } unnamed_type;
+                    __u64 deep;       /* at 48 */
+                } deeper;             /* at 48 */
+            } unnamed_type;           /* at 40 */
             struct {
-                __u16 n;
-            } unnamed_list[2];
-            __u32 grid[2][3][4];
-            char lines[3][8];
-            __u8 none[0];
-            __u8 end;
+                __u16 n;              /* at 56 */
+            } unnamed_list[2];        /* at 56 */
+            __u32 grid[2][3][4];      /* at 60 */
+            char lines[3][8];         /* at 156 */
+            __u8 none[0];             /* at 180 */
+            __u8 end;                 /* at 180 */
         };
     """
 
@@ -284,10 +284,10 @@ class Tight:
     ::
 
         struct tight {
-            __u8 a;
-            __u32 b;
-            struct leaf leaf;
-            __u64 c;
+            __u8 a;            /* at 0 */
+            __u32 b;           /* at 1 */
+            struct leaf leaf;  /* at 5 */
+            __u64 c;           /* at 13 */
         } __attribute__((packed));
     """
 
@@ -316,9 +316,9 @@ class Cacheline:
     ::
 
         struct cacheline {
-            __u8 a;
-            __u8 b;
-            struct tight tight;
+            __u8 a;              /* at 0 */
+            __u8 b;              /* at 16 */
+            struct tight tight;  /* at 24 */
         };
     """
 
@@ -345,9 +345,9 @@ class Tree:
     ::
 
         struct tree {
-            struct tree *children[2];
-            struct list_node *list;
-            int value;
+            struct tree *children[2];  /* at 0 */
+            struct list_node *list;    /* at 16 */
+            int value;                 /* at 24 */
         };
     """
 
@@ -375,10 +375,10 @@ class ListNode:
     ::
 
         struct list_node {
-            struct list_node *next;
-            struct list_node *prev;
-            struct opaque *owner;
-            struct tree *tree;
+            struct list_node *next;  /* at 0 */
+            struct list_node *prev;  /* at 8 */
+            struct opaque *owner;    /* at 16 */
+            struct tree *tree;       /* at 24 */
         };
     """
 

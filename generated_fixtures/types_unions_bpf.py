@@ -19,18 +19,18 @@ class TaggedUnion4(codec.Union):
     ::
 
         union {
-            __s32 integer;
-            char text[16];
+            __s32 integer;        /* at 0 */
+            char text[16];        /* at 0 */
             union {
-                __u16 half;
-                __u8 quarter;
+                __u16 half;       /* at 0 */
+                __u8 quarter;     /* at 0 */
             };
             struct {
-                __u32 x;
-                __u32 y;
+                __u32 x;          /* at 0 */
+                __u32 y;          /* at 4 */
                 union {
-                    __u32 z;
-                    char letter;
+                    __u32 z;      /* at 8 */
+                    char letter;  /* at 8 */
                 };
             };
         };
@@ -79,11 +79,11 @@ class Number(codec.Union):
     ::
 
         union number {
-            __u64 u;
-            __s64 s;
-            double d;
-            void *p;
-            unsigned char raw[8];
+            __u64 u;               /* at 0 */
+            __s64 s;               /* at 0 */
+            double d;              /* at 0 */
+            void *p;               /* at 0 */
+            unsigned char raw[8];  /* at 0 */
         };
     """
 
@@ -121,8 +121,8 @@ class TaggedInlineNamed(codec.Union):
     ::
 
         union {
-            __u32 a;
-            __u16 b[2];
+            __u32 a;     /* at 0 */
+            __u16 b[2];  /* at 0 */
         };
     """
 
@@ -152,29 +152,29 @@ class Tagged:
     ::
 
         struct tagged {
-            __u32 tag;
+            __u32 tag;                /* at 0 */
             union {
-                __s32 integer;
-                char text[16];
+                __s32 integer;        /* at 4 */
+                char text[16];        /* at 4 */
                 union {
-                    __u16 half;
-                    __u8 quarter;
+                    __u16 half;       /* at 4 */
+                    __u8 quarter;     /* at 4 */
                 };
                 struct {
-                    __u32 x;
-                    __u32 y;
+                    __u32 x;          /* at 4 */
+                    __u32 y;          /* at 8 */
                     union {
-                        __u32 z;
-                        char letter;
+                        __u32 z;      /* at 12 */
+                        char letter;  /* at 12 */
                     };
                 };
             };
-            union number number;
-            union number numbers[3];
+            union number number;      /* at 24 */
+            union number numbers[3];  /* at 32 */
             union {
-                __u32 a;
-                __u16 b[2];
-            } inline_named;
+                __u32 a;              /* at 56 */
+                __u16 b[2];           /* at 56 */
+            } inline_named;           /* at 56 */
         };
     """
 
@@ -236,8 +236,8 @@ class InAddrAnyLocal:
     ::
 
         struct {
-            __u16 port;
-            char name[10];
+            __u16 port;     /* at 0 */
+            char name[10];  /* at 2 */
         };
     """
 
@@ -261,12 +261,12 @@ class InAddrAny(codec.Union):
     ::
 
         union in_addr_any {
-            __u32 v4;
-            __u32 v6[4];
+            __u32 v4;           /* at 0 */
+            __u32 v6[4];        /* at 0 */
             struct {
-                __u16 port;
-                char name[10];
-            } local;
+                __u16 port;     /* at 0 */
+                char name[10];  /* at 2 */
+            } local;            /* at 0 */
         };
     """
 
@@ -310,9 +310,9 @@ class OnlyBits(codec.Union):
     ::
 
         union only_bits {
-            __u32 low: 4;
-            __u32 wide: 30;
-            __s32 signed_bits: 5;
+            __u32 low: 4;          /* at 0, bit 0 */
+            __u32 wide: 30;        /* at 0, bit 0 */
+            __s32 signed_bits: 5;  /* at 0, bit 0 */
         };
     """
 
@@ -344,8 +344,8 @@ class OddSize(codec.Union):
     ::
 
         union odd_size {
-            char bytes[5];
-            __u16 half;
+            char bytes[5];  /* at 0 */
+            __u16 half;     /* at 0 */
         };
     """
 
@@ -375,10 +375,10 @@ class HasEmpty:
     ::
 
         struct has_empty {
-            __u32 a;
-            union empty_union nothing;
-            union only_bits bits;
-            union odd_size odd;
+            __u32 a;                    /* at 0 */
+            union empty_union nothing;  /* at 4 */
+            union only_bits bits;       /* at 4 */
+            union odd_size odd;         /* at 8 */
         };
     """
 

@@ -84,10 +84,10 @@ class Flow:
     ::
 
         struct flow {
-            ipv4_t saddr;
-            __be16 port;
-            __u8 mac[6];
-            __u16 flags;
+            ipv4_t saddr;  /* at 0 */
+            __be16 port;   /* at 4 */
+            __u8 mac[6];   /* at 6 */
+            __u16 flags;   /* at 12 */
         };
     """
 
@@ -116,11 +116,11 @@ class AddressUnion0(codec.Union):
     ::
 
         union {
-            __u32 v4;
-            struct in6_addr v6;
+            __u32 v4;            /* at 0 */
+            struct in6_addr v6;  /* at 0 */
             struct {
-                __u8 mac[6];
-                __be16 vlan;
+                __u8 mac[6];     /* at 0 */
+                __be16 vlan;     /* at 6 */
             };
         };
     """
@@ -158,11 +158,11 @@ class Address:
 
         struct address {
             union {
-                __u32 v4;
-                struct in6_addr v6;
+                __u32 v4;            /* at 0 */
+                struct in6_addr v6;  /* at 0 */
                 struct {
-                    __u8 mac[6];
-                    __be16 vlan;
+                    __u8 mac[6];     /* at 0 */
+                    __be16 vlan;     /* at 6 */
                 };
             };
         };
@@ -201,10 +201,10 @@ class Number(codec.Union):
     ::
 
         union number {
-            __u64 plain;
-            __u64 big;
-            __u64 address;
-            __u8 digits[8];
+            __u64 plain;     /* at 0 */
+            __u64 big;       /* at 0 */
+            __u64 address;   /* at 0 */
+            __u8 digits[8];  /* at 0 */
         };
     """
 
@@ -243,8 +243,8 @@ class Packet:
     ::
 
         struct packet {
-            __u32 count;
-            __be32 hops[];
+            __u32 count;    /* at 0 */
+            __be32 hops[];  /* at 4 */
         };
     """
 
@@ -270,33 +270,33 @@ class Event:
     ::
 
         struct event {
-            __u64 ktime;
-            __u64 boottime;
-            __u64 duration;
-            __u32 short_duration;
-            __u32 saddr;
-            ipv4_t daddr;
-            ipv4_t number;
-            __be32 hops[3];
-            __u8 octets[4];
-            __u32 words6[4];
-            struct in6_addr saddr6;
-            ipv6_t daddr6;
-            __u8 source[6];
-            __u8 macs[2][6];
-            __be16 sport;
-            __be16 ports[2];
-            __be32 sequence;
-            __be64 cookie;
-            __u8 name[8];
-            char raw[4];
-            __u8 digest[4];
-            void *pointer;
-            __u32 mask;
-            __u8 flags;
-            __u8 state;
-            __s16 verdict;
-            enum capability capability;
+            __u64 ktime;                 /* at 0 */
+            __u64 boottime;              /* at 8 */
+            __u64 duration;              /* at 16 */
+            __u32 short_duration;        /* at 24 */
+            __u32 saddr;                 /* at 28 */
+            ipv4_t daddr;                /* at 32 */
+            ipv4_t number;               /* at 36 */
+            __be32 hops[3];              /* at 40 */
+            __u8 octets[4];              /* at 52 */
+            __u32 words6[4];             /* at 56 */
+            struct in6_addr saddr6;      /* at 72 */
+            ipv6_t daddr6;               /* at 88 */
+            __u8 source[6];              /* at 104 */
+            __u8 macs[2][6];             /* at 110 */
+            __be16 sport;                /* at 122 */
+            __be16 ports[2];             /* at 124 */
+            __be32 sequence;             /* at 128 */
+            __be64 cookie;               /* at 136 */
+            __u8 name[8];                /* at 144 */
+            char raw[4];                 /* at 152 */
+            __u8 digest[4];              /* at 156 */
+            void *pointer;               /* at 160 */
+            __u32 mask;                  /* at 168 */
+            __u8 flags;                  /* at 172 */
+            __u8 state;                  /* at 173 */
+            __s16 verdict;               /* at 174 */
+            enum capability capability;  /* at 176 */
             /* 6 more lines */
         };
     """
@@ -392,8 +392,8 @@ class Blob:
     ::
 
         struct blob {
-            __u32 length;
-            __u8 data[];
+            __u32 length;  /* at 0 */
+            __u8 data[];   /* at 4 */
         };
     """
 

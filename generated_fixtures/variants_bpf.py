@@ -25,10 +25,10 @@ class HeaderUnion4(codec.Union):
 
         union {
             struct {
-                __u8 low: 3;
-                __u8 high: 5;
+                __u8 low: 3;   /* at 0, bit 0 */
+                __u8 high: 5;  /* at 0, bit 3 */
             };
-            __u8 raw;
+            __u8 raw;          /* at 0 */
         };
     """
 
@@ -71,16 +71,16 @@ class Header:
     ::
 
         struct header {
-            __u8 ihl: 4;
-            __u8 version: 4;
-            __u8 tos;
-            __u16 total;
+            __u8 ihl: 4;           /* at 0, bit 0 */
+            __u8 version: 4;       /* at 0, bit 4 */
+            __u8 tos;              /* at 1 */
+            __u16 total;           /* at 2 */
             union {
                 struct {
-                    __u8 low: 3;
-                    __u8 high: 5;
+                    __u8 low: 3;   /* at 4, bit 0 */
+                    __u8 high: 5;  /* at 4, bit 3 */
                 };
-                __u8 raw;
+                __u8 raw;          /* at 4 */
             };
         };
     """
@@ -144,10 +144,10 @@ class Seen:
     ::
 
         struct seen {
-            struct header header;
-            __u32 cpu;
-            __s64 widened;
-            __u64 before;
+            struct header header;  /* at 0 */
+            __u32 cpu;             /* at 8 */
+            __s64 widened;         /* at 16 */
+            __u64 before;          /* at 24 */
         };
     """
 

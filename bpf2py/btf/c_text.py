@@ -281,7 +281,7 @@ class CText:
             widest = max(widest, align)
             if is_struct and member.bit_offset > start:
                 lines += [f"{tabs}{pad};" for pad in _padding(position, member.bit_offset)]
-            lines.append(f"{tabs}{self._member(member, indent + 1)};")
+            lines.append(f"{tabs}{self.member(member, indent + 1)};")
             end = member.bit_offset + (member.bit_size or 8 * size_of(self.table, member.type_id))
             position = max(position, end)
         size = 8 * each.size
@@ -309,7 +309,8 @@ class CText:
         align = 1 if packed else align_of(self.table, member.type_id)
         return -(-position // (8 * align)) * 8 * align, align
 
-    def _member(self, member: PlacedMember, indent: int) -> str:
+    def member(self, member: PlacedMember, indent: int) -> str:
+        """The declaration of a member, without the semicolon."""
         name = identifier(member.name) if member.name else ""
         width = f": {member.bit_size}" if member.bit_size else ""
         if not name and not width:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import click
 
 from ..project import CompileError, compiler, output
 from ..project.compile import compile_source, require_compiler, write_vmlinux
+from ..project.constants import Value, agreed, read_constants
 from ..project.modules import ObjectFile, module_name
 from ..project.variants import ARCHS, CPUS, TARGETS, Build, builds
 from . import gen
@@ -70,6 +72,12 @@ from .main import Failure, require_packages
     help="Write vmlinux.h beside the source, from the running kernel, if there is none.",
 )
 @click.option(
+    "--constants",
+    multiple=True,
+    metavar="NAME",
+    help="Also generate this macro of the source, as in --constants='MAX_*'; may be repeated.",
+)
+@click.option(
     "--depfile",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
@@ -84,6 +92,7 @@ def command(
     archs: tuple[str, ...],
     cpus: tuple[str, ...],
     vmlinux: bool,
+    constants: tuple[str, ...],
     depfile: Path | None,
     output_dir: Path | None,
     **rest: Any,
@@ -118,6 +127,7 @@ def command(
                     click.echo(f"{header}: written from this machine's kernel")
             usual = Path(Build().object_name(source))
             made: list[ObjectFile] = []
+            values: dict[str, Mapping[str, Value]] = {}
             for build in ways:
                 name = build.object_name(source)
                 result = Path(scratch, str(number), name)
@@ -145,8 +155,23 @@ def command(
                     rules += Path(f"{result}.d").read_text(encoding="utf-8")
                 data = objects[directory / name] = result.read_bytes()
                 made.append(ObjectFile.built(name, data, build, arch))
+                values[name] = read_constants(
+                    found,
+                    source,
+                    constants,
+                    target=build.target,
+                    architecture=arch,
+                    extra=(*cflags, *build.flags),
+                )
             together = usual.name.partition(".")[0] if len(ways) > 1 else ""
-            requests.append(gen.Request(directory=directory, built=tuple(made), name=together))
+            requests.append(
+                gen.Request(
+                    directory=directory,
+                    built=tuple(made),
+                    name=together,
+                    constants=agreed(values),
+                )
+            )
         gen.run(requests, options, objects=objects)
     if depfile and not options.check:
         output.publish(depfile, rules)

@@ -18,7 +18,10 @@ from ..btf.core_view import TypeView
 from ..btf.ext_info import decode_core_relocations, decode_line_info
 from ..btf.layout import size_of
 from ..btf.types import Enum, Enum64
+from ..codegen import CodegenError, LeftOut, left_out
 from ..codegen.c_text import c_text
+from ..codegen.docs import source_place
+from ..codegen.functions import declaration, program_function
 from ..spec import KCONFIG, ExternKind, ExternSpec, MapSpec, ObjectSpec, ProgramSpec
 from ..uapi import BTFKind, CoreRelocationKind
 from .values import read_value
@@ -32,6 +35,7 @@ _SHOWN_KINDS = frozenset((BTFKind.STRUCT, BTFKind.UNION, BTFKind.ENUM, BTFKind.E
 def describe(spec: ObjectSpec) -> dict[str, Any]:
     """The whole object; sizes in bytes, ``instructions`` in eight-byte units."""
     table = decode(spec.btf) if spec.btf else None
+    missing, refused = _left_out(spec)
     return {
         "format": DOCUMENT_FORMAT,
         "name": spec.name,
@@ -39,17 +43,36 @@ def describe(spec: ObjectSpec) -> dict[str, Any]:
         "license": spec.license,
         "sha256": spec.digest,
         "maps": [describe_map(each, table) for each in spec.maps.values()],
-        "programs": [_program(each) for each in spec.programs.values()],
+        "programs": [_program(each, table) for each in spec.programs.values()],
         "variables": [
             variable for each in spec.maps.values() for variable in _variables(each, table)
         ],
         "externs": [_extern(each, table) for each in spec.externs.values()],
         "types": list(_types(table)) if table is not None else [],
+        "left_out": None if missing is None else [_row(each) for each in missing],
+        "refused": refused,
         "core_relocations": [
             record
             for program in spec.programs.values()
             for record in _core_relocations(program, table)
         ],
+    }
+
+
+def _left_out(spec: ObjectSpec) -> tuple[tuple[LeftOut, ...] | None, str | None]:
+    """What the module lacks that ``bpf2py gen`` makes without options, or why it makes none."""
+    try:
+        return left_out(spec), None
+    except CodegenError as error:
+        return None, str(error)
+
+
+def _row(each: LeftOut) -> dict[str, Any]:
+    return {
+        "kind": each.kind,
+        "name": each.name,
+        "reason": each.reason,
+        "option": each.option or None,
     }
 
 
@@ -73,9 +96,14 @@ def describe_map(spec: MapSpec, table: TypeTable | None) -> dict[str, Any]:
     }
 
 
-def _program(spec: ProgramSpec) -> dict[str, Any]:
+def _program(spec: ProgramSpec, table: TypeTable | None) -> dict[str, Any]:
+    file, line = source_place(table, spec) if table is not None else ("", 0)
+    function = program_function(table, spec) if table is not None else None
     return {
         "name": spec.name,
+        "file": file or None,
+        "line": line or None,
+        "function": declaration(table, function) if table is not None and function else None,
         "section": spec.section,
         "type": name_of(spec.prog_type),
         "attach_type": name_of(spec.attach_type) if spec.attach_type is not None else None,

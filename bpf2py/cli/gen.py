@@ -16,7 +16,7 @@ import click
 from ..project import modules, output
 from ..project.modules import module_name
 from ..project.variants import split_arch
-from ..records import dataclass
+from ..records import dataclass, field
 from .main import Failure
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -32,10 +32,12 @@ class Options:
     as_bytes: tuple[str, ...] = ()
     strip_enum_prefix: bool = False
     class_name: str = ""
+    contexts: bool = False
     vendor: bool = False
     sidecar: bool = False
     check: bool = False
     typecheck: bool = False
+    verbose: bool = False
 
 
 def _events(
@@ -119,6 +121,11 @@ _OPTIONS = (
         help="Name of the object's class, otherwise made from the file name; one FILE only.",
     ),
     click.option(
+        "--contexts",
+        is_flag=True,
+        help="Also generate what programs and global functions take: struct xdp_md and the like.",
+    ),
+    click.option(
         "--vendor",
         is_flag=True,
         help="Copy the runtime beside the modules as _bpf2py/: no bpf2py needed then.",
@@ -134,6 +141,12 @@ _OPTIONS = (
         help="Write nothing; show what is out of date and exit with 1.",
     ),
     click.option("--typecheck", is_flag=True, help="Run mypy --strict over the modules."),
+    click.option(
+        "-v",
+        "--verbose",
+        is_flag=True,
+        help="Say what the modules leave out of their objects, why, and what brings it in.",
+    ),
 )
 
 
@@ -193,6 +206,7 @@ def command(
             watch=watch,
             check=rest["check"],
             typecheck=rest["typecheck"],
+            verbose=rest["verbose"],
         )
         return
     if watch:
@@ -211,13 +225,15 @@ def command(
 class Request:
     """One module: its folder, its objects with their architectures, what several are called.
 
-    *built* are objects that are not files yet; they are generated from, too.
+    *built* are objects that are not files yet; they are generated from, too.  *constants* are
+    macros of their source.
     """
 
     directory: Path
     files: tuple[tuple[Path, str], ...] = ()
     built: tuple[modules.ObjectFile, ...] = ()
     name: str = ""
+    constants: Mapping[str, int | float | str] = field(default_factory=dict[str, int | float | str])
 
     def objects(self) -> list[modules.ObjectFile]:
         """The objects, read."""
@@ -268,6 +284,11 @@ def run(
         _check(texts, stale, binaries)
     else:
         _write(texts, stale, binaries, shown=set(sources))
+    if options.verbose:
+        for path, request in sources.items():
+            from . import left_out
+
+            left_out.show(path, request.objects()[0], options)
     if options.typecheck:
         typecheck(sources)
 
@@ -284,6 +305,8 @@ def _generate(request: Request, path: Path, options: Options) -> modules.Generat
         events=dict(options.events),
         views=dict(options.views),
         as_bytes=options.as_bytes,
+        contexts=options.contexts,
+        constants=request.constants,
         strip_enum_prefix=options.strip_enum_prefix,
     )
 

@@ -16,6 +16,7 @@ import click
 from click.core import ParameterSource
 
 from ..project import Outcome, Project, State, Status, build, find, load, modules
+from ..project.modules import ObjectFile
 from ..project.watch import Watcher, watched
 from .main import Failure, failure
 
@@ -28,13 +29,14 @@ _IN_THE_FILE = {
     "as_bytes": "bytes",
     "strip_enum_prefix": "strip-enum-prefix",
     "class_name": "class",
+    "contexts": "contexts",
     "vendor": "vendor",
     "sidecar": "sidecar",
     "as_one": "as-one",
 }
 
 
-def run(ctx: click.Context, *, check: bool, typecheck: bool, watch: bool) -> None:
+def run(ctx: click.Context, *, check: bool, typecheck: bool, watch: bool, verbose: bool) -> None:
     """Make the nearest project; exit code 1 if something could not be made or is out of date."""
     for name, key in _IN_THE_FILE.items():
         if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT:
@@ -43,35 +45,35 @@ def run(ctx: click.Context, *, check: bool, typecheck: bool, watch: bool) -> Non
         raise click.UsageError("--watch writes, --check does not: choose one")
     config = find(Path.cwd())
     if watch:
-        _watch(config, typecheck=typecheck)
-    elif not _once(config, check=check, typecheck=typecheck):
+        _watch(config, typecheck=typecheck, verbose=verbose)
+    elif not _once(config, check=check, typecheck=typecheck, verbose=verbose):
         ctx.exit(1)
 
 
-def _watch(config: Path, *, typecheck: bool) -> None:
+def _watch(config: Path, *, typecheck: bool, verbose: bool) -> None:
     watcher = Watcher(lambda: watched(config))
     try:
-        _attempt(config, typecheck=typecheck)
+        _attempt(config, typecheck=typecheck, verbose=verbose)
         click.echo(f"watching {_shown(config.parent)}; Ctrl-C ends")
         while True:
             for path in watcher.wait():
                 click.echo(f"{_shown(path)}: changed")
-            _attempt(config, typecheck=typecheck)
+            _attempt(config, typecheck=typecheck, verbose=verbose)
     except KeyboardInterrupt:
         click.echo()
 
 
-def _attempt(config: Path, *, typecheck: bool) -> None:
+def _attempt(config: Path, *, typecheck: bool, verbose: bool) -> None:
     """Once, in the life of a watch: whatever is wrong is shown, and may be mended."""
     try:
-        _once(config, check=False, typecheck=typecheck)
+        _once(config, check=False, typecheck=typecheck, verbose=verbose)
     except click.ClickException as error:
         error.show()
     except (OSError, ValueError, RuntimeError) as error:
         failure(error).show()
 
 
-def _once(config: Path, *, check: bool, typecheck: bool) -> bool:
+def _once(config: Path, *, check: bool, typecheck: bool, verbose: bool) -> bool:
     """Make or check everything; whether all is well."""
     project = load(config)
     with _progress() as advance:
@@ -94,6 +96,12 @@ def _once(config: Path, *, check: bool, typecheck: bool) -> bool:
     well = all(o.status in (Status.WRITTEN, Status.UNCHANGED) for o in outcomes)
     if any(outcome.status is Status.OUTDATED for outcome in outcomes):
         Failure("out of date", hint="run `bpf2py gen`, and check the result in").show()
+    if verbose and not check:
+        for job in (outcome.job for outcome in outcomes if outcome.error is None):
+            module = _shown(project.root / job.module)
+            from . import left_out
+
+            left_out.show(module, ObjectFile.at(project.root / job.objects[0]), job.target)
     if (project.typecheck or typecheck) and well:
         content, findings = modules.typecheck(o.files[0] for o in outcomes)
         if findings:

@@ -29,9 +29,12 @@ _MAX_VALUE = 48
 def command(file: Path, as_json: bool) -> None:
     """Show maps, programs, variables, types and CO-RE relocations of a compiled object.
 
+    The last table says what the module lacks that `bpf2py gen` makes without options, and what
+    brings it in.
+
     With --json the document has the keys format, name, byte_order, license, sha256, maps,
-    programs, variables, types and core_relocations.  They keep their meaning as long as "format"
-    stays the same number.
+    programs, variables, types, left_out, refused and core_relocations.  They keep their meaning
+    as long as "format" stays the same number.
     """
     document = describe(read_object(file.read_bytes(), name=file.name))
     if as_json:
@@ -65,7 +68,7 @@ def show(console: Console, document: dict[str, Any]) -> None:
     _print(
         console,
         "Programs",
-        ("name", "section", "type", "attach", "insns"),
+        ("name", "section", "type", "attach", "insns", "source"),
         [_program_row(each) for each in document["programs"]],
     )
     _print(
@@ -100,6 +103,19 @@ def show(console: Console, document: dict[str, Any]) -> None:
         [_relocation_row(each) for each in document["core_relocations"]],
     )
 
+    _print(
+        console,
+        "Left out of the module",
+        ("what", "why", "brings it in"),
+        [
+            (f"{each['kind']} {each['name']}", each["reason"], each["option"] or "")
+            for each in document["left_out"] or ()
+        ],
+    )
+    if document["refused"]:
+        console.print()
+        console.print(Text(f"No module can be made: {document['refused']}"))
+
 
 def _map_row(each: dict[str, Any]) -> tuple[str, ...]:
     value = each["value_type"] or each["event_type"] or _bytes(each["value_size"])
@@ -123,7 +139,8 @@ def _program_row(each: dict[str, Any]) -> tuple[str, ...]:
     attach = each["attach_type"] or ""
     if not each["autoload"]:
         attach = f"{attach} (not loaded by default)".strip()
-    return each["name"], each["section"], each["type"], attach, str(each["instructions"])
+    source = f"{each['file']}:{each['line']}" if each["file"] else ""
+    return each["name"], each["section"], each["type"], attach, str(each["instructions"]), source
 
 
 def _relocation_row(each: dict[str, Any]) -> tuple[str, ...]:

@@ -1,7 +1,16 @@
 """The generator: an ``ObjectSpec`` in, the text of one typed Python module out.
 
-Two steps: :func:`describe` makes every decision, :func:`render` lays
-the result out.  How C names become Python names is said in ``names.py``.
+Two steps: :func:`describe` makes every decision, :func:`render` lays the result out.  What stands
+between them, a :class:`ModuleModel`, is for other generators too:
+
+    model = codegen.describe(elf.read_object_file("opensnoop.bpf.o"))
+    for each in model.maps:
+        print(each.name, each.key, each.value, each.event)
+
+These names and the fields of the models (except for those marked *for the templates*) are stable:
+they are added to, and not changed without a line in the changelog.  How C names become Python
+names is said in ``names.py``, which types a module has in ``gather.py``; :func:`left_out` tells
+what it has not.
 """
 
 from __future__ import annotations
@@ -12,11 +21,56 @@ from types import MappingProxyType
 from ..spec import ObjectSpec
 from .describe import describe
 from .errors import CodegenError
-from .model import ModuleModel
+from .left_out import LeftOut, left_out
+from .model import (
+    ArgumentModel,
+    ConstantModel,
+    EnumeratorModel,
+    EnumModel,
+    GlobalFunctionModel,
+    MapModel,
+    MemberModel,
+    ModuleModel,
+    ObjectNames,
+    ProgramModel,
+    SectionModel,
+    StructModel,
+    TypeModel,
+    UnionModel,
+    ValueModel,
+    VariableModel,
+)
 from .options import Options
 from .render import render
 
-__all__ = ["CodegenError", "ModuleModel", "Options", "describe", "generate", "render"]
+__all__ = [
+    # from an object to a module
+    "CodegenError",
+    "Options",
+    "describe",
+    "generate",
+    "render",
+    # what a module is made of
+    "ArgumentModel",
+    "ConstantModel",
+    "EnumModel",
+    "EnumeratorModel",
+    "GlobalFunctionModel",
+    "MapModel",
+    "MemberModel",
+    "ModuleModel",
+    "ObjectNames",
+    "ProgramModel",
+    "SectionModel",
+    "StructModel",
+    "TypeModel",
+    "UnionModel",
+    "ValueModel",
+    "VariableModel",
+    # what it is not made of
+    "LeftOut",
+    "left_out",
+]
 
 
 def generate(
@@ -29,6 +83,8 @@ def generate(
     events: Mapping[str, str] = MappingProxyType({}),
     views: Mapping[str, str] = MappingProxyType({}),
     as_bytes: Sequence[str] = (),
+    contexts: bool = False,
+    constants: Mapping[str, int | float | str] = MappingProxyType({}),
     strip_enum_prefix: bool = False,
 ) -> str:
     """The text of the module for *spec*; the same spec and options give the same text.
@@ -45,6 +101,8 @@ def generate(
         events=events,
         views=views,
         as_bytes=as_bytes,
+        contexts=contexts,
+        constants=constants,
         strip_enum_prefix=strip_enum_prefix,
     )
     return render(describe(spec, options))

@@ -38,6 +38,7 @@ from ..btf.types import (
 from .c_text import c_text, safe
 from .errors import CodegenError
 from .layouts import (
+    UNTYPED,
     Definition,
     EnumDef,
     Field,
@@ -75,6 +76,10 @@ class Collector:
         self.definitions: list[Definition] = []
         #: The first type that each definition was made from.
         self.type_ids: list[int] = []
+        #: Every struct, union and enum that a value was asked for.
+        self.met: set[int] = set()
+        #: Per type under a view, the first one's name.
+        self.viewed: dict[int, str] = {}
         #: The enums whose members are flags: places among the definitions.
         self.flags: set[int] = set()
         self._index: dict[Definition, int] = {}
@@ -103,6 +108,7 @@ class Collector:
             raise CodegenError(f"{path}: nested too deeply")
         view = view or self.views.of_type(type_id)
         if view and view.name != NONE:
+            self.viewed.setdefault(self.table.resolve(type_id), view.name)
             return viewed(
                 self.table, view, type_id, path, lambda enum: self._held(enum, view, hint)
             )
@@ -123,16 +129,28 @@ class Collector:
             case Enum() | Enum64():
                 if not typ.values:  # declared, never defined: an int is all that is known
                     return Number(typ.size, typ.signed)
+                self.met.add(resolved)
                 return self._named(self._enum(resolved, typ, hint))
             case Struct() | Union():
+                self.met.add(resolved)
                 return self._named(self._class(resolved, typ, path, hint, tail, depth))
             case Fwd():
                 text = c_text(self.table, resolved)
-                raise CodegenError(f"{path}: {text} is declared, but never defined")
+                raise CodegenError(
+                    f"{path}: {text} is declared, but never defined",
+                    hint="of what is only behind a pointer in a struct, clang writes the name alone; "
+                    f"`{text} *unused;` at file scope puts the whole into the object",
+                )
             case Void() | Func() | FuncProto() | Var() | Datasec() | DeclTag():
                 raise CodegenError(f"{path}: a {typ.kind.name} is no type of a value")
             case Typedef() | Const() | Volatile() | Restrict() | TypeTag():
                 raise BTFError(f"type {type_id} was not resolved")
+
+    def index_of(self, type_id: int) -> int | None:
+        """The place of the definition that a struct or union became; ``None`` if it did not."""
+        resolved = self.table.resolve(type_id)
+        found = (self._done.get((resolved, tail)) for tail in (True, False))
+        return next((index for index in found if index is not None), None)
 
     def reachable(self, values: Collection[Value]) -> set[int]:
         """The places of all definitions that *values* consist of."""
@@ -313,7 +331,7 @@ class Collector:
             return Left(leaf.name, f"{safe(leaf.name)}, offset {offset}: has no bytes here")
         path = f"{path}.{leaf.name}"
         value = untyped(self.views.at(path, tag), room, path)
-        return Field(leaf.name, offset, value, "of no type in the BTF" + shown_as(value))
+        return Field(leaf.name, offset, value, UNTYPED + shown_as(value))
 
     def _bitfield(
         self,

@@ -11,31 +11,35 @@ import re
 from collections.abc import Collection
 
 from .. import spec
+from ..btf import TypeTable
 from ..records import replace
 from ..spec import Linkage, MapSpec, ObjectSpec, VariableSpec
 from . import facts, names
 from .c_text import c_text, safe
-from .describe_types import TypeModel, describe_types
-from .docs import map_doc, paragraph, program_doc
+from .describe_functions import describe_constants, describe_functions, describe_program
+from .describe_types import describe_types
+from .docs import map_doc, paragraph
 from .errors import CodegenError
 from .gather import Gathered, gather
+from .layouts import Value
 from .literals import Sidecar, expression
 from .model import (
     EnumModel,
     MapModel,
     ModuleModel,
     ObjectNames,
-    ProgramModel,
     SectionModel,
     SidecarModel,
     StructModel,
+    TypeModel,
     UnionModel,
+    ValueModel,
     VariableModel,
     VariantModel,
 )
 from .options import Options
 from .pytypes import Source
-from .tables import Takes, map_class, program_class
+from .tables import Takes, map_class
 from .views import shown_as
 
 #: The kernel's configuration: read when the object is loaded, nothing to set before or after.
@@ -46,14 +50,18 @@ DROPPED = "bpf2py_dropped_"
 _AMBIGUOUS = frozenset("lIO")
 #: The parts of an object, and what follows the object's name in their classes.
 _PARTS = ("", "Spec", "Maps", "MapSpecs", "Programs", "ProgramSpecs")
+_DEFAULTS = Options()
 
 
-def describe(object_spec: ObjectSpec, options: Options) -> ModuleModel:
-    """The model of the module for *object_spec*; :class:`CodegenError` for what cannot be said."""
+def describe(object_spec: ObjectSpec, options: Options = _DEFAULTS) -> ModuleModel:
+    """The model of the module for *object_spec*, which stays as it is.
+
+    :class:`CodegenError`, which begins with the C path, for what cannot be said in Python and for
+    options that name what is not there; :class:`BTFError` for an object whose BTF is damaged.
+    """
     object_spec = object_spec.copy()
     file_name = safe(options.file_name or f"{object_spec.name}.bpf.o")
     gathered = gather(object_spec, options)
-    table = gathered.collector.table
     maps = {name: m for name, m in object_spec.maps.items() if not m.section}
     data = {m.section: m for m in object_spec.maps.values() if _has_class(m, gathered)}
 
@@ -91,32 +99,34 @@ def describe(object_spec: ObjectSpec, options: Options) -> ModuleModel:
             data.items(), range(len(_PARTS), len(own), 2), strict=True
         )
     )
+    map_models = tuple(
+        _map(source, gathered, map_spec, name=map_names[c_name], key=c_name)
+        for c_name, map_spec in maps.items()
+    )
     sidecar = Sidecar()
     text = expression(object_spec, sidecar.write if options.sidecar else None)
     model = ModuleModel(
         file_name=file_name,
+        digest=safe(object_spec.digest),
+        spec=object_spec,
+        functions=describe_functions(source, gathered, object_spec),
         format=spec.FORMAT,
         layout_digests=(),
         machines=(),
         lint_exceptions=("E741",) if _AMBIGUOUS & _member_names(types, sections) else (),
-        standard=_standard(types, renamed=_renamed(map_names) | _renamed(program_names)),
+        constants=describe_constants(options, taken=[*own, *(each.name for each in types)]),
+        standard=_standard(
+            types,
+            typing=bool(options.constants or _renamed(map_names) or _renamed(program_names)),
+        ),
         package=_checked_package(options.package),
         parts=("runtime", "spec", "uapi") if "uapi." in text else ("runtime", "spec"),
-        codec_modules=("codec",) if _uses_codec(gathered, types) else (),
+        codec_modules=("codec",) if _uses_codec(types, map_models, sections) else (),
         types=types,
         names=ObjectNames(*own[: len(_PARTS)]),
-        maps=tuple(
-            _map(source, gathered, map_spec, name=map_names[c_name], c_name=c_name)
-            for c_name, map_spec in maps.items()
-        ),
+        maps=map_models,
         programs=tuple(
-            ProgramModel(
-                name=program_names[name],
-                c_name=name,
-                class_name=program_class(program.prog_type, program.attach_type),
-                doc=program_doc(table, object_spec, program, 8),
-                spec_doc=program_doc(table, object_spec, program, 4),
-            )
+            describe_program(source, gathered, program, name=program_names[name])
             for name, program in object_spec.programs.items()
         ),
         spec_sections=tuple(row for row in sections if row.section != KCONFIG),
@@ -168,24 +178,48 @@ def _class_name(object_spec: ObjectSpec, options: Options) -> str:
     return name
 
 
-def _map(
-    source: Source, gathered: Gathered, map_spec: MapSpec, *, name: str, c_name: str
-) -> MapModel:
-    values, takes = gathered.maps[c_name], map_class(map_spec.map_type).takes
-    views = dict(zip(takes.value, map(shown_as, values), strict=False))
-    dropped = f"{DROPPED}{c_name}"
-    counted = takes is Takes.EVENT and dropped in gathered.maps
+def _map(source: Source, gathered: Gathered, map_spec: MapSpec, *, name: str, key: str) -> MapModel:
+    """The model of a map; *key* is what it is called in *gathered*."""
+    table, values = gathered.collector.table, gathered.maps[key]
+    row = map_class(map_spec.map_type)
+    taken = {
+        Takes.KEY_VALUE: (values.key, values.value),
+        Takes.VALUE: (values.value,),
+        Takes.EVENT: (values.event,),
+        Takes.NOTHING: (),
+    }[row.takes]
+    words = {"key": values.key, "value": values.value, "events": values.event}
+    views = {word: shown_as(value) for word, value in words.items() if value is not None}
+    dropped = f"{DROPPED}{key}"
+    counted = row.takes is Takes.EVENT and dropped in gathered.maps
+    inner = map_spec.inner
     return MapModel(
         name=name,
-        c_name=c_name,
-        class_name=map_class(map_spec.map_type).name,
-        key_size=map_spec.key_size,
-        value_size=map_spec.value_size,
-        arguments=(f"loaded.map({c_name!r})", *map(source.codec, values)),
+        c_name=map_spec.name,
+        class_name=row.name,
+        spec=map_spec,
+        key=_value(source, table, values.key, map_spec.key_type_id),
+        value=_value(source, table, values.value, map_spec.value_type_id),
+        event=_value(source, table, values.event, map_spec.event_type_id),
+        inner=(
+            None if inner is None else _map(source, gathered, inner, name=name, key=f"{key}_inner")
+        ),
+        arguments=(
+            f"loaded.map({map_spec.name!r})",
+            *(source.codec(value) for value in taken if value is not None),
+        ),
         counter=dropped if counted else "",
-        doc=map_doc(gathered.collector.table, map_spec, 8, views),
-        spec_doc=map_doc(gathered.collector.table, map_spec, 4, views),
+        doc=map_doc(table, map_spec, 8, views),
+        spec_doc=map_doc(table, map_spec, 4, views),
     )
+
+
+def _value(
+    source: Source, table: TypeTable, value: Value | None, type_id: int
+) -> ValueModel | None:
+    if value is None:
+        return None
+    return source.model(value, c_text(table, type_id) if type_id else "")
 
 
 def _section(
@@ -212,7 +246,11 @@ def _section(
         variables=tuple(
             VariableModel(
                 name=py_names[name],
-                codec=source.codec(gathered.variables[section, name]),
+                c_name=name,
+                value=source.model(
+                    gathered.variables[section, name],
+                    c_text(table, variable.type_id) if variable.type_id else "",
+                ),
                 offset=variable.offset,
                 doc=paragraph(
                     f"``{_storage(variable)}{c_text(table, variable.type_id, name)}``"
@@ -243,7 +281,7 @@ def _member_names(types: Collection[TypeModel], sections: Collection[SectionMode
     for model in types:
         match model:
             case EnumModel(members=members):
-                found |= {name for name, _ in members}
+                found |= {member.name for member in members}
             case StructModel(fields=fields, forwards=forwards):
                 found |= {line.code.partition(":")[0] for line in fields}
                 found |= {line.code.partition(" ")[0] for line in forwards}
@@ -252,9 +290,9 @@ def _member_names(types: Collection[TypeModel], sections: Collection[SectionMode
     return found
 
 
-def _standard(types: Collection[TypeModel], *, renamed: dict[str, str]) -> tuple[str, ...]:
+def _standard(types: Collection[TypeModel], *, typing: bool) -> tuple[str, ...]:
     """The modules of the standard library that the module uses."""
-    found = {"typing"} if renamed else set[str]()
+    found = {"typing"} if typing else set[str]()
     for model in types:
         match model:
             case EnumModel():
@@ -273,9 +311,15 @@ def _standard(types: Collection[TypeModel], *, renamed: dict[str, str]) -> tuple
     return tuple(sorted(found))
 
 
-def _uses_codec(gathered: Gathered, types: Collection[TypeModel]) -> bool:
+def _uses_codec(
+    types: Collection[TypeModel], maps: Collection[MapModel], sections: Collection[SectionModel]
+) -> bool:
     classes = any(not isinstance(model, EnumModel) for model in types)
-    return classes or any(gathered.maps.values()) or bool(gathered.variables)
+    return (
+        classes
+        or any(len(each.arguments) > 1 for each in maps)
+        or any(section.variables for section in sections)
+    )
 
 
 def _checked_package(package: str) -> str:

@@ -14,6 +14,7 @@ from .collect import Collector
 from .docs import INDENT, type_doc
 from .format import LINE_LENGTH
 from .layouts import (
+    UNTYPED,
     Definition,
     EnumDef,
     Field,
@@ -25,10 +26,17 @@ from .layouts import (
     UnionDef,
     Value,
 )
-from .model import EnumModel, FieldModel, StructModel, UnionModel
+from .model import (
+    EnumeratorModel,
+    EnumModel,
+    FieldModel,
+    MemberModel,
+    StructModel,
+    TypeModel,
+    UnionModel,
+)
 from .pytypes import BUILTINS, Source
-
-TypeModel = EnumModel | StructModel | UnionModel
+from .views import shown_as
 
 
 def describe_types(
@@ -58,7 +66,9 @@ class _Builder:
         self.strip_enum_prefix = strip_enum_prefix
         self.definitions = definitions = collector.definitions
         self.names = class_names
-        self.taken = names.STRUCT_RESERVED.union(reserved, class_names)
+        classes = frozenset(reserved).union(class_names)
+        self.taken = names.STRUCT_RESERVED | classes
+        self.taken_in_unions = names.UNION_RESERVED | classes
         self.keys = keys
         self.hashable = collector.reachable(keys)
         #: Per definition, the Python name of each member.
@@ -101,7 +111,7 @@ class _Builder:
                 return {name: given[shorter] for name, shorter in short.items()}
             case UnionDef(members=members):
                 c_names = [member.c_name for member in members if isinstance(member, Field)]
-                return names.assign(c_names, reserved=self.taken | {"_storage"}, where=where)
+                return names.assign(c_names, reserved=self.taken_in_unions, where=where)
             case StructDef():
                 c_names = []
                 for field in _fields(definition):
@@ -147,9 +157,14 @@ class _Builder:
         members = self.members[index]
         return EnumModel(
             name=self.names[index],
+            c_name=definition.c_name,
+            size=definition.size,
+            members=tuple(
+                EnumeratorModel(members[c_name], c_name, number)
+                for c_name, number in definition.values
+            ),
             doc=self._doc(index),
             flags=index in self.collector.flags,
-            members=tuple((members[c_name], number) for c_name, number in definition.values),
         )
 
     def _struct(self, index: int, definition: StructDef) -> StructModel:
@@ -182,8 +197,10 @@ class _Builder:
         key = index in self.hashable
         return StructModel(
             name=self.names[index],
-            doc=self._doc(index),
+            c_name=definition.c_name,
             size=definition.size,
+            members=self._members(index),
+            doc=self._doc(index),
             decorator="@codec.dataclass(slots=True"
             + (", unsafe_hash=True)" if key and plain else ")"),
             fields=tuple(fields),
@@ -229,15 +246,46 @@ class _Builder:
             above = []
         return UnionModel(
             name=self.names[index],
-            doc=self._doc(index),
+            c_name=definition.c_name,
             size=definition.size,
-            members=tuple(lines),
+            members=self._members(index),
+            doc=self._doc(index),
+            lines=tuple(lines),
             notes=tuple(above),
             is_key=Named(index, definition.size) in self.keys,
             keywords=tuple(keywords),
             bytes_name="builtins.bytes" if "bytes" in shadowed else "bytes",
             layout=tuple(layout),
             size_expression=str(definition.size),
+        )
+
+    def _members(self, index: int) -> tuple[MemberModel, ...]:
+        """What C calls the members, those of anonymous unions among them."""
+        result: list[MemberModel] = []
+        names = self.members[index]
+        for field in _fields(self.definitions[index]):
+            if field.c_name:
+                result.append(self._member(field, names[field.c_name]))
+                continue
+            storage = names[_storage_key(field)]
+            result += [
+                self._member(view, names[view.c_name], base=field.offset, storage=storage)
+                for view in _fields(self._definition(field.value))
+            ]
+        return tuple(result)
+
+    def _member(self, field: Field, name: str, *, base: int = 0, storage: str = "") -> MemberModel:
+        c_type = field.text.removesuffix(shown_as(field.value))
+        return MemberModel(
+            name=name,
+            c_name=field.c_name,
+            c_type="" if c_type == UNTYPED else c_type,
+            annotation=self.source.annotation(field.value),
+            offset=base + field.offset,
+            size=field.value.size,
+            bits=field.bits,
+            class_names=self.source.class_names(field.value),
+            storage=storage,
         )
 
     def _plainly_hashable(self, value: Value) -> bool:

@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ..btf import BTFError, TypeTable
-from ..btf.c_format import declaration
+from ..btf.c_text import CText
 from ..btf.ext_info import decode_line_info
-from ..btf.layout import align_of
-from ..spec import MapSpec, ObjectSpec, Pinning, ProgramSpec
+from ..btf.layout import PlacedMember, align_of
+from ..spec import MapSpec, Pinning, ProgramSpec
 from ..uapi import MapFlags, MapType
 from .c_text import c_text, safe
 from .errors import CodegenError
@@ -25,10 +25,14 @@ from .layouts import Definition, EnumDef, UnionDef
 from .tables import RING_BUFFERS
 
 INDENT = 4
+#: Where offsets stand, at most; behind longer lines they follow at once.
+_COLUMN = 48
 #: Lines of a declaration that are shown; of a longer one the beginning.
 DECLARATION_LINES = 30
 #: Between members: bytes that C source does not mention (``char: 8;``).
 _GAP = re.compile(r"\t+[a-z ]+: \d+;")
+#: Behind a member, what :class:`_Placed` notes: at which bit it is.
+_PLACE = re.compile(r"\x01(\d+)(b?)(?=;)")
 #: What a pointer is tagged with, as ``__user`` and ``__rcu`` are: nothing that C people write out.
 _TYPE_TAG = re.compile(r'__attribute__\(\(btf_type_tag\("\w*"\)\)\) ')
 
@@ -47,11 +51,11 @@ def bytes_text(size: int) -> str:
 
 
 def type_doc(table: TypeTable, type_id: int, definition: Definition) -> str:
-    """Name, size, alignment and C declaration of a type."""
+    """Name, size, alignment and C declaration of a type, with the offset of each member."""
     summary = f"``{definition.c_name}``, {bytes_text(definition.size)}"
     lines: list[str] = []
     try:
-        text = _TYPE_TAG.sub("", declaration(table, type_id))
+        text = _TYPE_TAG.sub("", _Placed(table).definition(type_id) + ";")
         # An aligned attribute is not in the BTF; where one left a gap, nothing is said.
         if not any(_GAP.fullmatch(line) for line in text.split("\n")):
             summary += f", aligned to {align_of(table, type_id)}"
@@ -75,19 +79,46 @@ def _declaration(text: str, definition: Definition) -> list[str]:
     if len(lines) < 3:
         return []
     if not isinstance(definition, EnumDef | UnionDef):  # a flexible array member
-        lines[-2] = re.sub(r"\[0\](;| __attribute__)", r"[]\1", lines[-2], count=1)
+        lines[-2] = re.sub(r"\[0\](\x01|;| __attribute__)", r"[]\1", lines[-2], count=1)
     if len(lines) > DECLARATION_LINES:
         lines = _cut(lines)
     shown: list[str] = []
+    places: dict[int, str] = {}
     for line in lines:
-        body = safe(line.lstrip("\t"))
+        body = _PLACE.sub("", line).lstrip("\t")
+        safe(body)
         lead = " " * 4 * (len(line) - len(line.lstrip("\t")))
         width = LINE_LENGTH - 2 * INDENT - 2
         shown += textwrap.wrap(
             body, max(width, len(lead) + 40), initial_indent=lead, subsequent_indent=lead + " " * 8,
             break_long_words=False, break_on_hyphens=False,
         )  # fmt: skip
+        if found := _PLACE.search(line):
+            offset, bit = divmod(int(found[1]), 8)
+            places[len(shown) - 1] = f"/* at {offset}{f', bit {bit}' if found[2] else ''} */"
+    column = max((len(shown[at]) for at in places if len(shown[at]) <= _COLUMN), default=0)
+    for at, place in places.items():
+        shown[at] = f"{shown[at]:<{column}}  {place}"
     return shown
+
+
+class _Placed(CText):
+    """Notes behind each member at which bit of the outermost struct or union it is."""
+
+    def __init__(self, table: TypeTable) -> None:
+        super().__init__(table)
+        self._base = 0
+
+    def member(self, member: PlacedMember, indent: int) -> str:
+        outside = self._base
+        self._base = bit = outside + member.bit_offset
+        try:
+            text = super().member(member, indent)
+        finally:
+            self._base = outside
+        if not member.name:
+            return text
+        return f"{text}\x01{bit}{'b' if member.bit_size else ''}"
 
 
 def _cut(lines: list[str]) -> list[str]:
@@ -117,6 +148,8 @@ def map_doc(
             text.append(f"{word} ``{c_text(table, type_id)}``{views.get(word, '')}")
         elif size and map_spec.map_type != MapType.PERF_EVENT_ARRAY:  # of descriptors
             text.append(f"{word} of {bytes_text(size)}{views.get(word, '')}")
+    if map_spec.map_type == MapType.RINGBUF and not map_spec.event_type_id:
+        text.append("events of no known type (``--event``)")
     if map_spec.max_entries:
         unit = "bytes" if map_spec.map_type in RING_BUFFERS else "entries"
         text.append(f"{map_spec.max_entries} {unit}")
@@ -146,21 +179,19 @@ def _flags(flags: MapFlags) -> str:
     )
 
 
-def program_doc(
-    table: TypeTable, object_spec: ObjectSpec, program: ProgramSpec, indent: int
-) -> str:
+def program_doc(section: str, file: str, line: int, indent: int) -> str:
     """A program's section, and where it begins in the source."""
-    text = f"Section ``{safe(program.section)}``"
-    place = _source_place(table, object_spec, program)
-    return paragraph(f"{text}, {place}." if place else f"{text}.", indent)
+    text = f"Section ``{safe(section)}``"
+    return paragraph(f"{text}, {file}:{line}." if line else f"{text}.", indent)
 
 
-def _source_place(table: TypeTable, object_spec: ObjectSpec, program: ProgramSpec) -> str:
+def source_place(table: TypeTable, program: ProgramSpec) -> tuple[str, int]:
+    """File and line where a program begins; the file without its folders, ("", 0) if unknown."""
     if not program.line_info:
-        return ""
+        return "", 0
     try:
-        first = decode_line_info(program.line_info, object_spec.byte_order)[0]
-        file = table.string(first.file_name_off).rpartition("/")[2]
+        first = decode_line_info(program.line_info, table.byte_order)[0]
+        file = safe(table.string(first.file_name_off).rpartition("/")[2])
     except (BTFError, IndexError):
-        return ""
-    return f"{safe(file)}:{first.line}" if file and first.line else ""
+        return "", 0
+    return (file, first.line) if file and first.line else ("", 0)

@@ -44,8 +44,8 @@ def interface(model: ModuleModel) -> Facts:
         found[f"map {row.c_name}"] = {
             "class": row.class_name,
             "codecs": ", ".join(row.arguments[1:]),
-            "key_size": row.key_size,
-            "value_size": row.value_size,
+            "key_size": row.spec.key_size,
+            "value_size": row.spec.value_size,
         }
     for section in model.sections:
         for variable in section.variables:
@@ -91,7 +91,7 @@ def _type(model: EnumModel | StructModel | UnionModel) -> Iterator[tuple[str, Fa
     if isinstance(model, EnumModel):
         if model.flags:  # no member can be called like that
             yield "class", "enum.IntFlag"
-        yield from model.members
+        yield from ((member.name, member.number) for member in model.members)
         return
     yield "size", model.size
     for name, offset, codec in model.layout:

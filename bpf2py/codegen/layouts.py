@@ -14,6 +14,9 @@ from typing import TypeAlias
 
 from ..records import dataclass
 
+#: The text of a member that BTF has no type for.
+UNTYPED = "of no type in the BTF"
+
 
 @dataclass(frozen=True, slots=True)
 class Number:

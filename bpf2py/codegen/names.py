@@ -11,6 +11,9 @@ Python cannot have a name that is
 * inside a class, one that starts with two underscores and does not end with three: Python would
   mangle it or give it a meaning (``__pad`` becomes ``__pad___``); in an enum also ``_x_``.
 
+Names of built-in functions and types are not among these: a member ``list`` stays ``list``, and
+the class says ``builtins.list`` where it means the type.
+
 Names that need no change go first, so a C name never loses its own name to an escaped one.
 Characters that Python has no place for (``.`` and ``$``) become ``_`` first, and a name that
 starts with a digit gets a ``_`` in front.
@@ -62,11 +65,25 @@ ENUM_RESERVED = frozenset(
 #: a struct may well have a member ``bytes``, the class then says ``builtins.bytes``.
 STRUCT_RESERVED = frozenset({"self", "builtins", "codec", "typing"})
 
+#: The same of a union, and what its base keeps for itself.
+UNION_RESERVED = STRUCT_RESERVED | {"_foreign", "_size", "_storage"}
+
 #: What the body of a class of variables needs.
 DATA_RESERVED = frozenset({"codec", "runtime"})
 
-#: What the body of a class of maps or programs needs.
-CONTAINER_RESERVED = frozenset({"spec"})
+#: What the body of a class of maps or programs needs, and what its base keeps for itself.
+CONTAINER_RESERVED = frozenset(
+    ["spec"]
+    + [f"_Specs__{name}" for name in ("c_name", "kind", "specs")]
+    + [f"_Parts__{name}" for name in ("kind", "made", "make", "names")]
+)
+
+#: What a module itself binds and uses, apart from the classes.
+MODULE_RESERVED = frozenset(
+    {"annotations", "builtins", "codec", "enum", "runtime", "spec", "typing", "uapi"}
+    | {"bool", "bytes", "bytearray", "classmethod", "float", "int", "list", "str", "super"}
+    | {"_object_spec"}
+)
 
 #: Attributes that objects have of their own, before and after loading.
 OBJECT_RESERVED = frozenset(
@@ -101,6 +118,7 @@ def pascal_case(c_name: str) -> str:
     if text == text.upper():
         text = text.lower()
     joined = "".join(part[0].upper() + part[1:] for part in text.split("_") if part)
+    joined = unicodedata.normalize("NFKC", joined)  # the upper case of one letter may be several
     return joined if joined.isidentifier() else f"_{joined}"
 
 

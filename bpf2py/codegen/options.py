@@ -23,6 +23,9 @@ class Options:
     members of enums lose what all their names begin with, as names.py says.  ``sidecar`` is the
     name of a file to lie beside the module with its instructions, BTF and data, which are text in
     it else.
+    With ``contexts`` there is also what programs, global functions and struct_ops take as
+    arguments: ``struct xdp_md``.  ``constants`` are names and values that C knows and BTF does
+    not: macros.
     """
 
     file_name: str = ""
@@ -33,6 +36,8 @@ class Options:
     views: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     as_bytes: Sequence[str] = ()
     strip_enum_prefix: bool = False
+    contexts: bool = False
+    constants: Mapping[str, int | float | str] = field(default_factory=lambda: MappingProxyType({}))
     sidecar: str = ""
 
     def all_views(self) -> dict[str, str]:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 
 from ..records import dataclass
 from .layouts import Definition, EnumDef, ListOf, Named, Number, Raw, RestOf, Text, Value, Viewed
+from .model import ValueModel
 
 #: The built-in names that generated annotations and defaults use.
 BUILTINS = frozenset({"bool", "bytes", "float", "int", "list", "str"})
@@ -74,6 +75,26 @@ class Source:
                 if isinstance(self.definitions[index], EnumDef) and index not in self.flags:
                     return f"{name} | {_builtin('int', shadowed)}"
                 return name
+
+    def class_names(self, value: Value) -> tuple[str, ...]:
+        """The generated classes that the annotation consists of."""
+        match value:
+            case ListOf(element=element) | RestOf(element=element):
+                return self.class_names(element)
+            case Named(index=index) | Viewed(index=index) if index >= 0:
+                return (self.names[index],)
+            case _:
+                return ()
+
+    def model(self, value: Value, c_type: str) -> ValueModel:
+        """What the model says of a value of that C type."""
+        return ValueModel(
+            c_type=c_type,
+            annotation=self.annotation(value),
+            size=value.size,
+            codec=self.codec(value),
+            class_names=self.class_names(value),
+        )
 
     def codec(self, value: Value) -> str:
         """The expression of the codec."""

@@ -17,8 +17,15 @@ if TYPE_CHECKING:
     import jinja2
 
 
-def render(model: ModuleModel) -> str:
-    """The text of the module; :class:`CodegenError` if it would not compile."""
+def render(model: ModuleModel, template: str = "") -> str:
+    """The text of the module; :class:`CodegenError` if it would not compile.
+
+    With *template*, the text that this jinja2 template gives for ``model``, as it is: it need not
+    be Python.  What is undefined in it is jinja2's ``UndefinedError``; the filter ``py`` writes a
+    value as a Python literal.
+    """
+    if template:
+        return _environment().from_string(template).render(model=model)
     text = _environment().get_template("module.py.j2").render(model=model)
     try:
         text = _formatted(text)

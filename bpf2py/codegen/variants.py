@@ -206,7 +206,7 @@ def _names_only(
     for name, model in types.items():
         own = _type_of(each.model, name) or model
         if isinstance(own, EnumModel):
-            found[facts.subject(name, own.doc)] = dict(own.members)
+            found[facts.subject(name, own.doc)] = {m.name: m.number for m in own.members}
         elif isinstance(own, StructModel):
             found[facts.subject(name, own.doc)] = {
                 row.code.partition(":")[0]: row.code.partition(":")[2].partition(" = ")[0].strip()
@@ -237,12 +237,12 @@ def _type_everywhere(
         )
     if isinstance(base, UnionModel):
         unions = [model for model in models if isinstance(model, UnionModel)]
-        views = [{_name(row): row for row in model.members} for model in unions]
+        views = [{_name(row): row for row in model.lines} for model in unions]
         return replace(
             base,
-            members=tuple(
+            lines=tuple(
                 _with_default(row, _pick([_default(each[_name(row)]) for each in views]))
-                for row in base.members
+                for row in base.lines
             ),
             size_expression=_pick([model.size_expression for model in unions]),
         )

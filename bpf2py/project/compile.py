@@ -36,7 +36,7 @@ def require_compiler(named: str | None = None) -> Compiler:
 
 def version(compiler: Compiler) -> str:
     """What the compiler says about itself."""
-    return _run([*compiler.words, "--version"], None).stdout
+    return run_compiler([*compiler.words, "--version"], None).stdout
 
 
 def compile_source(
@@ -54,7 +54,7 @@ def compile_source(
     arguments = compiler.arguments(
         source, result, target=target, architecture=architecture, extra=extra
     )
-    done = _run([*arguments, *(["-fcolor-diagnostics"] if color else [])], cwd)
+    done = run_compiler([*arguments, *(["-fcolor-diagnostics"] if color else [])], cwd)
     if done.returncode:
         said = _COLOR.sub("", done.stderr)
         raise CompileError(summary(said, source), diagnostics=done.stderr, hint=mend.hint(said))
@@ -107,7 +107,8 @@ def write_vmlinux(path: Path) -> bool:
     return True
 
 
-def _run(arguments: list[str], cwd: Path | None) -> subprocess.CompletedProcess[str]:
+def run_compiler(arguments: list[str], cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a compiler's command line; :class:`CompileError` if there is no such compiler."""
     import subprocess
 
     try:

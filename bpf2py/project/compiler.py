@@ -75,7 +75,7 @@ class Compiler:
             *_ALWAYS,
             *(_ZIG_FLAGS if self.is_zig else ()),
             f"-D__TARGET_ARCH_{architecture}",
-            *(f"-fdebug-prefix-map={folder}=." for folder in folders if folder != "."),
+            *(f"-ffile-prefix-map={folder}=." for folder in folders if folder != "."),
             "-fdebug-compilation-dir=.",
             f"-I{directory}",
             *self._include_folders(architecture),

@@ -41,6 +41,8 @@ _OF_A_TARGET = {
     "views": "a table of strings",
     "bytes": "a list of strings",
     "class": "a string",
+    "contexts": "true or false",
+    "constants": "a list of strings",
     "as-one": "a string",
 }
 _OF_THE_PROJECT = {"typecheck": "true or false", "targets": "a list of tables"}
@@ -78,6 +80,8 @@ class Target:
     as_bytes: tuple[str, ...] = ()
     strip_enum_prefix: bool = False
     class_name: str = ""
+    contexts: bool = False
+    constants: tuple[str, ...] = ()
     as_one: str = ""
 
 
@@ -213,6 +217,12 @@ class _Reader:
                 where,
                 "has both sources and objects" if given else "has neither sources nor objects",
                 hint="sources are compiled; objects are taken as they lie there",
+            )
+        if values.get("constants") and not values.get("sources"):
+            raise self.error(
+                where,
+                "has constants, but no sources",
+                hint="an object has no macros: the compiler is asked for them",
             )
         if values.get("as-one") and given == ["sources"]:
             raise self.error(

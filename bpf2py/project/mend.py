@@ -93,6 +93,11 @@ VMLINUX = Mend(
     other="any machine:    bpf2py build --vmlinux FILE.bpf.c",
 )
 
+TARGET_ARCH = Mend(
+    "this libbpf does not know the registers of that machine: name another with --arch "
+    "(arch = … in [tool.bpf2py]), or install a newer libbpf-dev"
+)
+
 LICENSE = Mend('a variable cannot have the name of its section: char LICENSE[] SEC("license")')
 
 STACK = Mend("a BPF program has 512 bytes of stack: keep large values in a per-CPU array")
@@ -103,6 +108,7 @@ _MEANINGS = (
     (r"'(?:bpf/)?bpf_\w+\.h' file not found", LIBBPF),
     (r"'(?:asm|asm-generic|linux)/[\w/.-]+' file not found", KERNEL_HEADERS),
     (r"'(?:gnu|bits|sys)/[\w/.-]+' file not found", C_LIBRARY),
+    (r"Must specify a BPF target arch via __TARGET_ARCH", TARGET_ARCH),
     (r"symbol 'license' is already defined", LICENSE),
     (r"No available targets are compatible|unknown target triple", CLANG_FOR_BPF),
     (r"unable to create target", CLANG_FOR_BPF),

@@ -78,6 +78,8 @@ class _Reader:
                 case ast.If():
                     for layout, call in self._branches(node):
                         self._registered(found, call, layout)
+                case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                    found[f"constant {name}"] = {"": ast.unparse(value)}
                 case ast.ClassDef():
                     self._class(found, node)
                 case _:

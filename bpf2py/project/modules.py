@@ -104,6 +104,8 @@ def generated(
     events: Mapping[str, str] = MappingProxyType({}),
     views: Mapping[str, str] = MappingProxyType({}),
     as_bytes: Sequence[str] = (),
+    contexts: bool = False,
+    constants: Mapping[str, int | float | str] = MappingProxyType({}),
     strip_enum_prefix: bool = False,
 ) -> Generated:
     """The module of *objects*, which are one or are together called *name*, to lie at *module*.
@@ -123,6 +125,8 @@ def generated(
         events=dict(events),
         views=dict(views),
         as_bytes=tuple(as_bytes),
+        contexts=contexts,
+        constants=dict(constants),
         strip_enum_prefix=strip_enum_prefix,
         sidecar=f"{module.stem}.bin" if sidecar else "",
     )

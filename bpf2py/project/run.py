@@ -15,12 +15,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from ..records import dataclass, field
 from . import output
 from .compile import compile_source, dependencies, require_compiler, version, write_vmlinux
 from .compiler import Compiler, host_architecture
 from .config import Project, Target
+from .constants import Value, agreed, read_constants
 from .errors import CompileError
 from .modules import Generated, ObjectFile, generated
 from .plan import Job, plan
@@ -138,6 +140,7 @@ class _Maker:
 
         compiler, _ = self._compiler(job.target)
         said: dict[str, None] = {}
+        constants: dict[str, Mapping[str, Value]] = {}
         for path, each in zip(job.objects, job.builds, strict=True):
             begun = time.time_ns() - CLOCK_TICK_NS
             with tempfile.TemporaryDirectory(prefix="bpf2py-") as scratch:
@@ -155,9 +158,18 @@ class _Maker:
                 said[diagnostics] = None  # once, where every variant has the same warnings
                 data = result.read_bytes()
                 inputs |= self._digests(dependencies(depfile), begun)
+            constants[path.name] = read_constants(
+                compiler,
+                job.source,
+                job.target.constants,
+                target=each.target,
+                architecture=_architecture(each),
+                extra=_flags(job.target, each),
+                cwd=root,
+            )
             files.append(ObjectFile.built(path.name, data, each, _architecture(each)))
         return _Made(
-            module=self._module(job, files),
+            module=self._module(job, files, agreed(constants)),
             objects={path: each.data for path, each in zip(job.objects, files, strict=True)},
             inputs=inputs,
             diagnostics="".join(said),
@@ -223,7 +235,12 @@ class _Maker:
                 self._versions[target.clang] = found, version(found)
             return self._versions[target.clang]
 
-    def _module(self, job: Job, objects: list[ObjectFile]) -> Generated:
+    def _module(
+        self,
+        job: Job,
+        objects: list[ObjectFile],
+        constants: Mapping[str, Value] = MappingProxyType({}),
+    ) -> Generated:
         target = job.target
         with self._generating:
             return generated(
@@ -237,6 +254,8 @@ class _Maker:
                 events=dict(target.events),
                 views=dict(target.views),
                 as_bytes=target.as_bytes,
+                contexts=target.contexts,
+                constants=constants,
                 strip_enum_prefix=target.strip_enum_prefix,
             )
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .programs.base import Program
     from .programs.sched_cls import SchedCLS
     from .programs.socket_filter import SocketFilter
+    from .programs.syscall import Syscall, SyscallResult
     from .programs.tracing import BTFTracepoint, RawTracepoint, Tracepoint, Tracing
     from .programs.xdp import XDP, XDPMode
     from .syscalls.prog_run import TestRun
@@ -90,6 +91,8 @@ __all__ = [
     "RawTracepoint",
     "SchedCLS",
     "SocketFilter",
+    "Syscall",
+    "SyscallResult",
     "Tracepoint",
     "Tracing",
     "XDP",
@@ -126,6 +129,7 @@ _HOMES = {
     "programs.base": ("Program",),
     "programs.sched_cls": ("SchedCLS",),
     "programs.socket_filter": ("SocketFilter",),
+    "programs.syscall": ("Syscall", "SyscallResult"),
     "programs.tracing": ("BTFTracepoint", "RawTracepoint", "Tracepoint", "Tracing"),
     "programs.xdp": ("XDP", "XDPMode"),
     "syscalls.prog_run": ("TestRun",),

@@ -70,7 +70,8 @@ class _Specs(Generic[T]):
             c_name = self.__c_names__.get(name, name)
             if c_name not in self.__specs and name.endswith("_"):
                 c_name = name[:-1]
-            special = name.startswith("__") and name not in self.__c_names__
+            # Python asks for many names like __x__; none of them ends with three underscores.
+            special = name.startswith("__") and not name.endswith("___")
             if c_name not in self.__specs or special:
                 raise AttributeError(
                     missing(self.__kind, name, iter(self.__specs)), name=name, obj=self

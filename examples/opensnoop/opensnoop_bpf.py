@@ -17,9 +17,9 @@ class Start:
     ::
 
         struct start {
-            __u64 ts;
-            const char *fname;
-            __s32 flags;
+            __u64 ts;           /* at 0 */
+            const char *fname;  /* at 8 */
+            __s32 flags;        /* at 16 */
         };
     """
 
@@ -46,15 +46,15 @@ class Event:
     ::
 
         struct event {
-            __u64 duration_ns;
-            __u32 pid;
-            __u32 ppid;
-            __u32 uid;
-            __s32 ret;
-            __s32 flags;
-            char comm[16];
-            char parent_comm[16];
-            char fname[256];
+            __u64 duration_ns;     /* at 0 */
+            __u32 pid;             /* at 8 */
+            __u32 ppid;            /* at 12 */
+            __u32 uid;             /* at 16 */
+            __s32 ret;             /* at 20 */
+            __s32 flags;           /* at 24 */
+            char comm[16];         /* at 28 */
+            char parent_comm[16];  /* at 44 */
+            char fname[256];       /* at 60 */
         };
     """
 

@@ -17,9 +17,9 @@ class Histogram:
     ::
 
         struct histogram {
-            __u64 slots[32];
-            __u64 count;
-            __u64 longest;
+            __u64 slots[32];  /* at 0 */
+            __u64 count;      /* at 256 */
+            __u64 longest;    /* at 264 */
         };
     """
 

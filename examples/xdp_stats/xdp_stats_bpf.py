@@ -17,9 +17,9 @@ class Traffic:
     ::
 
         struct traffic {
-            __u64 packets;
-            __u64 bytes;
-            __u64 tagged;
+            __u64 packets;  /* at 0 */
+            __u64 bytes;    /* at 8 */
+            __u64 tagged;   /* at 16 */
         };
     """
 

@@ -120,6 +120,50 @@ def test_a_type_nothing_refers_to_can_be_asked_for(tmp_path: Path) -> None:
     assert "class TraceEventRawSysEnter:" in module.read_text()
 
 
+ARGUMENTS = FIXTURES / "arguments.bpf.o"
+
+
+def test_what_arguments_point_to_can_be_asked_for(tmp_path: Path) -> None:
+    assert run(ARGUMENTS, "-o", tmp_path).exit_code == 0
+    assert "class XdpMd:" not in (tmp_path / "arguments_bpf.py").read_text()
+    assert run(ARGUMENTS, "-o", tmp_path, "--contexts").exit_code == 0
+    assert "class XdpMd:" in (tmp_path / "arguments_bpf.py").read_text()
+
+
+def test_verbose_says_what_is_left_out_why_and_what_brings_it_in(tmp_path: Path) -> None:
+    module = tmp_path / "arguments_bpf.py"
+    quiet = run(ARGUMENTS, "-o", tmp_path)
+    assert quiet.output == f"{module}: written\n"
+    said = run(ARGUMENTS, "-o", tmp_path, "-v").stdout.splitlines()
+    assert said[0] == f"{module}: unchanged"
+    assert all(line.startswith(f"{module}: left out: ") for line in said[1:])
+    assert (
+        f"{module}: left out: struct task_struct: the kernel's: program exits reads it by CO-RE "
+        "(--type task_struct)"
+    ) in said
+    with_it = run(ARGUMENTS, "-o", tmp_path, "-v", "--type", "task_struct").stdout
+    assert "left out: struct task_struct" not in with_it
+    assert "left out: struct limits" in with_it
+
+
+def test_verbose_says_so_if_nothing_is_left_out(tmp_path: Path) -> None:
+    said = run(FIXTURES / "no_programs.bpf.o", "-o", tmp_path, "--verbose")
+    assert said.stdout.splitlines()[1:] == [f"{tmp_path}/no_programs_bpf.py: nothing is left out"]
+
+
+def test_a_type_that_the_object_lacks_comes_with_the_line_of_c_that_puts_it_there(
+    tmp_path: Path,
+) -> None:
+    result = run(ARGUMENTS, "-o", tmp_path, "--event", "events=sample")
+    assert result.exit_code == 1
+    assert "Error: there is no type 'sample'; there are: " in result.stderr
+    assert "`struct sample *unused_sample;` at file scope" in result.stderr
+    result = run(ARGUMENTS, "-o", tmp_path, "--type", "struct behind")
+    assert "struct behind is declared, but never defined" in result.stderr
+    assert "`struct behind *unused;` at file scope" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_member_can_stay_bytes(tmp_path: Path) -> None:
     opensnoop = FIXTURES.parent / "examples" / "opensnoop" / "opensnoop.bpf.o"
     assert run(opensnoop, "-o", tmp_path, "--bytes", "event.comm").exit_code == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -100,6 +101,20 @@ def test_options_that_do_not_fit_are_wrong_usage(
     result = gen(*arguments)
     assert result.exit_code == 2
     assert message in result.stderr.replace("\n", " ")
+
+
+def test_contexts_and_verbose_hold_for_a_project(here: Path) -> None:
+    shutil.copy(ROOT / "generated_fixtures" / "arguments.bpf.o", here)
+    project(here, 'objects = ["*.bpf.o"]\n')
+    said = gen("-v")
+    assert said.exit_code == 0, said.output
+    assert "arguments_bpf.py: left out: struct limits: " in said.stdout
+    project(here, 'objects = ["*.bpf.o"]\ncontexts = true\n')
+    said = gen("--verbose")
+    assert said.stdout.startswith("arguments_bpf.py: written\n")
+    assert "struct limits" not in said.stdout
+    assert "arguments_bpf.py: left out: struct task_struct: " in said.stdout
+    assert "class Limits:" in (here / "arguments_bpf.py").read_text()
 
 
 def test_a_wrong_key_is_one_line_and_what_is_allowed(here: Path) -> None:

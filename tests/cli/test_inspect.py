@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from bpf2py.cli.describe import describe
 from bpf2py.cli.main import cli
+from bpf2py.elf import read_object_file
 
 FIXTURES = Path(__file__).parents[2] / "generated_fixtures"
 
@@ -26,6 +29,8 @@ KEYS = {
         "variables",
         "externs",
         "types",
+        "left_out",
+        "refused",
         "core_relocations",
     },
     "maps": {
@@ -46,6 +51,9 @@ KEYS = {
     },
     "programs": {
         "name",
+        "file",
+        "line",
+        "function",
         "section",
         "type",
         "attach_type",
@@ -59,6 +67,7 @@ KEYS = {
     "variables": {"name", "section", "type", "offset", "size", "linkage", "value"},
     "externs": {"name", "kind", "weak", "type"},
     "types": {"name", "kind", "size", "declaration"},
+    "left_out": {"kind", "name", "reason", "option"},
     "core_relocations": {
         "program",
         "instruction",
@@ -98,8 +107,8 @@ def test_every_fixture_is_shown_or_refused_in_one_line(path: Path) -> None:
     document = json.loads(as_json.stdout)
     assert document["format"] == 1
     assert set(document) == KEYS[""]
-    for table in ("maps", "programs", "variables", "externs", "types", "core_relocations"):
-        for row in document[table]:
+    for table in KEYS.keys() - {""}:
+        for row in document[table] or ():
             assert set(row) == KEYS[table]
     for program in document["programs"]:
         assert program["name"] in shown.stdout
@@ -160,6 +169,37 @@ def test_a_core_relocation_names_its_enumerator() -> None:
         "enum zone_type___flavour.ZONE_NORMAL___flavour",
         "phy_interface_t.PHY_INTERFACE_MODE_NA",
     } <= paths
+
+
+def test_what_the_module_leaves_out_is_told_with_its_reason() -> None:
+    (limits,) = [each for each in inspect("arguments")["left_out"] if each["name"] == "limits"]
+    assert limits == {
+        "kind": "struct",
+        "name": "limits",
+        "reason": "argument limits of clamp() points to it",
+        "option": "--type limits, or --contexts",
+    }
+    result = CliRunner().invoke(cli, ["inspect", str(FIXTURES / "arguments.bpf.o")])
+    table = result.stdout.partition("Left out of the module")[2]
+    (row,) = [line for line in table.splitlines() if line.startswith("struct limits ")]
+    assert re.split(r"  +", row.strip()) == ["struct limits", limits["reason"], limits["option"]]
+
+
+def test_an_object_that_no_module_can_be_made_of_is_shown_all_the_same() -> None:
+    spec = read_object_file(FIXTURES / "maps_basic.bpf.o")
+    spec.maps["start"].key_size = 3
+    document = describe(spec)
+    assert by_name(document["maps"])["start"]["key_size"] == 3
+    assert document["left_out"] is None
+    assert document["refused"] == "map start: key: has 3 bytes, but its type has 4"
+
+
+def test_a_program_is_shown_with_its_place_and_its_function() -> None:
+    serve = next(each for each in inspect("arguments")["programs"] if each["name"] == "serve")
+    assert serve["file"] == "arguments.bpf.c"
+    assert serve["function"] == "int serve(struct request *request)"
+    source = (FIXTURES / "arguments.bpf.c").read_text(encoding="utf-8").splitlines()
+    assert source[serve["line"] - 1] == "int serve(struct request *request)"
 
 
 def test_what_clang_calls_the_types_is_what_c_calls_them() -> None:

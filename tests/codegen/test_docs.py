@@ -21,7 +21,8 @@ def test_a_struct_shows_its_c_declaration_its_size_and_its_alignment() -> None:
     types.struct("s", 8, ("kind", types.u16, 0), ("many", types.array(types.u32, 0), 4))
     assert inspect.getdoc(types.module("s").S) == (
         "``struct s``, 8 bytes.\n\n::\n\n"
-        "    struct s {\n        unsigned short kind;\n        unsigned int many[];\n    };"
+        "    struct s {\n        unsigned short kind;  /* at 0 */\n"
+        "        unsigned int many[];  /* at 4 */\n    };"
     )
     types.struct("full", 8, ("a", types.u32, 0), ("b", types.u16, 4), ("c", types.u16, 6))
     doc = inspect.getdoc(types.module("full").Full)
@@ -35,7 +36,8 @@ def test_a_gap_that_only_an_attribute_can_make_is_not_shown_and_no_alignment_is_
     doc = inspect.getdoc(types.module("s").S)
     assert doc == (
         "``struct s``, 64 bytes.\n\n::\n\n"
-        "    struct s {\n        unsigned int a;\n        unsigned int b;\n    };"
+        "    struct s {\n        unsigned int a;  /* at 0 */\n"
+        "        unsigned int b;  /* at 32 */\n    };"
     )
 
 
@@ -56,6 +58,24 @@ def test_unions_enums_and_typedefs_are_declared_as_in_c() -> None:
     assert pair_t.endswith("    } pair_t;")
 
 
+def test_members_of_anonymous_ones_and_bits_have_their_place_in_the_outermost() -> None:
+    types = Types()
+    bits = types.bitfields("", 4, ("low", types.u32, 0, 4), ("high", types.u32, 4, 28))
+    inner = types.union("", 8, ("whole", types.u64, 0), ("some", bits, 4))
+    types.struct("s", 16, ("first", types.u32, 0), ("", inner, 8))
+    doc = inspect.getdoc(types.module("s").S)
+    assert doc is not None
+    places = [" ".join(line.split()) for line in doc.split("\n") if "/*" in line]
+    assert places == [
+        "unsigned int first; /* at 0 */",
+        "unsigned long long whole; /* at 8 */",
+        "unsigned int low: 4; /* at 12, bit 0 */",
+        "unsigned int high: 28; /* at 12, bit 4 */",
+        "} some; /* at 12 */",
+    ]
+    assert len({line.index("/*") for line in doc.split("\n") if "/*" in line}) == 1
+
+
 def test_a_tag_of_a_pointer_is_not_shown_and_hides_nothing() -> None:
     types = Types()
     user = types.pointer(types.add(t.TypeTag("user", types.s32)))
@@ -63,8 +83,12 @@ def test_a_tag_of_a_pointer_is_not_shown_and_hides_nothing() -> None:
     types.struct("s", 16, ("a", user, 0), ("b", arena, 8))
     doc = inspect.getdoc(types.module("s").S)
     assert doc is not None
-    assert "    int *a;\n" in doc
-    assert "*b;\n" in doc
+    assert "    int *a; " in doc
+    assert "*b; " in doc
+    hostile = Types()
+    quotes = hostile.pointer(hostile.add(t.TypeTag('"' * 3 + "+1", hostile.u32)))
+    hostile.struct("s", 8, ("p", quotes, 0))
+    assert inspect.getdoc(hostile.module("s").S) == "``struct s``, 8 bytes, aligned to 8."
 
 
 def test_a_long_declaration_is_cut_behind_a_whole_member() -> None:
@@ -74,8 +98,8 @@ def test_a_long_declaration_is_cut_behind_a_whole_member() -> None:
     assert doc is not None
     lines = doc.split("\n")[4:]
     assert lines[-4:] == [
-        "        unsigned int m25;",
-        "        unsigned int m26;",
+        "        unsigned int m25;  /* at 100 */",
+        "        unsigned int m26;  /* at 104 */",
         "        /* 73 more lines */",
         "    };",
     ]

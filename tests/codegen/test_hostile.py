@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import random
+import struct
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,13 +13,13 @@ from hypothesis import strategies as st
 
 from bpf2py import btf
 from bpf2py.btf import types as t
-from bpf2py.codegen import CodegenError, generate
+from bpf2py.codegen import CodegenError, generate, left_out
 from bpf2py.codegen.views import VIEWS
-from bpf2py.spec import ObjectSpec, VariableSpec
-from bpf2py.uapi import MapType
+from bpf2py.spec import ObjectSpec, ProgramSpec, VariableSpec
+from bpf2py.uapi import MapType, ProgType
 
 from .source import Types
-from .test_module import hash_map, section
+from .test_module import hash_map, program, ring_buffer, section
 
 IDS = st.integers(0, 24)
 NAMES = st.sampled_from(
@@ -42,6 +44,7 @@ TYPES = st.one_of(
     st.builds(t.Const, IDS),
     st.builds(t.FuncProto, IDS, st.lists(st.builds(t.Param, NAMES, IDS), max_size=3).map(tuple)),
     st.builds(t.TypeTag, st.sampled_from(["kptr", "x"]), IDS),
+    st.builds(t.Func, NAMES, IDS, st.integers(0, 2)),
     st.builds(t.DeclTag, VIEW_NAMES.map("bpf2py:{}".format), IDS, st.integers(-1, 3)),
     st.builds(t.Var, NAMES, IDS),
     st.builds(t.Datasec, st.sampled_from([".bss", ".maps", ".bpf2py"]), SIZES,
@@ -64,12 +67,30 @@ def test_any_types_become_a_module_or_an_error_of_ours(
     fill.value_type_id, fill.value_size = data.draw(ids), data.draw(SIZES)
     row = VariableSpec(name="v", offset=0, size=64, type_id=data.draw(ids))
     spec = ObjectSpec(name="x", byte_order="little", btf=blob)
-    spec.maps = data.draw(st.sampled_from([{"m": fill}, {".bss": section(".bss", row)}]))
+    spec.maps = data.draw(
+        st.sampled_from([{"m": fill}, {".bss": section(".bss", row)}, {"e": ring_buffer("e")}])
+    )
+    spec.programs = {name: _program(name, data.draw(ids), data) for name in ("a", "class")}
+    with contextlib.suppress(CodegenError, btf.BTFError):
+        for each in left_out(spec):
+            assert each.name.isprintable() or each.name in {typ.name for typ in types}
     try:
-        text = generate(spec)
+        text = generate(spec, contexts=data.draw(st.booleans()))
     except (CodegenError, btf.BTFError):
         return
     _only_what_the_generator_writes(text)
+
+
+def _program(name: str, function: int, data: st.DataObject) -> ProgramSpec:
+    """A program that begins with some type, reads some types, and consists of any bytes."""
+    prog_type = data.draw(st.sampled_from([ProgType.SYSCALL, ProgType.XDP]))
+    return program(
+        name,
+        prog_type=prog_type,
+        insns=data.draw(st.binary(max_size=40)),
+        func_info=struct.pack("<II", 0, function),
+        core_relocations=data.draw(st.binary(min_size=16, max_size=17)),
+    )
 
 
 def _only_what_the_generator_writes(text: str) -> None:

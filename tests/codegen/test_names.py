@@ -10,7 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bpf2py import runtime
 from bpf2py.codegen import CodegenError, names
+from bpf2py.runtime import codec
+from bpf2py.runtime.loaded import Loaded
+from bpf2py.spec import ObjectSpec
 
 C_NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,6}", fullmatch=True) | st.sampled_from(
     [*keyword.kwlist, *keyword.softkwlist, "name", "value", "mro", "self", "__init__", "_x_", "__"]
@@ -123,6 +127,18 @@ def test_the_table_of_what_enums_have_themselves_is_complete() -> None:
     assert own | {"name", "value", "mro"} <= names.ENUM_RESERVED
 
 
+def test_the_tables_of_what_the_base_classes_keep_for_themselves_are_complete() -> None:
+    unions = {name for name in vars(codec.Union) if not name.startswith("__")}
+    assert unions <= names.UNION_RESERVED
+    loaded = Loaded(ObjectSpec(name="x", byte_order="little"), {}, {}, None)
+    spec = ObjectSpec(name="x", byte_order="little")
+    for each in (runtime.MapSpecs(spec), runtime.ProgramSpecs(spec), runtime.Maps(loaded)):
+        own = {*vars(each), *(name for cls in type(each).__mro__ for name in vars(cls))}
+        assert {name for name in own if not name.startswith("__") and name != "_is_protocol"} <= (
+            names.CONTAINER_RESERVED
+        )
+
+
 @pytest.mark.parametrize(
     ("c_name", "python"),
     [
@@ -135,6 +151,7 @@ def test_the_table_of_what_enums_have_themselves_is_complete() -> None:
         ("_hidden", "Hidden"),
         ("event_t", "EventT"),
         ("_4tuple", "_4tuple"),
+        ("\u0390", "\u03aa\u0301"),  # the upper case of this letter is a letter and an accent
     ],
 )
 def test_a_class_is_named_in_pascal_case(c_name: str, python: str) -> None:

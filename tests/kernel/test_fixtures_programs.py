@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 
@@ -9,6 +10,8 @@ import pytest
 
 from bpf2py import runtime
 from bpf2py.uapi import XDPAction
+from generated_fixtures.arguments_bpf import Arguments
+from generated_fixtures.arguments_bpf import Request as Asked
 from generated_fixtures.big_program_bpf import BigProgram
 from generated_fixtures.callbacks_bpf import Callbacks, Total
 from generated_fixtures.cpu_v4_v4_bpf import CpuV4
@@ -232,6 +235,43 @@ def test_a_syscall_program_adds_in_its_context() -> None:
         assert codec.unpack(run.context) == Request(
             left=2**32 - 1, right=3, sum=2**32 + 2, text="d"
         )
+
+
+def test_a_syscall_program_is_called_with_its_struct_and_gives_it_back() -> None:
+    requires("syscall programs (5.14)")
+    request = Request(left=2**32 - 1, right=3)
+    with program_runs().load() as loaded:
+        given = loaded.programs.adds.call(request)
+        assert given.return_value == 0
+        assert given.context == Request(left=2**32 - 1, right=3, sum=2**32 + 2, text="d")
+        assert request == Request(left=2**32 - 1, right=3), "what was given stays as it was"
+        assert loaded.programs.adds.call() == (1, Request(text="d"))
+
+
+def test_a_syscall_program_without_a_module_is_called_with_bytes() -> None:
+    requires("syscall programs (5.14)")
+    with runtime.load(program_runs().object_spec) as loaded:
+        adds = loaded.programs["adds"]
+        assert isinstance(adds, runtime.Syscall)
+        data = struct.pack("=IIQ8s", 1, 2, 0, b"")
+        assert adds.call(data) == (0, struct.pack("=IIQ8s", 1, 2, 3, b"d"))
+        with pytest.raises(OSError, match="adds") as caught:
+            adds.call(data[:8])
+        assert caught.value.errno == errno.EINVAL
+
+
+def test_a_syscall_program_returns_its_int_and_reads_bits_and_unions() -> None:
+    requires("syscall programs (5.14)")
+    spec = Arguments.spec()
+    spec.programs.exits.autoload = False
+    with spec.load() as loaded:
+        serve = loaded.programs.serve
+        asked = Asked(op=1)
+        asked.number = 21
+        given = serve.call(asked)
+        assert (given.return_value, given.context.result) == (5, 42)
+        given = serve.call(Asked(op=2, urgent=1))
+        assert (given.return_value, given.context.result) == (-5, -1)
 
 
 def test_raw_tracepoint_arguments_are_handed_over() -> None:

@@ -60,6 +60,7 @@ def test_the_first_error_is_the_summary(said: str, line: str) -> None:
         ("error: unknown target triple 'bpf'", mend.CLANG_FOR_BPF),
         ("No available targets are compatible with triple", mend.CLANG_FOR_BPF),
         ("error: symbol 'license' is already defined", mend.LICENSE),
+        ("error: Must specify a BPF target arch via __TARGET_ARCH_xxx", mend.TARGET_ARCH),
         ("error: Looks like the BPF stack limit is exceeded.", mend.STACK),
     ],
 )

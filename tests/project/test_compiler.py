@@ -112,6 +112,7 @@ def test_objects_do_not_depend_on_the_folder(name: str, tmp_path: Path) -> None:
     source = (
         "struct { int (*type)[27]; int (*max_entries)[4096]; } ring"
         ' __attribute__((section(".maps"), used));\n'
+        "const char where[] __attribute__((used)) = __FILE__;\n"
         '__attribute__((section("socket"), used)) int f(void *ctx) { return 0; }\n'
     )
     contents = []

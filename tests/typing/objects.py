@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import assert_type
 
 from bpf2py import runtime, spec
+from generated_fixtures.arguments_bpf import Arguments, Request
 from generated_fixtures.globals_bpf import (
     Globals,
     GlobalsBss,
@@ -111,6 +112,21 @@ def before_is_not_after(description: GlobalsSpec, loaded: Globals) -> None:
     loaded.rodata = loaded.rodata
     loaded.bss = description.bss  # type: ignore[assignment]
     GlobalsRodata(description)  # type: ignore[arg-type]
+
+
+def syscalls(loaded: Arguments) -> None:
+    serve = loaded.programs.serve
+    assert_type(serve, runtime.Syscall[Request])
+    assert_type(serve.call(Request(op=1)).context.result, int)
+    assert_type(serve.call().return_value, int)
+    number, context = serve.call()
+    assert_type(context, Request)
+    assert_type(number, int)
+    serve.call(b"")  # type: ignore[arg-type]
+
+
+def untyped_syscalls(loaded: SectionKinds) -> None:
+    assert_type(loaded.programs.on_syscall.call(b""), runtime.SyscallResult[bytes])
 
 
 def externs(description: KconfigKindsSpec, other: SectionKinds) -> None:
