@@ -66,14 +66,14 @@ def read_and_generate(data: bytes) -> None:
     generate(read_object(data, name="mutant.bpf.o"))
 
 
-def _too_slow(_signal: int, _frame: FrameType | None) -> None:
+def too_slow(_signal: int, _frame: FrameType | None) -> None:
     raise TimeoutError(f"more than {SECONDS_PER_MUTANT} s")
 
 
 def _child(path: Path, findings: Connection) -> None:
     """Run all mutants of one object; send what went wrong, then None."""
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
-    signal.signal(signal.SIGALRM, _too_slow)
+    signal.signal(signal.SIGALRM, too_slow)
     for what, data in mutants(path.read_bytes(), path.name, MUTANTS):
         signal.alarm(SECONDS_PER_MUTANT)
         try:
