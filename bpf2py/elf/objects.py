@@ -3,7 +3,7 @@
 In: the bytes of an object file of clang 10 or newer, in either byte order.  Out: everything that
 loading needs, the same on every machine.  Nothing is asked of the running kernel.  This module
 only puts the rooms together: ``reader`` (ELF), ``fixup`` (BTF), ``maps``, ``data``, ``programs``,
-``link`` and ``sections``.
+``filled``, ``struct_ops``, ``link`` and ``sections``.
 """
 
 from __future__ import annotations
@@ -18,14 +18,16 @@ from ..btf.table import TypeTable
 from ..btf.types import DeclTag, Func
 from ..spec import Linkage, MapSpec, ObjectSpec, ProgramSpec
 from ..uapi import BTFKind, ProgType
-from .data import data_maps
+from .data import ARENA_SECTION, data_maps, fill_arena
 from .errors import ObjectError
+from .filled import fill_maps
 from .fixup import fixed_btf
 from .link import Linker
 from .maps import declared_maps
 from .programs import Function, Functions, require_supported
 from .reader import ElfObject, read_elf
 from .sections import section_def
+from .struct_ops import struct_ops_maps
 
 _EXCEPTION_CALLBACK = "exception_callback:"
 
@@ -35,7 +37,7 @@ def read_object(data: bytes, *, name: str) -> ObjectSpec:
 
     The spec's name is the file name up to its first dot.  Raises ``ObjectError``, which names the
     section or symbol, for files that are damaged, that are no BPF objects, or that use what is not
-    supported yet: externs (``.ksyms``, ``.kconfig``), struct_ops, arenas, maps filled in the source.
+    supported yet: externs (``.ksyms``, ``.kconfig``).
     """
     data = bytes(data)
     elf = read_elf(data, name=name)
@@ -57,7 +59,10 @@ def _read(elf: ElfObject, data: bytes) -> ObjectSpec:
     declared = declared_maps(elf, table)
     sections = data_maps(elf, table)
     maps: dict[str, MapSpec] = {spec.name: spec for spec in declared.values()} | sections
-    functions = Functions(elf, declared, sections)
+    arena = fill_arena(elf, table, declared.values())
+    functions = Functions(elf, declared, sections | ({ARENA_SECTION: arena} if arena else {}))
+    fill_maps(elf, table, declared, functions)
+    maps |= struct_ops_maps(elf, table, functions)
     ext_section = elf.section(".BTF.ext")
     ext = None if ext_section is None or table is None else decode_ext(ext_section.data, table)
     if ext is not None and ext.byte_order != elf.byte_order:
