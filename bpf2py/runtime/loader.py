@@ -16,8 +16,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..spec import ObjectSpec, ProgramSpec
-from ..uapi import AttachType, ProgType
+from ..uapi import AttachType, MapType, ProgType
 from .create import HasFileno, MapMaker
+from .filled import fill_maps_of_maps, fill_with_programs, require_fillable
 from .loaded import Loaded
 from .privileges import why_eperm, with_memlock
 from .programs.base import LoadedProgram
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from ..btf import TypeTable
     from ..btf.core import Outcome, Relocator
     from .maps.handle import MapHandle
+    from .struct_ops import Plan
     from .targets import Target
 
 #: The first log buffer, and the largest a kernel before 5.15 takes (UINT_MAX >> 8).  A log that
@@ -65,25 +67,50 @@ def load(
             f"object {spec.name!r} has no map {sorted(unknown)[0]!r} to be replaced; there are: "
             f"{', '.join(spec.maps) or 'none'}"
         )
-    with ExitStack() as stack:
+    require_fillable(spec)
+    with ExitStack() as stack, ExitStack() as modules:
         btf = _load_btf(spec)
         if btf is not None:
             stack.callback(btf.close)
-        maker = MapMaker(spec.name, btf, pin_path, stack)
+        plan = _plan(spec, modules)
+        maker = MapMaker(spec.name, btf, pin_path, stack, plan.structs if plan else {})
         loaded_maps = {
             name: maker.make(map_spec, given.get(name)) for name, map_spec in spec.maps.items()
         }
-        programs = _ProgramLoader(spec, loaded_maps, btf, kernel_btf, log_level)
+        fill_maps_of_maps(spec, loaded_maps, maker.new)
+        programs = _ProgramLoader(spec, loaded_maps, btf, kernel_btf, log_level, plan)
         loaded_programs: dict[str, LoadedProgram] = {}
         for name, program in spec.programs.items():
-            if not program.autoload:
+            if not _wanted(program, plan):
                 loaded_programs[name] = LoadedProgram(program, None)
                 continue
             loaded = loaded_programs[name] = programs.load(program)
             stack.callback(loaded.close)
+        fill_with_programs(spec, loaded_maps, loaded_programs, plan)
         stack.pop_all()
         return Loaded(spec, loaded_maps, loaded_programs, btf)
     raise AssertionError("unreachable")
+
+
+def _plan(spec: ObjectSpec, modules: ExitStack) -> Plan | None:
+    """What the object's struct_ops maps decide, None without any."""
+    if not any(each.map_type == MapType.STRUCT_OPS for each in spec.maps.values()):
+        return None
+    from ..btf import decode
+    from .kernel_btf import kernel_btf
+    from .struct_ops import make_plan
+
+    return make_plan(spec, decode(spec.btf), kernel_btf, modules)
+
+
+def _wanted(program: ProgramSpec, plan: Plan | None) -> bool:
+    """Whether a program is loaded: struct_ops decide for those that they refer to, as in libbpf."""
+    if plan is not None:
+        if program.name in plan.targets:
+            return True
+        if program.name in plan.unused:
+            return False
+    return program.autoload
 
 
 def _load_btf(spec: ObjectSpec) -> FD | None:
@@ -134,7 +161,9 @@ class _ProgramLoader:
         btf: FD | None,
         kernel_btf: str | os.PathLike[str] | bytes | TypeTable | None,
         log_level: int | None,
+        plan: Plan | None = None,
     ) -> None:
+        self._plan = plan
         self._spec = spec
         self._maps = maps
         self._btf = btf
@@ -148,6 +177,9 @@ class _ProgramLoader:
         source = source_of(program, lambda: self._table, self._spec.byte_order)
         insns, outcomes = relocated(program, self._maps, lambda: self._relocator, source)
         target = self._target(program)
+        attach_type = program.attach_type
+        if target is not None and target.attach_type is not None:
+            attach_type = target.attach_type
         try:
             request = LoadRequest(
                 prog_type=int(program.prog_type),
@@ -155,7 +187,7 @@ class _ProgramLoader:
                 license=self._spec.license,
                 name=kernel_name(program.name),
                 flags=int(program.flags),
-                expected_attach_type=int(program.attach_type or 0),
+                expected_attach_type=int(attach_type or 0),
                 btf_fd=self._btf.fileno() if self._btf is not None else None,
                 func_info=program.func_info,
                 line_info=program.line_info,
@@ -202,9 +234,21 @@ class _ProgramLoader:
     def _target(self, program: ProgramSpec) -> Target | None:
         from .targets import TARGET_KINDS, find_target
 
+        if program.prog_type == ProgType.STRUCT_OPS:
+            return self._member(program)
         if (program.prog_type, program.attach_type) not in TARGET_KINDS:
             return None
         return find_target(program)
+
+    def _member(self, program: ProgramSpec) -> Target:
+        """The member of a struct that a struct_ops program stands behind."""
+        target = self._plan.targets.get(program.name) if self._plan else None
+        if target is None:
+            raise ValueError(
+                f"program {program.name!r} ({program.section}) is behind no member of a struct_ops "
+                "map that is created: refer to it in one, or set autoload = False in its spec"
+            )
+        return target._replace(module=target.module.duplicate() if target.module else None)
 
     @cached_property
     def _table(self) -> TypeTable:

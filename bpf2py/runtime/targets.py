@@ -34,6 +34,8 @@ class Target(NamedTuple):
 
     type_id: int
     module: FD | None
+    #: struct_ops only: the number of the member, which is sent as the attach type.
+    attach_type: int | None = None
 
 
 def find_target(program: ProgramSpec) -> Target:

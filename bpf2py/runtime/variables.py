@@ -16,7 +16,7 @@ import mmap
 import sys
 from typing import TYPE_CHECKING, Any, Generic, Never, Protocol, Self, TypeVar, overload
 
-from ..uapi import Cmd, MapFlags
+from ..uapi import Cmd, MapFlags, MapType
 from .codec import Codec
 from .errors import ClosedError
 
@@ -169,6 +169,8 @@ class _Initial:
 
 
 def _access(handle: MapHandle) -> _Access:
+    if handle.map_type == MapType.ARENA:
+        return _InArena(handle)
     if handle.flags & MapFlags.MMAPABLE:
         return _Mapped(handle)
     return _Copied(handle)
@@ -217,7 +219,7 @@ class _Mapped:
 
     def _whole(self) -> memoryview:
         if self._handle.closed:
-            raise ClosedError(f"{self._handle.what} is closed")
+            raise ClosedError(self._handle.why_closed)
         return self._view if self._view is not None else self._map()
 
     def read(self, place: _Place[T]) -> T:
@@ -243,6 +245,18 @@ class _Mapped:
                 view[place.offset : place.offset + codec.size] = codec.pack(value)
         except (ValueError, TypeError) as error:
             raise place.explain(value, error) from None
+
+
+class _InArena(_Mapped):
+    """The globals of an arena, which is mapped as a whole."""
+
+    def _map(self) -> memoryview:
+        from .maps.arena import ArenaHandle
+
+        handle = self._handle
+        assert isinstance(handle, ArenaHandle)
+        self._view = handle.memory[handle.data_offset :]
+        return self._view
 
 
 class _Copied:

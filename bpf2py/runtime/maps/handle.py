@@ -13,7 +13,7 @@ import functools
 import os
 import struct
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 from ...uapi import Cmd, MapFlags, MapType
 from ..errors import ClosedError
@@ -98,6 +98,11 @@ class MapHandle(Owner):
         "value_size",
     )
 
+    #: Whether the kernel has such a map at all.
+    created: ClassVar[bool] = True
+    #: Where the global variables in it begin, in bytes.
+    data_offset: int = 0
+
     def __init__(
         self,
         fd: FD,
@@ -167,8 +172,13 @@ class MapHandle(Owner):
     def fileno(self) -> int:
         """The descriptor's number; ClosedError when it is closed."""
         if self.fd.closed:
-            raise ClosedError(f"{self.what} is closed")
+            raise ClosedError(self.why_closed)
         return self.fd.fileno()
+
+    @property
+    def why_closed(self) -> str:
+        """What ClosedError says of it."""
+        return f"{self.what} is closed"
 
     @property
     def closed(self) -> bool:
@@ -244,4 +254,19 @@ class MapHandle(Owner):
     def __repr__(self) -> str:
         state = "closed" if self.closed else f"fd {self.fd.fileno()}"
         kind = self.map_type.name if isinstance(self.map_type, MapType) else self.map_type
-        return f"<MapHandle {self.name!r}, {kind}, {state}>"
+        return f"<{type(self).__name__} {self.name!r}, {kind}, {state}>"
+
+
+class NotCreated(MapHandle):
+    """What stands for a map whose ``autocreate`` is off: it knows what it would have been."""
+
+    __slots__ = ()
+    created = False
+
+    @property
+    def why_closed(self) -> str:
+        """What ClosedError says of it."""
+        return (
+            f"{self.what} was not created: its autocreate is off; set "
+            f"spec.maps[{self.name!r}].autocreate = True before loading"
+        )

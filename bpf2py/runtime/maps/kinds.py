@@ -32,7 +32,7 @@ VALUE_CLASSES: dict[int, type[ArrayMap[Any]] | type[Queue[Any]]] = {
     MapType.QUEUE: Queue,
     MapType.STACK: Queue,
 }
-_NO_ELEMENTS = frozenset((MapType.ARENA, MapType.USER_RINGBUF))
+_NO_ELEMENTS = frozenset((MapType.USER_RINGBUF,))
 
 
 def untyped(handle: MapHandle) -> AnyMap:
@@ -41,6 +41,14 @@ def untyped(handle: MapHandle) -> AnyMap:
         from ..events.ringbuf import RingBuf
 
         return RingBuf(handle)
+    if handle.map_type == MapType.ARENA:
+        from .arena import Arena
+
+        return Arena(handle)
+    if handle.map_type == MapType.STRUCT_OPS:
+        from .struct_ops import StructOps
+
+        return StructOps(handle)
     if handle.map_type in _NO_ELEMENTS:
         return AnyMap(handle)
     value = Bytes(handle.value_size)
