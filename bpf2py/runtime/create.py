@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -112,20 +111,22 @@ class MapMaker:
         btf: FD | None,
         pin_path: str | os.PathLike[str] | None,
         stack: ExitStack,
-        structs: Mapping[str, KernelStruct] | None = None,
     ) -> None:
-        self._structs = structs or {}
-        #: The names of the maps that were made here, not found.
-        self.new: list[str] = []
+        #: Those that were made here, not found.
+        self.new: list[MapHandle] = []
         self._object_name = object_name
         self._btf = btf
         self._pin_path = os.fspath(pin_path if pin_path is not None else kernel.BPFFS_PATH)
         self._stack = stack
 
-    def make(self, spec: MapSpec, given: HasFileno | None) -> MapHandle:
-        """The map for *spec*: *given*, or the pinned one of its name, or a new one, filled."""
+    def make(
+        self, spec: MapSpec, given: HasFileno | None, struct: KernelStruct | None = None
+    ) -> MapHandle:
+        """The map for *spec*: *given*, or the pinned one of its name, or a new one, filled.
+
+        A struct_ops map has the kernel's *struct* as its value.
+        """
         spec = completed(spec)
-        struct = self._structs.get(spec.name)
         if struct is not None:
             spec.value_size = len(struct.value)
         if given is None and not spec.autocreate:
@@ -137,7 +138,7 @@ class MapMaker:
             number = fcntl.fcntl(given.fileno(), fcntl.F_DUPFD_CLOEXEC, 3)
             return self._found(spec, FD(number, what), what)
         if spec.pinning != Pinning.BY_NAME:
-            return self._new(spec)
+            return self._new(spec, struct)
         # bpffs refuses names with dots.
         path = os.path.join(self._pin_path, spec.name.replace(".", "_"))
         for last_try in (False, True):
@@ -145,7 +146,7 @@ class MapMaker:
             try:
                 return self._found(spec, object_get(path, what=f"map {spec.name!r}"), what)
             except FileNotFoundError:
-                loaded = self._new(spec)
+                loaded = self._new(spec, struct)
             try:
                 self._pin(loaded, path)
             except FileExistsError:
@@ -163,7 +164,7 @@ class MapMaker:
         require_compatible(spec, fd, what)
         return _handle(spec, fd, spec.flags)
 
-    def _new(self, spec: MapSpec) -> MapHandle:
+    def _new(self, spec: MapSpec, struct: KernelStruct | None) -> MapHandle:
         if spec.map_type == MapType.UNSPEC:
             raise ValueError(f"map {spec.name!r} has no type")
         with ExitStack() as inner_stack:
@@ -173,10 +174,10 @@ class MapMaker:
                     f"map {spec.name!r} holds maps but does not say which: give its spec an inner "
                     "map as template (in C: __array(values, struct …))"
                 )
-            loaded = self._create(spec, inner.fileno() if inner else 0)
+            loaded = self._create(spec, inner.fileno() if inner else 0, struct)
         self._stack.callback(loaded.close)
         self._fill(spec, loaded)
-        self.new.append(spec.name)
+        self.new.append(loaded)
         return loaded
 
     def _template(self, spec: MapSpec) -> FD:
@@ -184,14 +185,15 @@ class MapMaker:
         inner = replace(spec.inner, name=spec.inner.name or f"{spec.name}.inner")
         return self._create(inner, 0).fd
 
-    def _create(self, spec: MapSpec, inner_fd: int) -> MapHandle:
+    def _create(
+        self, spec: MapSpec, inner_fd: int, struct: KernelStruct | None = None
+    ) -> MapHandle:
         """BPF_MAP_CREATE; what an old kernel may not know is left out step by step."""
         name = data_map_name(self._object_name, spec.section) if spec.section else spec.name
         btf = 0
         if self._btf is not None and spec.map_type not in _WITHOUT_BTF:
             btf = self._btf.fileno() if spec.key_type_id or spec.value_type_id else 0
         # The kernel wants the object's BTF beside a type of its own, but no type of the object's.
-        struct = self._structs.get(spec.name)
         value_type_id = spec.value_type_id if struct is None else 0
 
         def create(*, btf: int, flags: MapFlags, name: str) -> MapHandle:

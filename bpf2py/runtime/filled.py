@@ -36,18 +36,18 @@ def require_fillable(spec: ObjectSpec) -> None:
 
 
 def fill_maps_of_maps(
-    spec: ObjectSpec, maps: Mapping[str, MapHandle], new: Collection[str]
+    spec: ObjectSpec, maps: Mapping[str, MapHandle], new: Collection[MapHandle]
 ) -> None:
     """Put maps into the maps of maps among *new*; one that was found pinned keeps what it has."""
-    for each in spec.maps.values():
-        if each.map_type in _OUTER and each.name in new:
+    for map_name, each in spec.maps.items():
+        if each.map_type in _OUTER and maps[map_name] in new:
             for slot, name in each.values.items():
                 inner = maps.get(name)
                 if inner is None:
                     raise _unknown(each, slot, "map", name, maps)
                 if not inner.created:
                     raise ValueError(_cannot(each, slot, f"map {name!r}", "autocreate"))
-                _put(maps[each.name], each, slot, inner.fileno(), f"map {name!r}")
+                _put(maps[map_name], each, slot, inner.fileno(), f"map {name!r}")
 
 
 def fill_with_programs(
@@ -57,8 +57,8 @@ def fill_with_programs(
     plan: Plan | None,
 ) -> None:
     """Put programs into arrays of programs and into what struct_ops maps will be given."""
-    for each in spec.maps.values():
-        handle = maps[each.name]
+    for map_name, each in spec.maps.items():
+        handle = maps[map_name]
         if each.map_type == MapType.PROG_ARRAY and handle.created:
             for slot, name in each.values.items():
                 program = programs.get(name)

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 from ..spec import ObjectSpec, ProgramSpec
 from ..uapi import AttachType, MapType, ProgType
 from .create import HasFileno, MapMaker
-from .filled import fill_maps_of_maps, fill_with_programs, require_fillable
 from .loaded import Loaded
 from .privileges import why_eperm, with_memlock
 from .programs.base import LoadedProgram
@@ -67,17 +66,27 @@ def load(
             f"object {spec.name!r} has no map {sorted(unknown)[0]!r} to be replaced; there are: "
             f"{', '.join(spec.maps) or 'none'}"
         )
-    require_fillable(spec)
+    filled = any(
+        each.values or each.functions or each.map_type == MapType.STRUCT_OPS
+        for each in spec.maps.values()
+    )
+    if filled:
+        from .filled import fill_maps_of_maps, fill_with_programs, require_fillable
+
+        require_fillable(spec)
     with ExitStack() as stack, ExitStack() as modules:
         btf = _load_btf(spec)
         if btf is not None:
             stack.callback(btf.close)
         plan = _plan(spec, modules)
-        maker = MapMaker(spec.name, btf, pin_path, stack, plan.structs if plan else {})
+        structs = plan.structs if plan else {}
+        maker = MapMaker(spec.name, btf, pin_path, stack)
         loaded_maps = {
-            name: maker.make(map_spec, given.get(name)) for name, map_spec in spec.maps.items()
+            name: maker.make(map_spec, given.get(name), structs.get(name))
+            for name, map_spec in spec.maps.items()
         }
-        fill_maps_of_maps(spec, loaded_maps, maker.new)
+        if filled:
+            fill_maps_of_maps(spec, loaded_maps, maker.new)
         programs = _ProgramLoader(spec, loaded_maps, btf, kernel_btf, log_level, plan)
         loaded_programs: dict[str, LoadedProgram] = {}
         for name, program in spec.programs.items():
@@ -86,7 +95,8 @@ def load(
                 continue
             loaded = loaded_programs[name] = programs.load(program)
             stack.callback(loaded.close)
-        fill_with_programs(spec, loaded_maps, loaded_programs, plan)
+        if filled:
+            fill_with_programs(spec, loaded_maps, loaded_programs, plan)
         stack.pop_all()
         return Loaded(spec, loaded_maps, loaded_programs, btf)
     raise AssertionError("unreachable")

@@ -79,7 +79,7 @@ def _patch_map(
 def _poison_map(insns: bytearray, at: int, number: int) -> None:
     from struct import pack_into
 
-    from ..asm.opcodes import CALL, JMP
+    from ..asm.opcodes import CALL_INSN
 
     for insn in (at, at + 1):
-        pack_into("=BBhi", insns, insn * _INSN_SIZE, JMP | CALL, 0, 0, POISON_MAP + number)
+        pack_into("=BBhi", insns, insn * _INSN_SIZE, CALL_INSN, 0, 0, POISON_MAP + number)

@@ -65,14 +65,15 @@ def make_plan(
     Raises :class:`ValueError` for a spec that contradicts itself, :class:`FileNotFoundError` for a
     struct that the kernel does not have, :class:`NotSupportedError` for a member.
     """
-    maps = [each for each in spec.maps.values() if each.map_type == MapType.STRUCT_OPS]
     structs: dict[str, KernelStruct] = {}
     targets: dict[str, Target] = {}
     referred: set[str] = set()
-    for each in maps:
+    for name, each in spec.maps.items():
+        if each.map_type != MapType.STRUCT_OPS:
+            continue
         referred |= set(each.functions.values())
         if each.autocreate:
-            structs[each.name] = _Conversion(spec, each, table, kernel(), stack, targets).run()
+            structs[name] = _Conversion(spec, each, table, kernel(), stack, targets).run()
     return Plan(structs, targets, frozenset(referred - targets.keys()))
 
 

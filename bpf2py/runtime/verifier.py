@@ -16,10 +16,13 @@ from typing import TYPE_CHECKING
 from ..btf.core_apply import POISON_HELPER
 from ..spec import ProgramSpec
 from .errors import VerifierError
+from .relocate import POISON_MAP
 
 if TYPE_CHECKING:
     from ..btf.core import Outcome
 
+#: More maps than any object has.
+_MAPS_LIMIT = 1_000_000
 #: ``12: (61) r0 = *(u32 *)(r1 +0)``
 _INSN = re.compile(r"^(\d+): \([0-9a-f]{2}\) ")
 #: ``12: R1=ctx() R10=fp0``, ``R0_w=0 R10=fp0``, `` R0=inv(id=0)``, ``5: safe``, ``from 3 to 7: …``
@@ -180,6 +183,13 @@ def rejection(
     if poisoned is not None:
         reason = "CO-RE: this kernel does not have what the program reads here"
         hint = poisoned.describe()
+    absent = _absent_map(reading, program)
+    if absent is not None:
+        reason = f"map {absent!r} is used here, but was not created"
+        hint = (
+            f"its autocreate is off: set spec.maps[{absent!r}].autocreate = True, or keep the "
+            "verifier away from this line (a constant in .rodata that is 0 does)"
+        )
     where = f"program {program.name!r} ({program.section})"
     if reading.insn is not None:
         where += f", instruction {reading.insn}"
@@ -209,4 +219,15 @@ def _poisoned(reading: Reading, outcomes: Sequence[Outcome]) -> Outcome | None:
         # Of a poisoned 16-byte load both halves are calls.
         if outcome.poisoned and reading.insn in (outcome.insn, outcome.insn + 1):
             return outcome
+    return None
+
+
+def _absent_map(reading: Reading, program: ProgramSpec) -> str | None:
+    """The map whose load was poisoned because it was not created, if that is the complaint."""
+    number = re.search(r"unknown#(\d+)", reading.reason)
+    if number is None or not 0 <= int(number[1]) - POISON_MAP < _MAPS_LIMIT:
+        return None
+    for relocation in program.map_relocations:
+        if reading.insn in (relocation.insn, relocation.insn + 1):
+            return relocation.map
     return None
