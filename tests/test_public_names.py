@@ -23,8 +23,10 @@ NAMES = {
     # links
     "Link",
     "Links",
+    "StructOpsLink",
     # maps
     "AnyMap",
+    "Arena",
     "ArrayMap",
     "HashMap",
     "LPMTrie",
@@ -34,11 +36,16 @@ NAMES = {
     "PerCPUHashMap",
     "Queue",
     "RingBuf",
+    "StructOps",
     # global variables
     "Constant",
     "Data",
     "DataSpec",
     "Variable",
+    # struct_ops before loading
+    "Function",
+    "StructOpsSpec",
+    "StructOpsSpecs",
     # values of generated classes and their bytes
     "pack",
     "sizeof",

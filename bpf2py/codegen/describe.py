@@ -16,7 +16,7 @@ from .c_text import c_text, safe
 from .describe_types import TypeModel, describe_types
 from .docs import map_doc, paragraph, program_doc
 from .errors import CodegenError
-from .gather import Gathered, gather
+from .gather import Gathered, gather, section_name
 from .literals import expression
 from .model import (
     EnumModel,
@@ -29,6 +29,7 @@ from .model import (
     UnionModel,
     VariableModel,
 )
+from .operations import operations
 from .options import Options
 from .pytypes import Source
 from .tables import map_class, program_class
@@ -38,7 +39,7 @@ KCONFIG = ".kconfig"
 #: Names that pycodestyle's E741 refuses wherever they are bound.
 _AMBIGUOUS = frozenset("lIO")
 #: The parts of an object, and what follows the object's name in their classes.
-_PARTS = ("", "Spec", "Maps", "MapSpecs", "Programs", "ProgramSpecs")
+_PARTS = ("", "Spec", "Maps", "MapSpecs", "Programs", "ProgramSpecs", "StructOpsSpecs")
 
 
 def describe(object_spec: ObjectSpec, options: Options) -> ModuleModel:
@@ -48,7 +49,7 @@ def describe(object_spec: ObjectSpec, options: Options) -> ModuleModel:
     gathered = gather(object_spec, options)
     table = gathered.collector.table
     maps = {name: m for name, m in object_spec.maps.items() if not m.section}
-    data = {m.section: m for m in object_spec.maps.values() if _has_class(m, gathered)}
+    data = {section_name(m): m for m in object_spec.maps.values() if _has_class(m, gathered)}
 
     attributes = names.assign(
         [section.removeprefix(".") for section in data],
@@ -60,6 +61,7 @@ def describe(object_spec: ObjectSpec, options: Options) -> ModuleModel:
     for section in data:
         base = prefix + names.pascal_case(section.removeprefix("."))
         wanted += [base, f"{base}Spec"]
+    wanted += [f"{prefix}{names.pascal_case(name)}Spec" for name in gathered.settings]
     own = names.assign_classes(wanted, reserved=())
     source, types = describe_types(gathered.collector, reserved=own, keys=gathered.keys)
 
@@ -76,7 +78,7 @@ def describe(object_spec: ObjectSpec, options: Options) -> ModuleModel:
             class_names=(own[place], own[place + 1]),
         )
         for (section, map_spec), place in zip(
-            data.items(), range(len(_PARTS), len(own), 2), strict=True
+            data.items(), range(len(_PARTS), len(_PARTS) + 2 * len(data), 2), strict=True
         )
     )
     text = expression(object_spec)
@@ -107,6 +109,19 @@ def describe(object_spec: ObjectSpec, options: Options) -> ModuleModel:
         ),
         spec_sections=tuple(row for row in sections if row.section != KCONFIG),
         sections=sections,
+        operations=tuple(
+            operations(
+                source,
+                table,
+                maps[name],
+                values,
+                attribute=map_names[name],
+                class_name=class_name,
+            )
+            for (name, values), class_name in zip(
+                gathered.settings.items(), own[len(_PARTS) + 2 * len(data) :], strict=True
+            )
+        ),
         map_names=_renamed(map_names),
         program_names=_renamed(program_names),
         expression=text,
@@ -115,8 +130,9 @@ def describe(object_spec: ObjectSpec, options: Options) -> ModuleModel:
 
 def _has_class(map_spec: MapSpec, gathered: Gathered) -> bool:
     """Whether a data section has variables to show."""
-    return any(section == map_spec.section for section, _ in gathered.variables) or bool(
-        gathered.notes.get(map_spec.section)
+    here = section_name(map_spec)
+    return any(section == here for section, _ in gathered.variables) or bool(
+        gathered.notes.get(here)
     )
 
 
@@ -151,7 +167,7 @@ def _section(
     attribute: str,
     class_names: tuple[str, str],
 ) -> SectionModel:
-    section, table = map_spec.section, gathered.collector.table
+    section, table = section_name(map_spec), gathered.collector.table
     shown = {
         name: variable
         for name, variable in map_spec.variables.items()
@@ -161,6 +177,7 @@ def _section(
     return SectionModel(
         attribute=attribute,
         section=section,
+        map_name=map_spec.name,
         name=class_names[0],
         spec_name=class_names[1],
         after_loading="Constant" if map_spec.frozen or section == KCONFIG else "Variable",
@@ -226,7 +243,8 @@ def _standard(types: Collection[TypeModel], *, renamed: dict[str, str]) -> tuple
 
 def _uses_codec(gathered: Gathered, types: Collection[TypeModel]) -> bool:
     classes = any(not isinstance(model, EnumModel) for model in types)
-    return classes or any(gathered.maps.values()) or bool(gathered.variables)
+    values = any(gathered.maps.values()) or any(gathered.settings.values())
+    return classes or values or bool(gathered.variables)
 
 
 def _checked_package(package: str) -> str:

@@ -18,11 +18,14 @@ from .c_text import c_text
 from .collect import Collector
 from .errors import CodegenError
 from .layouts import Raw, Value
+from .operations import settings
 from .options import Options
 from .tables import Takes, map_class
 
 _EVENT_MAPS = frozenset({MapType.RINGBUF, MapType.PERF_EVENT_ARRAY, MapType.USER_RINGBUF})
 _LISTED = 60
+#: What stands for the section of ``__arena`` variables; no section of data is called like that.
+ARENA = ".arena"
 
 
 @dataclass(slots=True)
@@ -38,6 +41,8 @@ class Gathered:
     variables: dict[tuple[str, str], Value] = field(default_factory=dict)
     #: Per section, comments about variables that are the kernel's own.
     notes: dict[str, list[str]] = field(default_factory=dict)
+    #: Per struct_ops map and member.
+    settings: dict[str, dict[str, Value]] = field(default_factory=dict)
 
 
 def gather(object_spec: spec.ObjectSpec, options: Options) -> Gathered:
@@ -51,6 +56,10 @@ def gather(object_spec: spec.ObjectSpec, options: Options) -> Gathered:
             _gather_variables(gathered, map_spec)
         else:
             gathered.maps[name] = _map_values(gathered, name, map_spec)
+            if map_spec.map_type == MapType.ARENA:
+                _gather_variables(gathered, map_spec)
+            elif map_spec.map_type == MapType.STRUCT_OPS:
+                gathered.settings[name] = settings(collector, map_spec)
     for type_name in options.types:
         hint = type_name.rpartition(" ")[2]
         collector.value(_find(collector, type_name), path=type_name, hint=hint, tail=True)
@@ -114,13 +123,14 @@ def _sized(gathered: Gathered, path: str, type_id: int, size: int) -> Value:
 
 
 def _gather_variables(gathered: Gathered, map_spec: spec.MapSpec) -> None:
-    section, collector = map_spec.section, gathered.collector
+    section, collector = section_name(map_spec), gathered.collector
+    size = len(map_spec.data or b"") if section == ARENA else map_spec.value_size
     notes = gathered.notes.setdefault(section, [])
     for name, variable in map_spec.variables.items():
         path = f"{section}: {name}"
         if _is_local(name):
             continue
-        if variable.offset < 0 or variable.offset + variable.size > map_spec.value_size:
+        if variable.offset < 0 or variable.offset + variable.size > size:
             raise CodegenError(f"{path}: lies outside of its section")
         if not variable.type_id:
             gathered.variables[section, name] = Raw(variable.size)
@@ -134,6 +144,11 @@ def _gather_variables(gathered: Gathered, map_spec: spec.MapSpec) -> None:
         else:
             text = c_text(collector.table, variable.type_id, name)
             notes.append(f"{text}, offset {variable.offset}: {left or 'has no bytes'}")
+
+
+def section_name(map_spec: spec.MapSpec) -> str:
+    """The section whose variables a map holds: of an arena, one that has no name in C."""
+    return ARENA if map_spec.map_type == MapType.ARENA else map_spec.section
 
 
 def _is_local(name: str) -> bool:

@@ -46,7 +46,8 @@ MAP_CLASSES: dict[int, MapClass] = {
     _M.STACK: MapClass("Queue", Takes.VALUE),
     _M.RINGBUF: MapClass("RingBuf", Takes.EVENT),
     _M.USER_RINGBUF: MapClass("AnyMap", Takes.NOTHING),
-    _M.ARENA: MapClass("AnyMap", Takes.NOTHING),
+    _M.ARENA: MapClass("Arena", Takes.NOTHING),
+    _M.STRUCT_OPS: MapClass("StructOps", Takes.NOTHING),
 }
 
 

@@ -27,11 +27,15 @@ if TYPE_CHECKING:
     from .codec.exports import numpy_dtype, struct_format
     from .events.ringbuf import RingBuf
     from .links.base import Link
+    from .links.struct_ops import StructOpsLink
+    from .maps.arena import Arena
     from .maps.array import ArrayMap
     from .maps.base import AnyMap, Map
     from .maps.hash import HashMap, LPMTrie, LRUHashMap
     from .maps.percpu import PerCPUArrayMap, PerCPUHashMap
     from .maps.queue import Queue
+    from .maps.struct_ops import StructOps
+    from .operations import Function, StructOpsSpec, StructOpsSpecs
     from .programs.base import Program
     from .programs.sched_cls import SchedCLS
     from .programs.socket_filter import SocketFilter
@@ -53,8 +57,10 @@ __all__ = [
     "Programs",
     "Link",
     "Links",
+    "StructOpsLink",
     # maps
     "AnyMap",
+    "Arena",
     "ArrayMap",
     "HashMap",
     "LPMTrie",
@@ -64,11 +70,16 @@ __all__ = [
     "PerCPUHashMap",
     "Queue",
     "RingBuf",
+    "StructOps",
     # global variables
     "Constant",
     "Data",
     "DataSpec",
     "Variable",
+    # struct_ops before loading
+    "Function",
+    "StructOpsSpec",
+    "StructOpsSpecs",
     # values of generated classes as bytes
     "pack",
     "unpack",
@@ -101,11 +112,15 @@ _HOMES = {
     "codec.exports": ("struct_format", "numpy_dtype"),
     "events.ringbuf": ("RingBuf",),
     "links.base": ("Link",),
+    "links.struct_ops": ("StructOpsLink",),
+    "maps.arena": ("Arena",),
     "maps.array": ("ArrayMap",),
     "maps.base": ("AnyMap", "Map"),
     "maps.hash": ("HashMap", "LPMTrie", "LRUHashMap"),
     "maps.percpu": ("PerCPUArrayMap", "PerCPUHashMap"),
     "maps.queue": ("Queue",),
+    "maps.struct_ops": ("StructOps",),
+    "operations": ("Function", "StructOpsSpec", "StructOpsSpecs"),
     "programs.base": ("Program",),
     "programs.sched_cls": ("SchedCLS",),
     "programs.socket_filter": ("SocketFilter",),

@@ -34,19 +34,27 @@ class _Access(Protocol):
     def write(self, place: _Place[T], value: T) -> None: ...
 
 
-class _Place(Generic[T]):
+class Attribute:
+    """What can be read or set on a class of variables, called as in that class."""
+
+    __slots__ = ("name",)
+
+    name: str
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+
+class _Place(Attribute, Generic[T]):
     """Where a variable lies in its section, and what it is."""
 
-    __slots__ = ("_format", "codec", "name", "offset")
+    __slots__ = ("_format", "codec", "offset")
 
     def __init__(self, codec: Codec[T], offset: int) -> None:
         self.codec = codec
         self.offset = offset
         self.name = ""
         self._format: str | None = None
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
 
     @overload
     def __get__(self, instance: None, owner: type) -> Self: ...
@@ -108,7 +116,7 @@ class _Section:
     if not TYPE_CHECKING:  # to the checkers it would allow to set any name
 
         def __setattr__(self, name: str, value: Any) -> None:
-            if not isinstance(getattr(type(self), name, None), _Place):
+            if not isinstance(getattr(type(self), name, None), Attribute):
                 known = ", ".join(self.__dir__()) or "none"
                 raise AttributeError(
                     f"{type(self).__name__} has no variable {name!r}; there are: {known}",
@@ -119,7 +127,7 @@ class _Section:
 
     def __dir__(self) -> list[str]:
         cls = type(self)
-        return [name for name in dir(cls) if isinstance(getattr(cls, name, None), _Place)]
+        return [name for name in dir(cls) if isinstance(getattr(cls, name, None), Attribute)]
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {', '.join(self.__dir__()) or 'no variables'}>"

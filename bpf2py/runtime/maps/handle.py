@@ -13,7 +13,7 @@ import functools
 import os
 import struct
 from collections.abc import Callable
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, Self, TypeAlias
 
 from ...uapi import Cmd, MapFlags, MapType
 from ..errors import ClosedError
@@ -133,7 +133,7 @@ class MapHandle(Owner):
         self.at_close: list[Callable[[], None]] = []
 
     @classmethod
-    def from_fd(cls, fd: FD, name: str = "") -> MapHandle:
+    def from_fd(cls, fd: FD, name: str = "") -> Self:
         """A handle of a map that was created elsewhere: the kernel says what it is (4.13)."""
         info = map_info(fd.fileno(), what=fd.what)
         return cls(
@@ -147,17 +147,17 @@ class MapHandle(Owner):
         )
 
     @classmethod
-    def open_pinned(cls, path: str | os.PathLike[str], *, flags: int = 0) -> MapHandle:
+    def open_pinned(cls, path: str | os.PathLike[str], *, flags: int = 0) -> Self:
         """Open the map pinned at *path*; *flags* may be MapFlags.RDONLY or WRONLY (4.15)."""
         return cls._adopt(object_get(path, flags=flags, what="map"))
 
     @classmethod
-    def open_id(cls, map_id: int) -> MapHandle:
+    def open_id(cls, map_id: int) -> Self:
         """Open the map of that id, anywhere in the system (4.13)."""
         return cls._adopt(map_by_id(map_id))
 
     @classmethod
-    def _adopt(cls, fd: FD) -> MapHandle:
+    def _adopt(cls, fd: FD) -> Self:
         try:
             return cls.from_fd(fd)
         except BaseException:
