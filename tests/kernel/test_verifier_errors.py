@@ -64,22 +64,23 @@ def xdp(*insns: Instruction) -> ObjectSpec:
     return an_object(program(code(*insns), name="filter", attach_type=AttachType.XDP))
 
 
+#: The object, the complaint, and what the kind of the error begins with.
 REFUSED: dict[str, tuple[ObjectSpec, str, str]] = {
-    "no return value": (socket_filter(EXIT), r"R0 !read_ok", "not every way through"),
+    "no return value": (socket_filter(EXIT), r"R0 !read_ok", "no-return-value"),
     "unset register": (
         socket_filter(mov_reg(0, 5), EXIT),
         r"R5 !read_ok",
-        "read before it is set",
+        "uninitialized",
     ),
     "unchecked lookup": (
         socket_filter(*LOOKUP, load(0, 0, 0), EXIT),
         r"R0 invalid mem access 'map_value_or_null'",
-        "compare it with NULL",
+        "null-pointer",
     ),
     "number as pointer": (
         socket_filter(mov(1, 4096), load(0, 1, 0), EXIT),
         r"R1 invalid mem access '(scalar|inv)'",
-        "BPF_CORE_READ",
+        "not-a-pointer",
     ),
     "beyond the map value": (
         socket_filter(
@@ -90,48 +91,48 @@ REFUSED: dict[str, tuple[ObjectSpec, str, str]] = {
             EXIT,
         ),
         r"invalid access to map value, value_size=8 off=8 size=8",
-        "check it against its bounds",
+        "map-value-bounds",
     ),
     "packet without a check": (
         xdp(load(1, 1, 0, op.W), load(0, 1, 0, op.B), mov(0, 2), EXIT),
         r"invalid access to packet",
-        "data_end",
+        "packet-bounds",
     ),
     "no such field of the context": (
         xdp(load(0, 1, 4000, op.W), EXIT),
         r"invalid bpf_context access off=4000",
-        "field of the context",
+        "context-access",
     ),
     "changed context": (
         socket_filter(add(1, 8), load(0, 1, 0, op.W), EXIT),
         r"dereference of modified ctx ptr|invalid bpf_context|modified ctx",
-        "context",
+        "context-",
     ),
     "stack too far": (
         socket_filter(store(10, -520, 0), mov(0, 0), EXIT),
         r"invalid (write to )?stack",
-        "512 bytes",
+        "stack-",
     ),
     "endless loop": (
         socket_filter(mov(0, 0), jump_if_equal(0, 0, -1), EXIT),
         r"back-edge|infinite loop",
-        "bpf_loop",
+        "endless-loop",
     ),
     "unreachable": (
         socket_filter(mov(0, 0), EXIT, mov(0, 1), EXIT),
         r"unreachable insn",
-        "never reached",
+        "unreachable",
     ),
-    "no exit": (socket_filter(mov(0, 0)), r"not an exit or jmp|last insn", "does not end"),
+    "no exit": (socket_filter(mov(0, 0)), r"not an exit or jmp|last insn", "control-flow"),
     "helper that does not exist": (
         socket_filter(call(100_000), EXIT),
         r"invalid func|unknown func",
-        "does not have that helper",
+        "helper-missing",
     ),
     "helper of another program type": (
         socket_filter(mov(1, 0), mov(2, 0), call("redirect"), EXIT),
         r"unknown func|cannot use helper",
-        "not for this type of program",
+        "helper-missing",
     ),
     "GPL helper": (
         (
@@ -158,16 +159,27 @@ REFUSED: dict[str, tuple[ObjectSpec, str, str]] = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_a_refused_program_is_explained(case: str) -> None:
-    spec, complaint, advice = REFUSED[case]
+    spec, complaint, kind = REFUSED[case]
     with pytest.raises(runtime.VerifierError, match=complaint) as caught:
         runtime.load(spec)
     error = caught.value
     assert error.program == "filter"
     assert all(part in error.log for part in error.reason.split("; "))
     assert "program 'filter'" in str(error)
-    assert advice in error.hint
-    if advice:
-        assert advice in str(error)
+    assert error.kind.startswith(kind)
+    if kind:
+        assert f"likely: {error.cause}" in str(error)
+        assert f"help: {error.hint}" in str(error)
+    if error.insn is not None:
+        assert f"instruction {error.insn}: {error.instruction}" in str(error)
+        assert f"\n{error.insn}: (" in f"\n{error.log}"
+
+
+def test_the_registers_are_those_before_the_failing_instruction() -> None:
+    with pytest.raises(runtime.VerifierError) as caught:
+        runtime.load(REFUSED["unchecked lookup"][0])
+    assert caught.value.registers["R0"].startswith("map_value_or_null(")
+    assert "  with R0=map_value_or_null(" in str(caught.value)
 
 
 def test_the_whole_log_is_kept_however_long() -> None:
