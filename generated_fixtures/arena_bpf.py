@@ -43,7 +43,7 @@ class ArenaMapSpecs(runtime.MapSpecs):
     """The maps of ``arena.bpf.o`` before loading."""
 
     shared: spec.MapSpec
-    """``BPF_MAP_TYPE_ARENA``, 16 entries, flags ``BPF_F_MMAPABLE``, map_extra 0x500000000000."""
+    """``BPF_MAP_TYPE_ARENA``, 16 pages, flags ``BPF_F_MMAPABLE``, map_extra 0x500000000000."""
 
 
 class ArenaProgramSpecs(runtime.ProgramSpecs):
@@ -56,7 +56,7 @@ class ArenaProgramSpecs(runtime.ProgramSpecs):
 
 
 class ArenaArenaSpec(runtime.DataSpec):
-    """The variables in ``.arena`` before loading: what they start with."""
+    """The variables in arena ``shared`` before loading: what they start with."""
 
     nodes = runtime.Variable(codec.Array(codec.of(Node), 3), 0)
     """``struct node nodes[3]``"""
@@ -105,8 +105,7 @@ class ArenaMaps(runtime.Maps):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.shared = runtime.Arena(loaded.map("shared"))
-        """``BPF_MAP_TYPE_ARENA``, 16 entries, flags ``BPF_F_MMAPABLE``, map_extra
-        0x500000000000."""
+        """``BPF_MAP_TYPE_ARENA``, 16 pages, flags ``BPF_F_MMAPABLE``, map_extra 0x500000000000."""
 
 
 class ArenaPrograms(runtime.Programs):
@@ -121,7 +120,7 @@ class ArenaPrograms(runtime.Programs):
 
 
 class ArenaArena(runtime.Data):
-    """The variables in ``.arena``."""
+    """The variables in arena ``shared``."""
 
     nodes = runtime.Variable(codec.Array(codec.of(Node), 3), 0)
     """``struct node nodes[3]``"""

@@ -20,7 +20,8 @@ class InnerMapsFilledMapSpecs(runtime.MapSpecs):
     inner_two: spec.MapSpec
     """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u64``, 4 entries."""
     outer: spec.MapSpec
-    """``BPF_MAP_TYPE_ARRAY_OF_MAPS``, key ``__u32``, value of 4 bytes, 4 entries."""
+    """``BPF_MAP_TYPE_ARRAY_OF_MAPS``, key ``__u32``, value of 4 bytes, 4 entries, 2 slots filled
+    in C."""
 
 
 class InnerMapsFilledProgramSpecs(runtime.ProgramSpecs):
@@ -51,8 +52,13 @@ class InnerMapsFilledMaps(runtime.Maps):
         """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u64``, 4 entries."""
         self.inner_two = runtime.HashMap(loaded.map("inner_two"), codec.U32, codec.U64)
         """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u64``, 4 entries."""
-        self.outer = runtime.Map(loaded.map("outer"), codec.U32, codec.Bytes(4))
-        """``BPF_MAP_TYPE_ARRAY_OF_MAPS``, key ``__u32``, value of 4 bytes, 4 entries."""
+        self.outer = runtime.MapOfMaps(
+            loaded.map("outer"),
+            codec.U32,
+            lambda handle: runtime.HashMap(handle, codec.U32, codec.U64),
+        )
+        """``BPF_MAP_TYPE_ARRAY_OF_MAPS``, key ``__u32``, value of 4 bytes, 4 entries, 2 slots
+        filled in C."""
 
 
 class InnerMapsFilledPrograms(runtime.Programs):

@@ -232,9 +232,9 @@ class MapsBasicMaps(runtime.Maps):
         """``BPF_MAP_TYPE_RINGBUF``, events ``struct event``, 65536 bytes."""
         self.raw_events = runtime.RingBuf(loaded.map("raw_events"))
         """``BPF_MAP_TYPE_RINGBUF``, 4096 bytes."""
-        self.samples = runtime.Map(loaded.map("samples"), codec.Bytes(4), codec.Bytes(4))
+        self.samples = runtime.Map(loaded.map("samples"), codec.U32, codec.Bytes(4))
         """``BPF_MAP_TYPE_PERF_EVENT_ARRAY``, events ``struct sample``."""
-        self.raw_samples = runtime.Map(loaded.map("raw_samples"), codec.Bytes(4), codec.Bytes(4))
+        self.raw_samples = runtime.Map(loaded.map("raw_samples"), codec.U32, codec.Bytes(4))
         """``BPF_MAP_TYPE_PERF_EVENT_ARRAY``."""
 
 

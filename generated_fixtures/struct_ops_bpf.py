@@ -16,17 +16,14 @@ class StructOpsMapSpecs(runtime.MapSpecs):
     """The maps of ``struct_ops.bpf.o`` before loading."""
 
     by_map: spec.MapSpec
-    """``BPF_MAP_TYPE_STRUCT_OPS``, key of 4 bytes, value ``struct tcp_congestion_ops``, 1
-    entries."""
+    """``BPF_MAP_TYPE_STRUCT_OPS``, value ``struct tcp_congestion_ops``."""
     by_link: spec.MapSpec
-    """``BPF_MAP_TYPE_STRUCT_OPS``, key of 4 bytes, value ``struct tcp_congestion_ops``, 1
-    entries, flags ``BPF_F_LINK``."""
+    """``BPF_MAP_TYPE_STRUCT_OPS``, value ``struct tcp_congestion_ops``, flags ``BPF_F_LINK``."""
     replacement: spec.MapSpec
-    """``BPF_MAP_TYPE_STRUCT_OPS``, key of 4 bytes, value ``struct tcp_congestion_ops``, 1
-    entries, flags ``BPF_F_LINK``."""
+    """``BPF_MAP_TYPE_STRUCT_OPS``, value ``struct tcp_congestion_ops``, flags ``BPF_F_LINK``."""
     optional: spec.MapSpec
-    """``BPF_MAP_TYPE_STRUCT_OPS``, key of 4 bytes, value ``struct tcp_congestion_ops___short``,
-    1 entries, flags ``BPF_F_LINK``."""
+    """``BPF_MAP_TYPE_STRUCT_OPS``, value ``struct tcp_congestion_ops___short``, flags
+    ``BPF_F_LINK``, created only if ``autocreate`` is set."""
 
 
 class StructOpsProgramSpecs(runtime.ProgramSpecs):
@@ -172,17 +169,16 @@ class StructOpsMaps(runtime.Maps):
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.by_map = runtime.StructOps(loaded.map("by_map"))
-        """``BPF_MAP_TYPE_STRUCT_OPS``, key of 4 bytes, value ``struct tcp_congestion_ops``, 1
-        entries."""
+        """``BPF_MAP_TYPE_STRUCT_OPS``, value ``struct tcp_congestion_ops``."""
         self.by_link = runtime.StructOps(loaded.map("by_link"))
-        """``BPF_MAP_TYPE_STRUCT_OPS``, key of 4 bytes, value ``struct tcp_congestion_ops``, 1
-        entries, flags ``BPF_F_LINK``."""
+        """``BPF_MAP_TYPE_STRUCT_OPS``, value ``struct tcp_congestion_ops``, flags
+        ``BPF_F_LINK``."""
         self.replacement = runtime.StructOps(loaded.map("replacement"))
-        """``BPF_MAP_TYPE_STRUCT_OPS``, key of 4 bytes, value ``struct tcp_congestion_ops``, 1
-        entries, flags ``BPF_F_LINK``."""
+        """``BPF_MAP_TYPE_STRUCT_OPS``, value ``struct tcp_congestion_ops``, flags
+        ``BPF_F_LINK``."""
         self.optional = runtime.StructOps(loaded.map("optional"))
-        """``BPF_MAP_TYPE_STRUCT_OPS``, key of 4 bytes, value ``struct
-        tcp_congestion_ops___short``, 1 entries, flags ``BPF_F_LINK``."""
+        """``BPF_MAP_TYPE_STRUCT_OPS``, value ``struct tcp_congestion_ops___short``, flags
+        ``BPF_F_LINK``, created only if ``autocreate`` is set."""
 
 
 class StructOpsPrograms(runtime.Programs):

@@ -7,7 +7,6 @@ Object sha256: 8167e9e9f044bdb294b610fb566912ba228e43de7bfd56845c9f8ce9d7424235
 from __future__ import annotations
 
 from bpf2py import runtime, spec, uapi
-from bpf2py.runtime import codec
 
 # ---- before loading ------------------------------------------------------------------------------
 
@@ -16,7 +15,8 @@ class TailCallsFilledMapSpecs(runtime.MapSpecs):
     """The maps of ``tail_calls_filled.bpf.o`` before loading."""
 
     steps: spec.MapSpec
-    """``BPF_MAP_TYPE_PROG_ARRAY``, key of 4 bytes, value of 4 bytes, 3 entries."""
+    """``BPF_MAP_TYPE_PROG_ARRAY``, key of 4 bytes, value of 4 bytes, 3 entries, 2 slots filled
+    in C."""
 
 
 class TailCallsFilledProgramSpecs(runtime.ProgramSpecs):
@@ -47,8 +47,9 @@ class TailCallsFilledMaps(runtime.Maps):
 
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
-        self.steps = runtime.Map(loaded.map("steps"), codec.Bytes(4), codec.Bytes(4))
-        """``BPF_MAP_TYPE_PROG_ARRAY``, key of 4 bytes, value of 4 bytes, 3 entries."""
+        self.steps = runtime.ProgramArray(loaded.map("steps"))
+        """``BPF_MAP_TYPE_PROG_ARRAY``, key of 4 bytes, value of 4 bytes, 3 entries, 2 slots
+        filled in C."""
 
 
 class TailCallsFilledPrograms(runtime.Programs):

@@ -16,7 +16,8 @@ from .c_text import c_text, safe
 from .describe_types import TypeModel, describe_types
 from .docs import map_doc, paragraph, program_doc
 from .errors import CodegenError
-from .gather import Gathered, gather, section_name
+from .gather import ARENA, Gathered, gather, section_name
+from .layouts import Value
 from .literals import expression
 from .model import (
     EnumModel,
@@ -32,7 +33,7 @@ from .model import (
 from .operations import operations
 from .options import Options
 from .pytypes import Source
-from .tables import map_class, program_class
+from .tables import Takes, map_class, program_class
 
 #: The kernel's configuration: read when the object is loaded, nothing to set before or after.
 KCONFIG = ".kconfig"
@@ -150,13 +151,24 @@ def _class_name(object_spec: ObjectSpec, options: Options) -> str:
 def _map(
     source: Source, gathered: Gathered, map_spec: MapSpec, *, name: str, c_name: str
 ) -> MapModel:
+    arguments = [f"loaded.map({c_name!r})", *map(source.codec, gathered.maps[c_name])]
+    if map_class(map_spec.map_type).takes is Takes.INNER:
+        arguments.append(_inner(source, map_spec.inner, gathered.inner.get(c_name, ())))
     return MapModel(
         name=name,
         class_name=map_class(map_spec.map_type).name,
-        arguments=(f"loaded.map({c_name!r})", *map(source.codec, gathered.maps[c_name])),
+        arguments=tuple(arguments),
         doc=map_doc(gathered.collector.table, map_spec, 8),
         spec_doc=map_doc(gathered.collector.table, map_spec, 4),
     )
+
+
+def _inner(source: Source, inner: MapSpec | None, values: tuple[Value, ...]) -> str:
+    """What makes the typed inner map of its handle."""
+    if inner is None:
+        return "runtime.AnyMap"
+    words = ["handle", *map(source.codec, values)]
+    return f"lambda handle: runtime.{map_class(inner.map_type).name}({', '.join(words)})"
 
 
 def _section(
@@ -177,6 +189,7 @@ def _section(
     return SectionModel(
         attribute=attribute,
         section=section,
+        title=f"arena ``{safe(map_spec.name)}``" if section == ARENA else f"``{section}``",
         map_name=map_spec.name,
         name=class_names[0],
         spec_name=class_names[1],

@@ -17,10 +17,10 @@ from ..uapi import MapType
 from .c_text import c_text
 from .collect import Collector
 from .errors import CodegenError
-from .layouts import Raw, Value
+from .layouts import Number, Raw, Value
 from .operations import settings
 from .options import Options
-from .tables import Takes, map_class
+from .tables import INDEXED, Takes, map_class
 
 _EVENT_MAPS = frozenset({MapType.RINGBUF, MapType.PERF_EVENT_ARRAY, MapType.USER_RINGBUF})
 _LISTED = 60
@@ -35,6 +35,8 @@ class Gathered:
     collector: Collector
     #: Per map, the values that its class takes codecs for.
     maps: dict[str, tuple[Value, ...]] = field(default_factory=dict)
+    #: The same for the inner maps of maps of maps.
+    inner: dict[str, tuple[Value, ...]] = field(default_factory=dict)
     #: Values that serve as keys.
     keys: list[Value] = field(default_factory=list)
     #: Per section and variable.
@@ -90,7 +92,7 @@ def _find(collector: Collector, name: str) -> int:
 
 def _map_values(gathered: Gathered, name: str, map_spec: spec.MapSpec) -> tuple[Value, ...]:
     if map_spec.inner is not None:
-        _map_values(gathered, f"{name}_inner", map_spec.inner)
+        gathered.inner[name] = _map_values(gathered, f"{name}_inner", map_spec.inner)
     path = f"map {name}"
     events: tuple[Value, ...] = ()  # without a type, the runtime gives the bytes
     if map_spec.event_type_id:
@@ -103,12 +105,17 @@ def _map_values(gathered: Gathered, name: str, map_spec: spec.MapSpec) -> tuple[
         return events
     if takes is Takes.NOTHING:
         return ()
-    value = _sized(gathered, f"{path}: value", map_spec.value_type_id, map_spec.value_size)
+    value: Value = Raw(map_spec.value_size)  # a descriptor where no value is asked for
+    if takes in (Takes.KEY_VALUE, Takes.VALUE):
+        value = _sized(gathered, f"{path}: value", map_spec.value_type_id, map_spec.value_size)
     if takes is Takes.VALUE:
         return (value,)
-    key = _sized(gathered, f"{path}: key", map_spec.key_type_id, map_spec.key_size)
+    if map_spec.map_type in INDEXED and not map_spec.key_type_id and map_spec.key_size == 4:
+        key: Value = Number(4)
+    else:
+        key = _sized(gathered, f"{path}: key", map_spec.key_type_id, map_spec.key_size)
     gathered.keys.append(key)
-    return key, value
+    return (key, value) if takes is Takes.KEY_VALUE else (key,)
 
 
 def _sized(gathered: Gathered, path: str, type_id: int, size: int) -> Value:

@@ -95,6 +95,8 @@ class SectionModel:
 
     attribute: str
     section: str
+    #: What docstrings call it.
+    title: str
     #: The key of the map that holds it.
     map_name: str
     spec_name: str

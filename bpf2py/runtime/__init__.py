@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from .maps.arena import Arena
     from .maps.array import ArrayMap
     from .maps.base import AnyMap, Map
+    from .maps.bloom import BloomFilter
+    from .maps.descriptors import DescriptorMap, MapOfMaps, ProgramArray
     from .maps.hash import HashMap, LPMTrie, LRUHashMap
     from .maps.percpu import PerCPUArrayMap, PerCPUHashMap
     from .maps.queue import Queue
@@ -62,12 +64,16 @@ __all__ = [
     "AnyMap",
     "Arena",
     "ArrayMap",
+    "BloomFilter",
+    "DescriptorMap",
     "HashMap",
     "LPMTrie",
     "LRUHashMap",
     "Map",
+    "MapOfMaps",
     "PerCPUArrayMap",
     "PerCPUHashMap",
+    "ProgramArray",
     "Queue",
     "RingBuf",
     "StructOps",
@@ -116,6 +122,8 @@ _HOMES = {
     "maps.arena": ("Arena",),
     "maps.array": ("ArrayMap",),
     "maps.base": ("AnyMap", "Map"),
+    "maps.bloom": ("BloomFilter",),
+    "maps.descriptors": ("DescriptorMap", "MapOfMaps", "ProgramArray"),
     "maps.hash": ("HashMap", "LPMTrie", "LRUHashMap"),
     "maps.percpu": ("PerCPUArrayMap", "PerCPUHashMap"),
     "maps.queue": ("Queue",),

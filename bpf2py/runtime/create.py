@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ..records import replace
 from ..spec import MapSpec, Pinning
@@ -20,17 +20,11 @@ from . import kernel
 from .maps.handle import MapHandle, NotCreated
 from .privileges import with_memlock
 from .syscalls import bpf as door
-from .syscalls.fd import FD
+from .syscalls.fd import FD, HasFileno
 from .syscalls.map import map_create, map_info, object_get
 
 if TYPE_CHECKING:
     from .struct_ops import KernelStruct
-
-
-class HasFileno(Protocol):
-    """A map that is already open, typed or not."""
-
-    def fileno(self) -> int: ...
 
 
 _NAME_LENGTH = 15

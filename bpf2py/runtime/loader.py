@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from ..spec import ObjectSpec, ProgramSpec
 from ..uapi import AttachType, MapType, ProgType
-from .create import HasFileno, MapMaker
+from .create import MapMaker
 from .loaded import Loaded
 from .privileges import why_eperm, with_memlock
 from .programs.base import LoadedProgram
@@ -25,7 +25,7 @@ from .relocate import relocated
 from .source_lines import source_of
 from .syscalls import bpf as door
 from .syscalls.btf import btf_load
-from .syscalls.fd import FD
+from .syscalls.fd import FD, HasFileno
 from .syscalls.map import kernel_name
 from .syscalls.prog import LoadRequest, LogBuffer, prog_load
 

@@ -24,11 +24,11 @@ from .typed_spec import missing
 
 if TYPE_CHECKING:
     from ..btf import TypeTable
-    from .create import HasFileno
     from .links.base import Link
     from .loaded import Loaded
     from .maps.base import AnyMap
     from .programs.base import Program
+    from .syscalls.fd import HasFileno
 
 T = TypeVar("T")
 

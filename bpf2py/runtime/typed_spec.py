@@ -16,8 +16,8 @@ from ..spec import MapSpec, ObjectSpec, ProgramSpec
 
 if TYPE_CHECKING:
     from ..btf import TypeTable
-    from .create import HasFileno
     from .object import Object
+    from .syscalls.fd import HasFileno
 
 T = TypeVar("T")
 ObjectT = TypeVar("ObjectT", bound="Object")
