@@ -42,6 +42,7 @@ MAP_CLASSES: dict[int, MapClass] = {
     _M.LRU_HASH: MapClass("LRUHashMap", Takes.KEY_VALUE),
     _M.PERCPU_HASH: MapClass("PerCPUHashMap", Takes.KEY_VALUE),
     _M.LRU_PERCPU_HASH: MapClass("PerCPUHashMap", Takes.KEY_VALUE),
+    _M.PERCPU_CGROUP_STORAGE: MapClass("PerCPUHashMap", Takes.KEY_VALUE),
     _M.LPM_TRIE: MapClass("LPMTrie", Takes.KEY_VALUE),
     _M.ARRAY: MapClass("ArrayMap", Takes.VALUE),
     _M.PERCPU_ARRAY: MapClass("PerCPUArrayMap", Takes.VALUE),

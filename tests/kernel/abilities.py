@@ -78,12 +78,43 @@ def _bloom_filter() -> bool:
     return True
 
 
-def _task_storage() -> bool:
+def _arena() -> bool:
+    try:
+        map_create(
+            MapType.ARENA, key_size=0, value_size=0, max_entries=1, flags=MapFlags.MMAPABLE
+        ).close()
+    except OSError as exc:
+        if exc.errno != errno.EINVAL:
+            raise
+        return False
+    return True
+
+
+def _struct_ops(flags: MapFlags = MapFlags(0)) -> bool:
+    """Whether such a map gets as far as looking at its type, which is none: ENOTSUPP or ENOENT."""
     blob = encode([t.Int("int", 4, 32, signed=True)], byte_order=sys.byteorder)
     with FD(btf_load(blob, what="probe"), "probe") as btf:
         try:
             map_create(
-                MapType.TASK_STORAGE,
+                MapType.STRUCT_OPS,
+                key_size=4,
+                value_size=4,
+                max_entries=1,
+                flags=flags,
+                btf_fd=btf.fileno(),
+                btf_vmlinux_value_type_id=1,
+            )
+        except OSError as exc:
+            return exc.errno != errno.EINVAL
+    raise AssertionError("a struct_ops map of type 1 was made")
+
+
+def _storage(map_type: MapType) -> bool:
+    blob = encode([t.Int("int", 4, 32, signed=True)], byte_order=sys.byteorder)
+    with FD(btf_load(blob, what="probe"), "probe") as btf:
+        try:
+            map_create(
+                map_type,
                 key_size=4,
                 value_size=4,
                 max_entries=0,
@@ -156,14 +187,18 @@ def _program_info_until(end: int) -> bool:
 _SIGN_EXTENDING_MOVE = Instruction(op.ALU64 | op.MOV | op.X, 0, 0, 8)
 
 ABILITIES: dict[str, Callable[[], bool]] = {
+    "arenas (6.9)": _arena,
     "attach targets in program information (5.19)": lambda: _program_info_until(228),
     "bloom filters (5.16)": _bloom_filter,
     "bpf_loop (5.17)": lambda: _helper("loop"),
     "bpf_strncmp (5.17)": lambda: _helper("strncmp"),
+    "cgroup storage of any program (6.2)": lambda: _storage(MapType.CGRP_STORAGE),
+    "inode storage (5.10)": lambda: _storage(MapType.INODE_STORAGE),
     "cpu v4 instructions (6.6)": lambda: _program(code(mov(0, 0), _SIGN_EXTENDING_MOVE, EXIT)),
     "links for perf events (5.15)": features.has_perf_event_links,
+    "struct_ops links (6.4)": lambda: _struct_ops(MapFlags.LINK),
     "syscall programs (5.14)": lambda: _program(NOTHING, ProgType.SYSCALL, ProgFlags.SLEEPABLE),
-    "task storage (5.11)": _task_storage,
+    "task storage (5.11)": lambda: _storage(MapType.TASK_STORAGE),
     "timers (5.15)": lambda: _helper("timer_init"),
     "untrusted kernel pointers (6.3)": _untrusted_kernel_pointers,
     "verified instructions in program information (5.16)": lambda: _program_info_until(220),

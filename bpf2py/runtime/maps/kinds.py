@@ -26,6 +26,7 @@ KEY_VALUE_CLASSES: dict[int, type[Map[Any, Any]]] = {
     MapType.LRU_HASH: LRUHashMap,
     MapType.PERCPU_HASH: PerCPUHashMap,
     MapType.LRU_PERCPU_HASH: PerCPUHashMap,
+    MapType.PERCPU_CGROUP_STORAGE: PerCPUHashMap,
     MapType.LPM_TRIE: LPMTrie,
 }
 VALUE_CLASSES: dict[int, type[ArrayMap[Any]] | type[Queue[Any]] | type[BloomFilter[Any]]] = {
