@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import assert_type
 
 from bpf2py import runtime
+from generated_fixtures.inner_maps_bpf import InnerMaps
 from generated_fixtures.maps_basic_bpf import Counters, Event, Flow, MapsBasic, Start
+from generated_fixtures.tail_calls_filled_bpf import TailCallsFilled
 
 
 def hashes(loaded: MapsBasic) -> None:
@@ -42,3 +44,14 @@ def events(loaded: MapsBasic) -> None:
         assert_type(event.args, list[int])
     for raw in loaded.maps.raw_events:
         assert_type(raw, bytes)
+
+
+def maps_of_maps(loaded: InnerMaps, jumps: TailCallsFilled) -> None:
+    """They take what has a descriptor, and open what is in them with its types."""
+    loaded.maps.outer[2] = loaded.maps.inner_one
+    loaded.maps.outer[2] = "inner_one"  # type: ignore[assignment]
+    assert_type(loaded.maps.outer.open(2), runtime.HashMap[int, int])
+    assert_type(loaded.maps.by_cgroup.open(2), runtime.ArrayMap[list[int]])
+    jumps.maps.steps[1] = jumps.programs.from_first
+    assert_type(jumps.maps.steps[1], int)
+    jumps.maps.steps["1"] = jumps.programs.from_first  # type: ignore[index]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import assert_type
 
 from bpf2py import runtime, spec
+from bpf2py.runtime import codec
+from generated_fixtures.arena_bpf import Arena
+from generated_fixtures.arena_bpf import Node as ArenaNode
 from generated_fixtures.globals_bpf import (
     Globals,
     GlobalsBss,
@@ -15,6 +18,7 @@ from generated_fixtures.globals_bpf import (
     Node,
 )
 from generated_fixtures.section_kinds_bpf import SectionKinds
+from generated_fixtures.struct_ops_bpf import StructOps
 
 
 def before_loading() -> None:
@@ -68,3 +72,30 @@ def programs(loaded: SectionKinds) -> None:
     """Each kind of program has the class whose ``attach`` fits it."""
     with loaded.attach() as links:
         assert_type(links, runtime.Links)
+
+
+def struct_ops(loaded: StructOps) -> None:
+    """Settings are typed, a function is a program or nothing, and maps can be registered."""
+    description = StructOps.spec()
+    assert_type(description.struct_ops.by_link.name, str)
+    assert_type(description.struct_ops.by_link.flags, int)
+    assert_type(description.struct_ops.by_link.init, spec.ProgramSpec | None)
+    description.struct_ops.by_link.init = description.programs.other_init
+    description.struct_ops.by_link.init = "other_init"
+    description.struct_ops.by_link.init = None
+    description.struct_ops.by_link.init = 5  # type: ignore[assignment]
+    description.struct_ops.by_link.flags = "5"  # type: ignore[assignment]
+    print(description.struct_ops.by_link.no_such_member)  # type: ignore[attr-defined]
+    print(description.struct_ops.no_such_map)  # type: ignore[attr-defined]
+    assert_type(loaded.maps.by_link.attach(), runtime.StructOpsLink)
+
+
+def arenas(loaded: Arena) -> None:
+    """Globals are typed before and after loading; what is read by address has the type asked for."""
+    Arena.spec().arena.sum = 5
+    Arena.spec().arena.sum = "5"  # type: ignore[assignment]
+    assert_type(loaded.arena.first, int)
+    assert_type(loaded.arena.nodes, list[ArenaNode])
+    assert_type(loaded.maps.shared.read(loaded.arena.first, ArenaNode), ArenaNode)
+    assert_type(loaded.maps.shared.read(loaded.arena.first, codec.U64), int)
+    print(loaded.arena.no_such_name)  # type: ignore[attr-defined]

@@ -97,8 +97,8 @@ def attach_struct_ops(operations: StructOps) -> StructOpsLink:
 
 def write_value(handle: MapHandle) -> None:
     """Write the value, if that was not done; a map of links keeps it for good."""
-    from ..maps.struct_ops import StructOpsHandle
     from ...uapi import MapFlags
+    from ..maps.struct_ops import StructOpsHandle
 
     what = f"struct_ops map {handle.name!r}"
     number = handle.fileno()  # says why a map is not there
