@@ -11,7 +11,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 		&& { echo "$$python"; break; }; done)
 
-.PHONY: help demo test check fix fixtures fixtures-check objects objects-check bench alltypes uapi uapi-check clean
+.PHONY: help demo test check fix fixtures fixtures-check objects objects-check bench refused alltypes uapi uapi-check clean
 .DELETE_ON_ERROR:
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo 'make objects         compile the BPF sources that changed (clang-14, -16, -19)'
 	@echo 'make uapi            write bpf2py/uapi/ again'
 	@echo 'make bench           measure'
+	@echo 'make refused         write anew what is said of refused objects, ours beside bpftool'"'"'s'
 	@echo 'make alltypes        every type of the running kernel through the generator (minutes)'
 
 # ---- the environment --------------------------------------------------------------------------
@@ -67,6 +68,9 @@ fix: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(PY) -m tests.bench
+
+refused: $(VENV)/.dev
+	$(PY) -m tests.refused
 
 alltypes: $(VENV)/.dev
 	$(PY) -m tests.codegen.kernel_types

@@ -37,7 +37,9 @@ def struct_ops_maps(
             continue
         type_id = table.find(section.name, BTFKind.DATASEC) if table is not None else None
         if table is None or type_id is None:
-            raise elf.error(f"section {section.name!r} is not described by any BTF; compile with -g")
+            raise elf.error(
+                f"section {section.name!r} is not described by any BTF; compile with -g"
+            )
         datasec = table[type_id]
         assert isinstance(datasec, Datasec)
         here: dict[int, MapSpec] = {}
@@ -111,7 +113,7 @@ def _set_function(
     row = section_def(function.section.name.removeprefix("?")) if function is not None else None
     if function is None or not function.entry or not row or row.prog_type != ProgType.STRUCT_OPS:
         raise elf.error(
-            f"{what} is given {elf.describe(symbol)}, which is no program of SEC(\"struct_ops/…\")"
+            f'{what} is given {elf.describe(symbol)}, which is no program of SEC("struct_ops/…")'
         )
     spec.functions[member.name] = function.name
     spec.data[offset : offset + 8] = bytes(8)  # type: ignore[index]

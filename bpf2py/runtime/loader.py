@@ -71,7 +71,7 @@ def load(
         for each in spec.maps.values()
     )
     if filled:
-        from .filled import fill_maps_of_maps, fill_with_programs, require_fillable
+        from .filled import require_fillable
 
         require_fillable(spec)
     with ExitStack() as stack, ExitStack() as modules:
@@ -86,6 +86,8 @@ def load(
             for name, map_spec in spec.maps.items()
         }
         if filled:
+            from .filled import fill_maps_of_maps
+
             fill_maps_of_maps(spec, loaded_maps, maker.new)
         programs = _ProgramLoader(spec, loaded_maps, btf, kernel_btf, log_level, plan)
         loaded_programs: dict[str, LoadedProgram] = {}
@@ -96,6 +98,8 @@ def load(
             loaded = loaded_programs[name] = programs.load(program)
             stack.callback(loaded.close)
         if filled:
+            from .filled import fill_with_programs
+
             fill_with_programs(spec, loaded_maps, loaded_programs, plan)
         stack.pop_all()
         return Loaded(spec, loaded_maps, loaded_programs, btf)

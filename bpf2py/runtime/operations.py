@@ -60,10 +60,10 @@ class Function(Attribute):
                 return name
         if isinstance(value, ProgramSpec):
             raise ValueError(f"{self.name}: program {value.name!r} is not of this object's spec")
-        if not isinstance(value, str):
-            raise TypeError(f"{self.name} takes a program or None, not {value!r}")
-        known = (n for n, p in spec.programs.items() if p.prog_type == ProgType.STRUCT_OPS)
-        raise ValueError(f"{self.name}: {missing('struct_ops program', value, known)}")
+        if isinstance(value, str):
+            known = (n for n, p in spec.programs.items() if p.prog_type == ProgType.STRUCT_OPS)
+            raise ValueError(f"{self.name}: {missing('struct_ops program', value, known)}")
+        raise TypeError(f"{self.name} takes a program or None, not {value!r}")
 
 
 class StructOpsSpec(DataSpec):
@@ -88,9 +88,7 @@ class StructOpsSpecs:
 
     def __init__(self, object_spec: ObjectSpec) -> None:
         self.__names = tuple(
-            name
-            for name, each in object_spec.maps.items()
-            if each.map_type == MapType.STRUCT_OPS
+            name for name, each in object_spec.maps.items() if each.map_type == MapType.STRUCT_OPS
         )
 
     def __repr__(self) -> str:

@@ -193,9 +193,7 @@ class _Conversion:
                 f"its member {ours.name!r} has {our_size} bytes here and {their_size} in the kernel"
             )
 
-    def _aim(
-        self, program: str, member: str, number: int, there: Member, kernel: _Kernel
-    ) -> None:
+    def _aim(self, program: str, member: str, number: int, there: Member, kernel: _Kernel) -> None:
         """Remember what the program is loaded for; it can serve one member of one struct only."""
         spec = self._spec.programs.get(program)
         what = f"its member {member!r} is given {program!r}, which"
@@ -203,8 +201,10 @@ class _Conversion:
             known = ", ".join(self._spec.programs) or "none"
             raise self._error(f"{what} is no program of the object; there are: {known}")
         if spec.prog_type != ProgType.STRUCT_OPS:
-            raise self._error(f"{what} is no program of SEC(\"struct_ops/…\")")
-        pointee = kernel.table.resolve(kernel.table.size_or_target(kernel.table.resolve(there.target)))
+            raise self._error(f'{what} is no program of SEC("struct_ops/…")')
+        pointee = kernel.table.resolve(
+            kernel.table.size_or_target(kernel.table.resolve(there.target))
+        )
         if kernel.table.kind(pointee) is not BTFKind.FUNC_PROTO:
             raise self._unsupported(f"its member {member!r} is no function in the kernel")
         target = Target(kernel.struct_id, kernel.module, number)

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 _MAPS_LIMIT = 1_000_000
 
 
+#: ``Unreleased reference id=2 alloc_insn=9``
+_ACQUIRED = re.compile(r"alloc_insn=(\d+)")
+
+
 def rejection(
     error: OSError,
     log: str,
@@ -43,7 +47,7 @@ def rejection(
         # Where the log has the text alone, line_info has file and line, too.
         known = source_of(reading.insn)
         source = known if known and not _has_place(source) else source
-    advice = advice_for(reason)
+    advice = advice_for("; ".join((reason, *reading.mentioned.values())))
     kind, cause, hint = (advice.kind, advice.cause, advice.help) if advice else ("", "", "")
     if reading.report is not None:
         # The kernel knows better: it has seen the way there.
@@ -62,6 +66,9 @@ def rejection(
             f"set spec.maps[{absent!r}].autocreate = True, or keep the verifier away from this line: "
             "it does not look at code behind a constant of .rodata that is 0"
         )
+    if (acquired := _ACQUIRED.search(reason)) and source_of is not None:
+        line = source_of(int(acquired[1]))
+        cause += f"\nacquired at {line}" if line else ""
     return VerifierError(
         error.errno or 0,
         _text(program, reading, reason=reason, source=source, cause=cause, hint=hint),
@@ -92,11 +99,14 @@ def _text(
     if mentioned := reading.mentioned:
         lines.append("  with " + ", ".join(f"{name}={text}" for name, text in mentioned.items()))
     if cause:
-        lines.append(f"  likely: {cause}")
+        lines.append(_indented(f"likely: {cause}"))
     if hint:
-        label = "help: " if cause else ""
-        lines.append("  " + label + hint.strip().replace("\n", "\n  "))
+        lines.append(_indented(f"help: {hint}" if cause else hint))
     return "\n".join(lines)
+
+
+def _indented(text: str) -> str:
+    return "  " + text.strip().replace("\n", "\n  ")
 
 
 def _has_place(source: str) -> bool:

@@ -1,6 +1,6 @@
 """The verifier's words, what is likely behind them, and what to do.
 
-In: a complaint.  Out: an :class:`Advice`, or ``None`` for words that nobody has met yet.  The
+In: a complaint, and what registers it speaks of hold.  Out: an :class:`Advice`, or ``None`` for words that nobody has met yet.  The
 complaints are those of kernel/bpf/verifier.c (and its siblings) from 4.15 on, whose wording
 changes; a row is meant to hold for all of them.
 """
@@ -38,12 +38,19 @@ ADVICE: tuple[Advice, ...] = (
         "call it outside of RCU, preemption and lock regions",
     ),
     Advice(
+        "map-field-missing",
+        r"has no valid bpf_\w+|has no valid kptr|bpf_spin_lock is missing",
+        "the map's value has no such member, or the map was declared without types",
+        "put the struct (bpf_spin_lock, bpf_timer, …) into the value, and declare the map with "
+        "__type(key, …) and __type(value, …)",
+    ),
+    Advice(
         "lock-region",
         r"calls? (?:are|is) not allowed while holding a lock|while holding a lock"
         r"|inside bpf_spin_lock|bpf_spin_lock|lock-ed region",
-        "a lock is held, taken twice, or the map's value has none where one is asked for",
-        "between bpf_spin_lock() and bpf_spin_unlock() only plain reads and writes are allowed; "
-        "struct bpf_spin_lock must be a member of the map's value, and the map have BTF types",
+        "a lock is held where it must not be, or taken twice",
+        "between bpf_spin_lock() and bpf_spin_unlock() only plain reads and writes are allowed, and "
+        "every way out unlocks",
     ),
     Advice(
         "kfunc-not-allowed",
@@ -60,7 +67,7 @@ ADVICE: tuple[Advice, ...] = (
     ),
     Advice(
         "helper-map-type",
-        r"cannot pass map_type \d+ into func",
+        r"cannot pass map_type \d+ into func|expected prog array map",
         "this helper does not work on maps of that type",
         "give it the map that it is made for, or use the helper of that map type",
     ),
@@ -119,6 +126,12 @@ ADVICE: tuple[Advice, ...] = (
         "use an unsigned type",
     ),
     Advice(
+        "argument-missing",
+        r"doesn't have \d+-th argument",
+        "the function or tracepoint has fewer arguments on this kernel",
+        "compare with its declaration in this kernel's BTF (bpf2py vmlinux)",
+    ),
+    Advice(
         "context-access",
         r"invalid bpf_context access",
         "this field of the context does not exist, or may not be read or written in this size by "
@@ -128,10 +141,17 @@ ADVICE: tuple[Advice, ...] = (
     ),
     Advice(
         "context-modified",
-        r"modified ctx|dereference of modified|pointer arithmetic on ctx",
+        r"modified ctx|variable ctx access|dereference of modified|pointer arithmetic on ctx",
         "the context pointer was changed before it was used; often the compiler did so",
         "read its fields directly, at constant offsets; a barrier_var() keeps the compiler from "
         "merging branches",
+    ),
+    Advice(
+        "invalidated-pointer",
+        r"invalid mem access '(?:scalar|inv)'.*\(was ",
+        "this was a pointer until a call made it invalid: it was released or submitted, or the "
+        "packet was changed",
+        "use it before that call, or fetch and check it again behind it",
     ),
     Advice(
         "not-a-pointer",

@@ -21,8 +21,9 @@ from dataclasses import dataclass, field
 
 from .verifier_report import VerifierReport, split_report
 
-#: ``12: (61) r0 = *(u32 *)(r1 +0)       ; R0_w=scalar()``
-_INSN = re.compile(r"^(\d+): \([0-9a-f]{2}\) (.*?)(?:\s*; (.*))?$")
+#: ``12: (61) r0 = *(u32 *)(r1 +0)       ; R0_w=scalar()``; behind a jump that is taken, the state at
+#: its target: ``9: (56) if w0 != 0x0 goto pc+3 13: R0=1 R10=fp0``
+_INSN = re.compile(r"^(\d+): \([0-9a-f]{2}\) (.*?)(?:\s*; (.*)|\s+\d+: ((?:frame\d+: )?R\d.*))?$")
 #: ``12: R1=ctx() R10=fp0``, ``R0_w=0 R10=fp0``, `` R0=inv(id=0)``, ``frame1: R0=0``,
 #: ``from 3 to 7 (speculative execution): R0=0``
 _STATE = re.compile(
@@ -37,7 +38,7 @@ _NOISE = re.compile(
     r"^(?:processed \d+ insns|verification time |stack depth |insns processed|func#\d+ @\d+"
     r"|Validating .+ func#\d+|Func#\d+ .*|-- BPF_EXIT|caller:|callee:|returning from callee:"
     r"|to caller at \d+:|arg#\d+ reference type|The maximum .+ been reached|max_states_per_insn"
-    r"|Live regs before insn:|Unrecognized arg#\d+ type|;|\s*$)"
+    r"|Live regs before insn:|cur state:|old state:|Unrecognized arg#\d+ type|;|\s*$)"
 )
 #: ``; x = *p; @ file.c:12`` and ``; x = *p;``
 _SOURCE = re.compile(r"^; (?P<text>.*?)(?: @ (?P<file>[^@]+):(?P<line>\d+))?$")
@@ -45,9 +46,14 @@ _SOURCE = re.compile(r"^; (?P<text>.*?)(?: @ (?P<file>[^@]+):(?P<line>\d+))?$")
 _SLOT = re.compile(r"(?:^|(?<=\s))(R\d+|fp-\d+)(?:_[a-zA-Z]+)*=")
 #: What a helper or kfunc leaves undefined: the arguments.
 _CLOBBERED = ("R1", "R2", "R3", "R4", "R5")
+_GLUED = re.compile(r"processed \d+ insns \(limit .*")
+#: ``R6 invalid mem access 'scalar'``
+_NOW = re.compile(r"\b(R\d+) invalid mem access '(\w+)'")
 _PROCESSED = re.compile(r"^processed (\d+) insns", re.MULTILINE)
 #: Registers that an instruction or complaint speaks of.
 _MENTIONED = re.compile(r"\b[rRw](\d+)(?:_[a-z]+)*\b")
+#: How numbers look in a state: ``scalar(…)``, ``inv5``, ``0xff``, ``P0``, ``-1``
+_NUMBER = re.compile(r"P?(?:scalar|inv|-?\d|0x)")
 #: A log has up to 16 MiB; what led to the refusal stands at its end.
 _TAIL = 1 << 20
 
@@ -90,6 +96,8 @@ def read_log(log: str) -> Reading:
             if match[3] is not None:
                 # The state behind an instruction is that after it: this one was taken.
                 _take(registers, instruction, match[3])
+            elif match[4] is not None:
+                registers = _slots(match[4])
         elif line.startswith("; ") and (place := _SOURCE.match(line)):
             text = place["text"].strip()
             source = f"{place['file']}:{place['line']}: {text}" if place["file"] else text
@@ -101,7 +109,9 @@ def read_log(log: str) -> Reading:
         elif _AROUND.match(line):
             complaint.clear()
         elif not _NOISE.match(line):
-            complaint.append(line.strip())
+            # Some complaints end without a line feed.
+            complaint.append(_GLUED.sub("", line).strip())
+    _outdate(registers, complaint)
     reason = "; ".join(complaint[-4:])
     if report is not None:
         reason = reason or report.problem
@@ -126,11 +136,23 @@ def _take(registers: dict[str, str], instruction: str, comment: str) -> None:
     registers.update(_slots(comment))
 
 
+def _outdate(registers: dict[str, str], complaint: list[str]) -> None:
+    """A call that makes other pointers invalid (a release, a change of the packet) is not in the
+    log; the complaint tells what became of them."""
+    for line in complaint:
+        for name, now in _NOW.findall(line):
+            was = registers.get(name, now)
+            if now in ("scalar", "inv") and not _NUMBER.match(was):
+                registers[name] = f"{now} (was {was})"
+
+
 def _slots(state: str) -> dict[str, str]:
     """``R1=ctx() R2_w=scalar(var_off=(0x0; 0xff)) fp-8=0`` as names and values."""
     marks = list(_SLOT.finditer(state))
-    ends = [mark.start() for mark in marks[1:]] + [len(state)]
-    return {mark[1]: _value(state[mark.end() : end]) for mark, end in zip(marks, ends, strict=True)}
+    ends = [*(mark.start() for mark in marks[1:]), len(state)]
+    return {
+        mark[1]: _value(state[mark.end() : end]) for mark, end in zip(marks, ends, strict=False)
+    }
 
 
 def _value(text: str) -> str:

@@ -28,9 +28,7 @@ def test_a_map_type_has_the_class_that_the_runtime_gives_it(map_type: MapType) -
     else:
         assert map_type in MAP_CLASSES or row.name == "Map"
     with FD(-1) as fd:
-        handle = MapHandle(
-            fd, name="m", map_type=map_type, key_size=4, value_size=4, max_entries=1
-        )
+        handle = MapHandle(fd, name="m", map_type=map_type, key_size=4, value_size=4, max_entries=1)
         assert type(kinds.untyped(handle)).__name__ == row.name
     assert row.name in runtime.__all__
 

@@ -132,10 +132,16 @@ def _too_short(o: Operations) -> None:
 @pytest.mark.parametrize(
     ("break_it", "complaint"),
     [
-        (_not_a_member, "'mine', byte 24 is no pointer to a function, and is given symbol 'called'"),
+        (
+            _not_a_member,
+            "'mine', byte 24 is no pointer to a function, and is given symbol 'called'",
+        ),
         (_no_function, "'mine', byte 16 is no pointer to a function"),
         (_setting, "'mine', byte 0 is no pointer to a function"),
-        (_other_kind, "member 'call' of struct_ops map 'mine' is given symbol 'other', which is no"),
+        (
+            _other_kind,
+            "member 'call' of struct_ops map 'mine' is given symbol 'other', which is no",
+        ),
         (_a_map, "member 'call' of struct_ops map 'mine' is given symbol 'mine', which is no"),
         (_nowhere, "is given symbol 'missing', which is no program"),
         (_far, "is given symbol 'called', which is no program"),

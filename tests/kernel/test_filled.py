@@ -122,7 +122,7 @@ def test_an_inner_map_of_another_kind_is_refused_with_the_reason() -> None:
     spec = InnerMapsFilled.spec()
     spec.maps.inner_two.value_size = 4
     spec.maps.inner_two.value_type_id = 0
-    with pytest.raises(OSError, match="map 'inner_two' cannot be put into slot 2.*like the inner"):
+    with pytest.raises(OSError, match=r"map 'inner_two' cannot be put into slot 2.*like the inner"):
         spec.load()
 
 

@@ -193,19 +193,18 @@ def test_storage_belongs_to_cgroups_and_files() -> None:
 
 def test_sockets_are_put_in_as_they_are() -> None:
     requires("bloom filters (5.16)", "task storage (5.11)")
-    with MapsOther.spec().load() as loaded, socket.create_server(("127.0.0.1", 0)) as server:
-        with socket.create_connection(server.getsockname()) as client:
-            loaded.maps.sockets[1] = client
-            assert 1 in loaded.maps.sockets
-            loaded.maps.sockets_by_key.put(
-                Prefix(bits=8), client, flags=UpdateFlags.NOEXIST
-            )
-            with pytest.raises(FileExistsError):
-                loaded.maps.sockets_by_key.put(
-                    Prefix(bits=8), client, flags=UpdateFlags.NOEXIST
-                )
-            del loaded.maps.sockets[1]
-            assert 1 not in loaded.maps.sockets
+    with (
+        MapsOther.spec().load() as loaded,
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as client,
+    ):
+        loaded.maps.sockets[1] = client
+        assert 1 in loaded.maps.sockets
+        loaded.maps.sockets_by_key.put(Prefix(bits=8), client, flags=UpdateFlags.NOEXIST)
+        with pytest.raises(FileExistsError):
+            loaded.maps.sockets_by_key.put(Prefix(bits=8), client, flags=UpdateFlags.NOEXIST)
+        del loaded.maps.sockets[1]
+        assert 1 not in loaded.maps.sockets
 
 
 def test_a_spin_lock_is_kept_when_python_writes_the_value_around_it() -> None:

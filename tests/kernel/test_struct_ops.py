@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,7 +39,7 @@ def alone(*names: str) -> StructOpsSpec:
 
 
 @contextmanager
-def connection(control: str) -> Iterator[tuple[socket.socket, socket.socket]]:
+def connection(control: str) -> Generator[tuple[socket.socket, socket.socket]]:
     """Both ends of a connection over loopback; the first one uses that congestion control."""
     with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as client:
         client.settimeout(10)
@@ -80,8 +80,11 @@ def test_a_struct_ops_without_a_link_is_registered_by_its_map() -> None:
         assert registered() == {"b2p_map"}
         send_some("b2p_map")
         assert loaded.bss.connections == 1
-        for refused in (link.info, lambda: link.pin("/nowhere"), lambda: link.update_map(map_)):
-            map_ = loaded.maps.by_map
+        for refused in (
+            link.info,
+            lambda: link.pin("/nowhere"),
+            lambda: link.update_map(loaded.maps.by_map),
+        ):
             with pytest.raises(NotSupportedError, match=r"struct_ops\.link"):
                 refused()
         link.close()
@@ -103,7 +106,7 @@ def test_attach_registers_every_struct_ops_that_is_created() -> None:
 def test_attach_is_all_or_nothing() -> None:
     with StructOps.spec().load() as loaded:
         # by_link and replacement have one name.
-        with pytest.raises(FileExistsError, match="of that name is registered.*replacement"):
+        with pytest.raises(FileExistsError, match=r"of that name is registered.*replacement"):
             loaded.attach()
         assert registered() == set()
         assert not loaded.links
@@ -160,7 +163,7 @@ def test_an_optional_struct_ops_is_created_when_asked_for() -> None:
 def test_a_function_that_the_kernel_lacks_is_refused_by_name() -> None:
     spec = alone("by_link")
     spec.struct_ops.by_link.nowhere = spec.programs.other_init
-    with pytest.raises(NotSupportedError, match="'nowhere' is set.*tcp_congestion_ops has none"):
+    with pytest.raises(NotSupportedError, match=r"'nowhere' is set.*tcp_congestion_ops has none"):
         spec.load()
     spec = alone("by_link")
     spec.struct_ops.by_link.not_in_any_kernel = 1
@@ -188,7 +191,7 @@ def test_a_program_behind_no_struct_ops_is_refused_with_advice() -> None:
     spec = alone("by_link")
     del spec.maps.by_link.functions["init"]
     del spec.maps.by_map.functions["init"]
-    with pytest.raises(ValueError, match="program 'on_init'.*behind no member.*autoload = False"):
+    with pytest.raises(ValueError, match=r"program 'on_init'.*behind no member.*autoload = False"):
         spec.load()
 
 

@@ -84,9 +84,7 @@ def object_spec(**functions: str) -> ObjectSpec:
     )
 
 
-def plan(
-    spec: ObjectSpec, local: TypeTable | None = None, kernel: TypeTable | None = None
-) -> Plan:
+def plan(spec: ObjectSpec, local: TypeTable | None = None, kernel: TypeTable | None = None) -> Plan:
     with ExitStack() as stack:
         return make_plan(spec, local or local_table(), lambda: kernel or kernel_table(), stack)
 

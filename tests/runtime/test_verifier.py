@@ -153,6 +153,7 @@ def test_a_log_without_a_complaint_still_names_the_program() -> None:
 COMPLAINTS = {
     "license": "cannot call GPL-restricted function from non-GPL compatible program",
     "sleepable": "helper call might sleep in a non-sleepable prog",
+    "map-field-missing": "map 'counts' has no valid bpf_timer",
     "lock-region": "function calls are not allowed while holding a lock",
     "kfunc-not-allowed": "calling kernel function bpf_task_acquire is not allowed",
     "helper-missing": "unknown func bpf_get_current_pid_tgid#14",
@@ -165,8 +166,10 @@ COMPLAINTS = {
     "map-value-bounds": "invalid access to map value, value_size=8 off=8 size=8",
     "memory-bounds": "access beyond struct task_struct at off 99999 size 8",
     "unbounded": "R1 unbounded memory access, make sure to bounds check any such access",
+    "argument-missing": "func 'sched_switch' doesn't have 7-th argument",
     "context-access": "invalid bpf_context access off=128 size=4",
     "context-modified": "dereference of modified ctx ptr R1 off=8 disallowed",
+    "invalidated-pointer": "R7 invalid mem access 'scalar'; scalar (was pkt(r=0))",
     "not-a-pointer": "R1 invalid mem access 'scalar'",
     "pointer-arithmetic": "R1 pointer arithmetic with <<= operator prohibited",
     "pointer-leak": "R0 leaks addr as return value",
@@ -237,6 +240,36 @@ def test_values_with_blanks_in_them_stay_whole() -> None:
         "fp-16": "mmmm????",
     }
     assert sorted(reading.mentioned) == ["R1", "R2"]
+
+
+def test_a_pointer_that_a_call_made_invalid_is_told_from_a_number() -> None:
+    log = (
+        "5: R7=pkt(r=14) R10=fp0\n5: (85) call bpf_xdp_adjust_head#44   ; R0_w=scalar()\n"
+        "6: (71) r1 = *(u8 *)(r7 +12)\nR7 invalid mem access 'scalar'\n"
+    )
+    error = rejection(OSError(errno.EACCES, "Permission denied"), log, program())
+    assert error.registers["R7"] == "scalar (was pkt(r=14))"
+    assert error.kind == "invalidated-pointer"
+    error = rejection(
+        OSError(errno.EACCES, ""), log.replace("pkt(r=14)", "scalar(id=2)"), program()
+    )
+    assert error.kind == "not-a-pointer"
+
+
+def test_an_instruction_whose_comment_says_nothing_of_registers_changes_nothing() -> None:
+    log = "0: R1=ctx() R10=fp0\n0: (05) goto pc+1      ; frame1:\n2: (bf) r0 = r8\nR8 !read_ok\n"
+    assert dict(read_log(log).registers) == {"R1": "ctx()", "R10": "fp0"}
+
+
+def test_the_state_at_the_target_of_a_jump_stands_behind_the_jump() -> None:
+    log = "9: (56) if w0 != 0x0 goto pc+3 13: R0=1 R6=sock()\n13: (95) exit\nR1 !read_ok\n"
+    assert dict(read_log(log).registers) == {"R0": "1", "R6": "sock()"}
+    assert read_log(log.partition("13: (95)")[0]).instruction == "if w0 != 0x0 goto pc+3"
+
+
+def test_a_complaint_that_ends_without_a_line_feed_is_cut_from_the_statistics() -> None:
+    log = "3: (85) call bpf_tail_call#12\nexpected prog array map for tail callprocessed 3 insns "
+    assert read_log(log + "(limit 1000000)").reason == "expected prog array map for tail call"
 
 
 def test_a_call_forgets_its_arguments_and_a_branch_begins_anew() -> None:

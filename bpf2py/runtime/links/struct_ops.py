@@ -103,7 +103,9 @@ def write_value(handle: MapHandle) -> None:
     what = f"struct_ops map {handle.name!r}"
     number = handle.fileno()  # says why a map is not there
     if not isinstance(handle, StructOpsHandle) or handle.value is None:
-        raise ValueError(f"{what} (descriptor {number}) was not made by a loader: no value is known")
+        raise ValueError(
+            f"{what} (descriptor {number}) was not made by a loader: no value is known"
+        )
     try:
         handle.elem(Cmd.MAP_UPDATE_ELEM, bytearray(4), handle.value)
     except OSError as exc:

@@ -74,8 +74,9 @@ class ArenaHandle(MapHandle):
     @property
     def address(self) -> int:
         """Where it begins in this process and for pointers of programs."""
-        memory = self.memory
-        assert memory is not None and self._mapped is not None
+        if self._mapped is None or self.closed:
+            _ = self.memory  # maps it, or says that it is closed
+        assert self._mapped is not None
         return ctypes.addressof(self._mapped)
 
     def fill(self, data: bytes) -> None:

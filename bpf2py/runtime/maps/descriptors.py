@@ -40,9 +40,7 @@ class DescriptorMap(Map[K, int]):
     def __setitem__(self, key: K, value: HasFileno | int) -> None:
         super().__setitem__(key, _number(value))
 
-    def put(
-        self, key: K, value: HasFileno | int, *, flags: UpdateFlags = UpdateFlags.ANY
-    ) -> None:
+    def put(self, key: K, value: HasFileno | int, *, flags: UpdateFlags = UpdateFlags.ANY) -> None:
         """``m[key] = value`` with flags: NOEXIST only adds, EXIST only replaces."""
         super().put(key, _number(value), flags=flags)
 
@@ -69,9 +67,7 @@ class MapOfMaps(DescriptorMap[K], Generic[K, M]):
 
     map_types: ClassVar[tuple[MapType, ...]] = (MapType.ARRAY_OF_MAPS, MapType.HASH_OF_MAPS)
 
-    def __init__(
-        self, handle: MapHandle, key: Codec[K], inner: Callable[[MapHandle], M]
-    ) -> None:
+    def __init__(self, handle: MapHandle, key: Codec[K], inner: Callable[[MapHandle], M]) -> None:
         super().__init__(handle, key)
         self._inner = inner
 

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+// An index into a map's value comes from outside.
+#include "refused.h"
+
+struct table {
+	__u64 slots[16];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct table);
+} tables SEC(".maps");
+
+SEC("socket")
+int count(struct __sk_buff *skb)
+{
+	__u32 key = 0;
+	struct table *table = bpf_map_lookup_elem(&tables, &key);
+
+	if (table)
+		table->slots[skb->len] += 1;
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+// A size handed to a helper can be anything.
+#include "refused.h"
+
+char buffer[64];
+__u32 size;
+
+SEC("tp/syscalls/sys_enter_openat")
+int opened(void *ctx)
+{
+	volatile __u32 *wanted = &size;
+
+	bpf_probe_read_kernel(buffer, *wanted, ctx);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";

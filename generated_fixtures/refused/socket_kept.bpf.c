@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+// A socket that was looked up is not released.
+#include "refused.h"
+
+SEC("tc")
+int look(struct __sk_buff *skb)
+{
+	struct bpf_sock_tuple tuple = {};
+	struct bpf_sock *sk;
+
+	sk = bpf_sk_lookup_tcp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
+	return sk ? 1 : 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";
