@@ -7,6 +7,7 @@ bpf_link__update_map() of libbpf.
 from __future__ import annotations
 
 import errno
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ...uapi import AttachType, Cmd
@@ -121,10 +122,8 @@ def _delete(fd: FD, what: str) -> None:
 
     key = bytearray(4)
     attr = bytearray(struct.pack("=IxxxxQ", fd.fileno(), door.address(key)))
-    try:
+    with suppress(FileNotFoundError):  # somebody else unregistered it
         door.bpf(Cmd.MAP_DELETE_ELEM, attr, what=what)
-    except FileNotFoundError:
-        pass  # somebody else unregistered it
 
 
 def _explained(exc: OSError, what: str) -> OSError:
