@@ -130,6 +130,34 @@ def _storage(map_type: MapType) -> bool:
     return True
 
 
+def _work_queues() -> bool:
+    """Whether ``struct bpf_wq`` in a value is more than bytes: its size must then be right."""
+    blob = encode(
+        [
+            t.Int("int", 4, 32, signed=True),
+            t.Struct("bpf_wq", 4, (t.Member("wrong", 1, 0),)),
+            t.Struct("value", 4, (t.Member("work", 2, 0),)),
+        ],
+        byte_order=sys.byteorder,
+    )
+    with FD(btf_load(blob, what="probe"), "probe") as btf:
+        try:
+            map_create(
+                MapType.ARRAY,
+                key_size=4,
+                value_size=4,
+                max_entries=1,
+                btf_fd=btf.fileno(),
+                btf_key_type_id=1,
+                btf_value_type_id=3,
+            ).close()
+        except OSError as exc:
+            if exc.errno not in (errno.EINVAL, errno.E2BIG):
+                raise
+            return True
+    return False
+
+
 def _untrusted_kernel_pointers() -> bool:
     """Whether what is read through such a pointer is more than a number to the verifier."""
     blob = encode(
@@ -201,6 +229,7 @@ ABILITIES: dict[str, Callable[[], bool]] = {
     "task storage (5.11)": lambda: _storage(MapType.TASK_STORAGE),
     "timers (5.15)": lambda: _helper("timer_init"),
     "untrusted kernel pointers (6.3)": _untrusted_kernel_pointers,
+    "work queues (6.10)": _work_queues,
     "verified instructions in program information (5.16)": lambda: _program_info_until(220),
     "XDP fragments (5.18)": lambda: _program(flags=ProgFlags.XDP_HAS_FRAGS),
 }

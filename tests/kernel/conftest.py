@@ -43,6 +43,7 @@ EXPECTED_IN_CI = frozenset(
         "task storage (5.11)",
         "timers (5.15)",
         "untrusted kernel pointers (6.3)",
+        "work queues (6.10)",
         "verified instructions in program information (5.16)",
         "XDP fragments (5.18)",
     }

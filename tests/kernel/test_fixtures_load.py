@@ -43,6 +43,7 @@ NEEDS = {
     "callbacks": ("bpf_loop (5.17)",),
     "cpu_v4": ("cpu v4 instructions (6.6)",),
     "kernel_fields": ("timers (5.15)",),
+    "kernel_graph": ("work queues (6.10)",),
     "kernel_kptr": ("untrusted kernel pointers (6.3)",),
     "map_attrs": ("bloom filters (5.16)",),
     "maps_storage": ("cgroup storage of any program (6.2)", "inode storage (5.10)"),

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from bpf2py.runtime import VerifierError
 from bpf2py.uapi import MapFlags, MapType, UpdateFlags
 from generated_fixtures.inner_maps_bpf import InnerMaps
 from generated_fixtures.kernel_fields_bpf import KernelFields, Locked, Timed
+from generated_fixtures.kernel_graph_bpf import Deferred, KernelGraph, Queue
 from generated_fixtures.kernel_kptr_bpf import KernelKptr
 from generated_fixtures.map_attrs_bpf import Key, MapAttrs, Point, Shape
 from generated_fixtures.maps_basic_bpf import Counters, Event, Flow, MapsBasic, Start
@@ -232,6 +234,29 @@ def test_a_value_with_a_kernel_pointer_loads_and_is_read_around_it() -> None:
     with KernelKptr.spec().load() as loaded:
         assert loaded.programs.holds.run(PACKET).return_value == 0
         assert (loaded.maps.holders[0].before, loaded.maps.holders[0].after) == (0, 0)
+
+
+def test_lists_trees_and_work_queues_are_found_in_the_types_of_values() -> None:
+    requires("work queues (6.10)")
+    with KernelGraph.spec().load() as loaded:
+        for name in ("queues", "trees", "deferrals", "shares"):
+            assert loaded.maps[name].info().btf_value_type_id, name
+        loaded.maps.queues[0] = Queue(length=7)
+        assert loaded.programs.lengthen.run(PACKET).return_value == 0
+        assert loaded.maps.queues[0] == Queue(length=8)
+        loaded.maps.deferrals[1] = Deferred(done=5)
+        assert loaded.maps.deferrals[1] == Deferred(done=5)
+
+
+def test_a_list_of_what_the_types_do_not_have_is_no_list() -> None:
+    """What shows that the tags reached the kernel: a wrong one is noticed there."""
+    requires("work queues (6.10)")
+    spec = KernelGraph.spec()
+    wrong = spec.object_spec.btf.replace(b"contains:item:link", b"contains:item:none")
+    assert wrong != spec.object_spec.btf
+    spec.object_spec.btf = wrong
+    with pytest.raises(VerifierError, match="has to have BTF in order to use bpf_spin_lock"):
+        spec.load()
 
 
 @pytest.mark.parametrize("entries", [1, 5000, 100_000])

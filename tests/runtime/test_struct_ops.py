@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -15,6 +17,7 @@ from bpf2py.runtime.codec import U32
 from bpf2py.runtime.operations import Function, StructOpsSpec, StructOpsSpecs
 from bpf2py.runtime.struct_ops import Plan, make_plan
 from bpf2py.runtime.variables import Variable
+from bpf2py.runtime.syscalls.fd import FD
 from bpf2py.spec import MapSpec, ObjectSpec, ProgramSpec
 from bpf2py.uapi import MapType, ProgType
 
@@ -198,6 +201,25 @@ def test_a_struct_that_the_kernel_does_not_call_is_refused() -> None:
         patch.setattr("bpf2py.runtime.module_btf.module_tables", no_modules)
         with pytest.raises(FileNotFoundError, match="no 'struct bpf_struct_ops_ops'"):
             plan(object_spec(), kernel=kernel_table(value=False))
+
+
+def test_a_struct_of_a_module_is_found_there(
+    monkeypatch: pytest.MonkeyPatch, no_open_files: None
+) -> None:
+    def modules(kernel: TypeTable) -> Iterator[tuple[str, FD, TypeTable]]:
+        for name, table in (("other", kernel_table(value=False)), ("mine", kernel_table())):
+            with FD(os.open("/dev/null", os.O_RDONLY)) as fd:
+                yield name, fd, table
+
+    monkeypatch.setattr("bpf2py.runtime.module_btf.module_tables", modules)
+    with ExitStack() as stack:
+        bare = decode(encode(BASE, byte_order=sys.byteorder))
+        found = make_plan(object_spec(call="one"), local_table(), lambda: bare, stack)
+        module = found.structs["mine"].module
+        assert module is not None
+        assert not module.closed
+        assert found.targets["one"] == (6, module, 3)
+    assert module.closed
 
 
 def test_data_of_another_size_is_refused() -> None:
