@@ -131,28 +131,28 @@ def _storage(map_type: MapType) -> bool:
 
 
 def _work_queues() -> bool:
-    """Whether ``struct bpf_wq`` in a value is more than bytes: its size must then be right."""
+    """Whether ``struct bpf_wq`` in a value is more than bytes: then no array per CPU can have it."""
     blob = encode(
         [
             t.Int("int", 4, 32, signed=True),
-            t.Struct("bpf_wq", 4, (t.Member("wrong", 1, 0),)),
-            t.Struct("value", 4, (t.Member("work", 2, 0),)),
+            t.Struct("bpf_wq", 16, (t.Member("first", 1, 0),)),
+            t.Struct("value", 16, (t.Member("work", 2, 0),)),
         ],
         byte_order=sys.byteorder,
     )
     with FD(btf_load(blob, what="probe"), "probe") as btf:
         try:
             map_create(
-                MapType.ARRAY,
+                MapType.PERCPU_ARRAY,
                 key_size=4,
-                value_size=4,
+                value_size=16,
                 max_entries=1,
                 btf_fd=btf.fileno(),
                 btf_key_type_id=1,
                 btf_value_type_id=3,
             ).close()
         except OSError as exc:
-            if exc.errno not in (errno.EINVAL, errno.E2BIG):
+            if exc.errno != errno.EOPNOTSUPP:
                 raise
             return True
     return False

@@ -255,7 +255,10 @@ def test_a_list_of_what_the_types_do_not_have_is_no_list() -> None:
     wrong = spec.object_spec.btf.replace(b"contains:item:link", b"contains:item:none")
     assert wrong != spec.object_spec.btf
     spec.object_spec.btf = wrong
-    with pytest.raises(VerifierError, match="has to have BTF in order to use bpf_spin_lock"):
+    with (
+        pytest.warns(RuntimeWarning, match="without BTF"),
+        pytest.raises(VerifierError, match="has to have BTF in order to use bpf_spin_lock"),
+    ):
         spec.load()
 
 
