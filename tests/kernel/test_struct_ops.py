@@ -14,6 +14,7 @@ from bpf2py.elf import read_object_file
 from bpf2py.runtime import NotSupportedError, StructOpsLink
 from bpf2py.uapi import LinkType, MapType
 from generated_fixtures.struct_ops_bpf import StructOps, StructOpsSpec
+from generated_fixtures.tail_calls_filled_bpf import TailCallsFilled
 from tests.kernel.abilities import requires
 
 FIXTURES = Path(__file__).parents[2] / "generated_fixtures"
@@ -210,3 +211,15 @@ def test_a_pinned_link_stays_until_it_is_unpinned(bpffs: Path) -> None:
         assert registered() == {"b2p_link"}
         (bpffs / "control").unlink()
         assert registered() == set()
+
+
+def test_a_program_can_belong_to_one_struct_ops() -> None:
+    with (
+        alone("by_link", "replacement").load() as loaded,
+        TailCallsFilled.spec().load() as other,
+    ):
+        with pytest.raises(ValueError, match="a struct_ops program belongs to its own map"):
+            loaded.maps.by_link.associate(loaded.programs.on_init)
+        loaded.maps.by_link.associate(other.programs.entry)
+        with pytest.raises(OSError, match="program 'entry' with struct_ops map 'replacement'"):
+            loaded.maps.replacement.associate(other.programs.entry)

@@ -5,6 +5,7 @@ In: a map of type STRUCT_OPS with the value that the loader made for this kernel
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...uapi import MapFlags, MapType
@@ -14,6 +15,7 @@ from .handle import MapHandle
 
 if TYPE_CHECKING:
     from ..links.struct_ops import StructOpsLink
+    from ..programs.base import Program
 
 
 class StructOpsHandle(MapHandle):
@@ -50,6 +52,27 @@ class StructOps(AnyMap):
         from ..links.struct_ops import attach_struct_ops
 
         return attach_struct_ops(self)
+
+    def associate(self, program: Program) -> None:
+        """Let kernel functions that *program* calls know this struct_ops as its own (7.0).
+
+        *program* is of another kind than struct_ops, whose programs belong to their map already; it
+        can belong to one map.  NotSupportedError on older kernels.
+        """
+        from ...uapi import ProgType
+        from ..syscalls.map import associate
+
+        what = f"program {program.name!r} with struct_ops map {self.name!r}"
+        if program.spec.prog_type == ProgType.STRUCT_OPS:
+            raise ValueError(f"{what}: a struct_ops program belongs to its own map")
+        try:
+            associate(self.fileno(), program.fileno(), what=what)
+        except OSError as exc:
+            if exc.errno != errno.EINVAL:
+                raise
+            from ..errors import NotSupportedError
+
+            raise NotSupportedError("programs that belong to a struct_ops", "7.0", what) from exc
 
     def write(self) -> None:
         """Hand the value over, which every registration needs once.
