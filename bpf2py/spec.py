@@ -20,6 +20,9 @@ FORMAT = 1
 
 ByteOrder = Literal["little", "big"]
 
+#: The data section that is filled when the object is loaded: ``extern … __kconfig``.
+KCONFIG = ".kconfig"
+
 
 class Linkage(enum.IntEnum):
     """``BTF_VAR_*`` and ``BTF_FUNC_*`` of <linux/btf.h>."""
@@ -34,6 +37,41 @@ class Pinning(enum.IntEnum):
 
     NONE = 0
     BY_NAME = 1
+
+
+class ExternKind(enum.IntEnum):
+    """What an ``extern`` stands for; the first five are ``__kconfig``, the others ``__ksym``.
+
+    The numbers are this package's own.  CHAR of libbpf is a number of one byte here.
+    """
+
+    BOOL = 1
+    #: ``enum libbpf_tristate``.
+    TRISTATE = 2
+    SIGNED = 3
+    UNSIGNED = 4
+    #: An array of char.
+    TEXT = 5
+    #: A variable that the kernel's BTF knows (5.8; of a module 5.11).
+    VARIABLE = 6
+    #: ``extern const void``: no type, so what programs get is a number (/proc/kallsyms).
+    ADDRESS = 7
+    #: A kernel function that programs may call (5.13; of a module 5.16).
+    FUNCTION = 8
+
+
+@dataclass(slots=True, kw_only=True)
+class ExternSpec:
+    """One name from outside of the object; *type_id* says its C type, or a function's prototype.
+
+    A *weak* one may be missing: a value is zero then, an address null, and a call must not be
+    reached.  Where a ``__kconfig`` value lies is said in the map ``.kconfig``.
+    """
+
+    name: str
+    kind: ExternKind
+    type_id: int = 0
+    weak: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -87,7 +125,7 @@ class MapSpec:
     @property
     def frozen(self) -> bool:
         """Whether the kernel shall refuse writes from user space after loading."""
-        return self.section == ".rodata" or self.section.startswith(".rodata.")
+        return self.section in (".rodata", KCONFIG) or self.section.startswith(".rodata.")
 
 
 @dataclass(slots=True, frozen=True)
@@ -104,6 +142,17 @@ class MapRelocation:
     insn: int
     map: str
     offset: int | None = None
+
+
+@dataclass(slots=True, frozen=True)
+class ExternRelocation:
+    """Instruction *insn* calls the kernel function *extern*, or loads the address of *extern*.
+
+    Source register and immediate values are zero in ``ProgramSpec.insns``, as those of maps.
+    """
+
+    insn: int
+    extern: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -125,6 +174,7 @@ class ProgramSpec:
     flags: ProgFlags = ProgFlags(0)
     insns: bytes = b""
     map_relocations: tuple[MapRelocation, ...] = ()
+    extern_relocations: tuple[ExternRelocation, ...] = ()
     func_info: bytes = b""
     line_info: bytes = b""
     core_relocations: bytes = b""
@@ -143,6 +193,8 @@ class ObjectSpec:
     license: str = ""
     maps: dict[str, MapSpec] = field(default_factory=dict[str, MapSpec])
     programs: dict[str, ProgramSpec] = field(default_factory=dict[str, ProgramSpec])
+    #: In libbpf's order: configuration values by alignment, size and name, then symbols by name.
+    externs: dict[str, ExternSpec] = field(default_factory=dict[str, ExternSpec])
     #: ``.BTF`` with the sizes and offsets of DATASECs filled in; empty if the object has none.
     btf: bytes = b""
     #: sha256 of the object file, in hexadecimal.

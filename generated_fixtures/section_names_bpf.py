@@ -583,9 +583,9 @@ class SectionNamesPrograms(runtime.Programs):
         """Section ``fexit.multi.s``, section_names.bpf.c:111."""
         self.on_fexit_multi_s_to = runtime.Program(loaded.program("on_fexit_multi_s_to"))
         """Section ``fexit.multi.s/tcp_*``, section_names.bpf.c:112."""
-        self.on_freplace = runtime.Program(loaded.program("on_freplace"))
+        self.on_freplace = runtime.Tracing(loaded.program("on_freplace"))
         """Section ``freplace``, section_names.bpf.c:113."""
-        self.on_freplace_to = runtime.Program(loaded.program("on_freplace_to"))
+        self.on_freplace_to = runtime.Tracing(loaded.program("on_freplace_to"))
         """Section ``freplace/do_exit``, section_names.bpf.c:114."""
         self.on_lsm = runtime.Tracing(loaded.program("on_lsm"))
         """Section ``lsm``, section_names.bpf.c:115."""

@@ -102,6 +102,7 @@ PROGRAM_CLASSES: tuple[tuple[_P, _A | None, str], ...] = (
     (_P.TRACING, _A.MODIFY_RETURN, "Tracing"),
     (_P.TRACING, _A.TRACE_FSESSION, "Tracing"),
     (_P.LSM, _A.LSM_MAC, "Tracing"),
+    (_P.EXT, None, "Tracing"),
 )
 
 

@@ -3,8 +3,8 @@
 In: an ``ElfObject``.  Out: the fixed bytes and the ``TypeTable`` over them.  clang leaves the size
 of every DATASEC and the offsets of its global variables zero; the numbers are in the section
 headers and the symbol table.  Symbols with hidden visibility become static for the verifier.
-Follows btf_fixup_datasec() and the ``mark_btf_static`` rule of libbpf.  Ids stay as they are:
-nothing is added, removed or moved to another id.
+Follows btf_fixup_datasec() and the ``mark_btf_static`` rule of libbpf.  Ids stay as they are.
+Not here: externs, of which the kernel must not hear either (``externs``).
 """
 
 from __future__ import annotations
@@ -16,29 +16,22 @@ from ..btf.errors import BTFError
 from ..btf.table import TypeTable
 from ..spec import Linkage
 from ..uapi import BTFKind
+from .externs import EXTERN_SECTIONS
 from .reader import STB_LOCAL, STT_FUNC, STT_OBJECT, ElfObject, Symbol
 
-#: Sections of externs: nothing in the file backs them, so there is nothing to fill in.
-EXTERN_SECTIONS = (".ksyms", ".kconfig")
 
+def fixed_btf(elf: ElfObject, table: TypeTable, blob: bytes) -> tuple[bytes, TypeTable]:
+    """*blob*, which *table* describes, ready for the kernel, and a table of that.
 
-def fixed_btf(elf: ElfObject) -> tuple[bytes, TypeTable | None]:
-    """The object's BTF, ready for the kernel; empty and ``None`` if it has none.
-
-    Raises ``ObjectError`` if the BTF is damaged or speaks of sections and variables that are not
-    in the file.
+    Raises ``ObjectError`` if the BTF speaks of sections and variables that are not in the file.
     """
-    section = elf.section(".BTF")
-    if section is None:
-        return b"", None
-    table = decode_btf(elf, section.data)
-    blob = bytearray(section.data)
+    fixed = bytearray(blob)
     for type_id in table:
-        if table.kind(type_id) is BTFKind.DATASEC:
-            _fix_datasec(elf, table, type_id, blob)
-    _fix_hidden_functions(elf, table, blob)
-    fixed = bytes(blob)
-    return fixed, table if fixed == section.data else decode_btf(elf, fixed)
+        if table.kind(type_id) is BTFKind.DATASEC and table.name(type_id) not in EXTERN_SECTIONS:
+            _fix_datasec(elf, table, type_id, fixed)
+    _fix_hidden_functions(elf, table, fixed)
+    done = bytes(fixed)
+    return done, table if done == blob else decode_btf(elf, done)
 
 
 def decode_btf(elf: ElfObject, blob: bytes) -> TypeTable:
@@ -57,9 +50,6 @@ def decode_btf(elf: ElfObject, blob: bytes) -> TypeTable:
 def _fix_datasec(elf: ElfObject, table: TypeTable, type_id: int, blob: bytearray) -> None:
     name = table.name(type_id)
     order = "<" if elf.byte_order == "little" else ">"
-    if name in EXTERN_SECTIONS:
-        _disarm_externs(elf, table, type_id, blob)
-        return
     at = table.offset(type_id)
     section = elf.section(name)
     fill_in = not table.size_or_target(type_id)
@@ -99,51 +89,6 @@ def _fix_datasec(elf: ElfObject, table: TypeTable, type_id: int, blob: bytearray
     rows.sort(key=lambda row: row[0])
     for i, (offset, target, size) in enumerate(rows):
         entry.pack_into(blob, at + 12 + 12 * i, target, offset, size)
-
-
-def _disarm_externs(elf: ElfObject, table: TypeTable, type_id: int, blob: bytearray) -> None:
-    """Make the kernel accept types of externs that no program uses.
-
-    (Objects whose programs use externs are refused elsewhere.)  The kernel takes neither extern
-    linkage nor empty sections, so the externs become global and the section an anonymous struct
-    of as many integers; libbpf turns them into variables that are never there, to the same end.
-    """
-    order = "<" if elf.byte_order == "little" else ">"
-    int_id = next((i for i in table if table.kind(i) is BTFKind.INT and _is_int(table, i)), 0)
-    at, count = table.offset(type_id), table.vlen(type_id)
-    for i in range(count):
-        (target,) = struct.unpack_from(order + "I", blob, at + 12 + 12 * i)
-        kind = table.kind(target)
-        extern_at = table.offset(target)
-        if kind is BTFKind.VAR:
-            struct.pack_into(order + "II", blob, extern_at + 8, int_id, Linkage.GLOBAL)
-        elif kind is BTFKind.FUNC:
-            info = BTFKind.FUNC << 24 | Linkage.GLOBAL
-            struct.pack_into(order + "I", blob, extern_at + 4, info)
-            _name_parameters(elf, table, target, blob)
-        else:
-            raise elf.error(
-                f"entry {i} of the BTF for section {table.name(type_id)!r} is no extern"
-            )
-        struct.pack_into(order + "III", blob, at + 12 + 12 * i, 0, int_id, 0)
-    struct.pack_into(order + "III", blob, at, 0, BTFKind.STRUCT << 24 | count, 4)
-
-
-def _is_int(table: TypeTable, type_id: int) -> bool:
-    return table.size_or_target(type_id) == 4
-
-
-def _name_parameters(elf: ElfObject, table: TypeTable, function: int, blob: bytearray) -> None:
-    """Parameters of a declaration may lack names, those of a function may not (btf_func_check)."""
-    order = "<" if elf.byte_order == "little" else ">"
-    proto = table.size_or_target(function)
-    if table.kind(proto) is not BTFKind.FUNC_PROTO:
-        raise elf.error(f"extern {table.name(function)!r} has no prototype in the BTF")
-    for i in range(table.vlen(proto)):
-        at = table.offset(proto) + 12 + 8 * i
-        name, target = struct.unpack_from(order + "II", blob, at)
-        if target and not name:
-            struct.pack_into(order + "I", blob, at, table.name_offset(function))
 
 
 def _variables(elf: ElfObject, section: int) -> dict[str, Symbol]:

@@ -17,8 +17,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..btf.ext_info import CORE_RELOCATION_SIZE, FUNC_INFO_SIZE, LINE_INFO_SIZE, ExtInfo
-from ..spec import MapRelocation
-from .programs import INSN_SIZE, Function, FunctionReference, Functions
+from ..spec import ExternRelocation, MapRelocation
+from .programs import INSN_SIZE, ExternReference, Function, FunctionReference, Functions
 from .reader import ElfObject
 
 #: BPF_COMPLEXITY_LIMIT_INSNS: the kernel takes no longer program.
@@ -26,7 +26,7 @@ _PROGRAM_LIMIT = 1_000_000
 #: All programs of one object together; only a file made to exhaust memory gets here.
 _OBJECT_LIMIT = 16_000_000
 
-_PSEUDO_FUNC = 4
+_LD_IMM64, _PSEUDO_FUNC = 0x18, 4
 
 
 @dataclass(slots=True, frozen=True)
@@ -35,6 +35,7 @@ class Linked:
 
     insns: bytes
     map_relocations: tuple[MapRelocation, ...]
+    extern_relocations: tuple[ExternRelocation, ...]
     func_info: bytes
     line_info: bytes
     core_relocations: bytes
@@ -72,19 +73,25 @@ class Linker:
         placed = self._place(entry)
         code = bytearray(b"".join(function.code for function in placed))
         map_relocations: list[MapRelocation] = []
+        extern_relocations: list[ExternRelocation] = []
         for function, base in placed.items():
             for reference in self._functions.references(function):
                 insn = base + reference.insn
                 if isinstance(reference, FunctionReference):
                     distance = placed[reference.target] - insn - 1
                     self._patch(code, insn, distance, _PSEUDO_FUNC if reference.callback else None)
-                else:
-                    self._patch(code, insn, 0, 0)
+                    continue
+                self._patch(code, insn, 0, 0)
+                if code[insn * INSN_SIZE] == _LD_IMM64:
                     struct.pack_into("4x", code, (insn + 1) * INSN_SIZE + 4)
+                if isinstance(reference, ExternReference):
+                    extern_relocations.append(ExternRelocation(insn, reference.extern))
+                else:
                     map_relocations.append(MapRelocation(insn, reference.map, reference.offset))
         return Linked(
             insns=bytes(code),
             map_relocations=tuple(map_relocations),
+            extern_relocations=tuple(extern_relocations),
             func_info=self._func_info.of_program(placed),
             line_info=self._line_info.of_program(placed),
             core_relocations=self._core.of_functions(placed),

@@ -2,8 +2,8 @@
 
 In: the bytes of an object file of clang 10 or newer, in either byte order.  Out: everything that
 loading needs, the same on every machine.  Nothing is asked of the running kernel.  This module
-only puts the rooms together: ``reader`` (ELF), ``fixup`` (BTF), ``maps``, ``data``, ``programs``,
-``filled``, ``struct_ops``, ``link`` and ``sections``.
+only puts the rooms together: ``reader`` (ELF), ``fixup`` (BTF), ``externs``, ``maps``, ``data``,
+``programs``, ``filled``, ``struct_ops``, ``link`` and ``sections``.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from ..btf.errors import BTFError
 from ..btf.ext_info import decode_ext
 from ..btf.table import TypeTable
 from ..btf.types import DeclTag, Func
-from ..spec import Linkage, MapSpec, ObjectSpec, ProgramSpec
+from ..spec import ExternSpec, Linkage, MapSpec, ObjectSpec, ProgramSpec
 from ..uapi import BTFKind, ProgType
 from .data import ARENA_SECTION, data_maps, fill_arena
 from .errors import ObjectError
+from .externs import kconfig_map, made_acceptable, read_externs
 from .filled import fill_maps
-from .fixup import fixed_btf
+from .fixup import decode_btf, fixed_btf
 from .link import Linker
 from .maps import declared_maps
 from .programs import Function, Functions, require_supported
@@ -37,7 +38,7 @@ def read_object(data: bytes, *, name: str) -> ObjectSpec:
 
     The spec's name is the file name up to its first dot.  Raises ``ObjectError``, which names the
     section or symbol, for files that are damaged, that are no BPF objects, or that use what is not
-    supported yet: externs (``.ksyms``, ``.kconfig``).
+    supported yet: jump tables.
     """
     data = bytes(data)
     elf = read_elf(data, name=name)
@@ -55,12 +56,15 @@ def read_object_file(path: str | os.PathLike[str]) -> ObjectSpec:
 
 def _read(elf: ElfObject, data: bytes) -> ObjectSpec:
     require_supported(elf)
-    btf, table = fixed_btf(elf)
+    btf, table, externs, kconfig = _btf(elf)
     declared = declared_maps(elf, table)
     sections = data_maps(elf, table)
+    if kconfig is not None:
+        sections[kconfig.section] = kconfig
     maps: dict[str, MapSpec] = {spec.name: spec for spec in declared.values()} | sections
     arena = fill_arena(elf, table, declared.values())
-    functions = Functions(elf, declared, sections | ({ARENA_SECTION: arena} if arena else {}))
+    held = sections | ({ARENA_SECTION: arena} if arena else {})
+    functions = Functions(elf, declared, held, externs)
     fill_maps(elf, table, declared, functions)
     maps |= struct_ops_maps(elf, table, functions)
     ext_section = elf.section(".BTF.ext")
@@ -76,9 +80,27 @@ def _read(elf: ElfObject, data: bytes) -> ObjectSpec:
         programs={
             function.name: _program(function, linker) for function in functions.entries().values()
         },
+        externs=externs,
         btf=btf,
         digest=hashlib.sha256(data).hexdigest(),
     )
+
+
+def _btf(
+    elf: ElfObject,
+) -> tuple[bytes, TypeTable | None, dict[str, ExternSpec], MapSpec | None]:
+    """The BTF as the kernel takes it, and what it said of externs before."""
+    section = elf.section(".BTF")
+    if section is None:
+        return b"", None, {}, None
+    blob = section.data
+    table = decode_btf(elf, blob)
+    externs = read_externs(elf, table)
+    kconfig = kconfig_map(table, externs)
+    if externs:
+        blob = made_acceptable(elf, table, kconfig, blob)
+        table = decode_btf(elf, blob)
+    return *fixed_btf(elf, table, blob), externs, kconfig
 
 
 def _program(function: Function, linker: Linker) -> ProgramSpec:
@@ -93,6 +115,7 @@ def _program(function: Function, linker: Linker) -> ProgramSpec:
         prog_type=ProgType.UNSPEC,
         insns=linked.insns,
         map_relocations=linked.map_relocations,
+        extern_relocations=linked.extern_relocations,
         func_info=linked.func_info,
         line_info=linked.line_info,
         core_relocations=linked.core_relocations,

@@ -1,7 +1,7 @@
 """The functions of an object: where each one lies, and what its instructions refer to.
 
 In: an ``ElfObject`` and the maps found in it.  Out: :class:`Function` values, and for each the
-calls, callback addresses, maps and variables that its instructions ask for.  Not here: putting
+calls, callback addresses, maps, variables and externs that its instructions ask for.  Not here: putting
 functions together (``link``).  Follows bpf_object__add_programs() and
 bpf_program__record_reloc() of libbpf; unlike there, a function may lie in any section, and what
 no program reaches is never looked at.
@@ -14,10 +14,10 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeAlias
 
-from ..spec import MapSpec
+from ..spec import KCONFIG, ExternKind, ExternSpec, MapSpec
 from .errors import ObjectError
-from .fixup import EXTERN_SECTIONS
 from .reader import (
     SHN_LORESERVE,
     SHN_UNDEF,
@@ -85,6 +85,17 @@ class MapReference:
     offset: int | None
 
 
+@dataclass(slots=True, frozen=True)
+class ExternReference:
+    """Instruction *insn* (of its function) calls *extern* or takes its address."""
+
+    insn: int
+    extern: str
+
+
+Reference: TypeAlias = FunctionReference | MapReference | ExternReference
+
+
 def is_text(section: str) -> bool:
     """Whether a section holds subprograms only."""
     return section == ".text" or section.startswith(".text.")
@@ -104,14 +115,19 @@ class Functions:
     """The functions of one object, by place and in file order."""
 
     def __init__(
-        self, elf: ElfObject, declared: Mapping[int, MapSpec], data: Mapping[str, MapSpec]
+        self,
+        elf: ElfObject,
+        declared: Mapping[int, MapSpec],
+        data: Mapping[str, MapSpec],
+        externs: Mapping[str, ExternSpec],
     ) -> None:
         self._elf = elf
         self._declared = declared
         self._data = data
+        self._externs = externs
         self._order = "<" if elf.byte_order == "little" else ">"
         self._at: dict[tuple[int, int], Function] = {}
-        self._references: dict[Function, tuple[FunctionReference | MapReference, ...]] = {}
+        self._references: dict[Function, tuple[Reference, ...]] = {}
         self.all = self._collect()
 
     def __iter__(self) -> Iterator[Function]:
@@ -182,10 +198,10 @@ class Functions:
             None,
         )
 
-    def references(self, function: Function) -> tuple[FunctionReference | MapReference, ...]:
+    def references(self, function: Function) -> tuple[Reference, ...]:
         """What *function* refers to, in the order of its instructions.
 
-        Raises ``ObjectError`` for what cannot be resolved: externs above all.
+        Raises ``ObjectError`` for what cannot be resolved.
         """
         known = self._references.get(function)
         if known is None:
@@ -193,7 +209,7 @@ class Functions:
             self._references[function] = known
         return known
 
-    def _resolve(self, function: Function) -> Iterator[FunctionReference | MapReference]:
+    def _resolve(self, function: Function) -> Iterator[Reference]:
         code = function.code
         relocations = {
             relocation.offset // INSN_SIZE - function.start: relocation
@@ -232,9 +248,7 @@ class Functions:
         high, low = registers >> 4, registers & 15
         return (high, low, offset, imm) if self._order == "<" else (low, high, offset, imm)
 
-    def _relocated(
-        self, place: _Place, opcode: int, source: int, imm: int
-    ) -> FunctionReference | MapReference | None:
+    def _relocated(self, place: _Place, opcode: int, source: int, imm: int) -> Reference | None:
         elf, relocation = self._elf, place.relocation
         assert relocation is not None
         if relocation.kind == _R_NONE:
@@ -246,12 +260,7 @@ class Functions:
             )
         symbol = elf.symbols[relocation.symbol]
         if symbol.section == SHN_UNDEF:
-            raise place.error(
-                f"{'calls' if opcode == _CALL else 'uses'} {symbol.name!r}, which is not defined"
-                " in this object: kernel functions and symbols (.ksyms) and configuration values"
-                " (.kconfig) are not supported yet; other files have to be linked in with"
-                " 'bpftool gen object'"
-            )
+            return self._extern(place, symbol.name, opcode, imm)
         if symbol.section >= SHN_LORESERVE:
             raise place.error(
                 f"uses {symbol.name!r}, which lies in no section; give the variable a value"
@@ -267,6 +276,26 @@ class Functions:
             at = _whole(place, symbol.value + imm)
             return self._function(place, section, at, callback=True)
         return self._map(place, symbol, section, imm)
+
+    def _extern(self, place: _Place, name: str, opcode: int, imm: int) -> Reference:
+        extern = self._externs.get(name)
+        does = "calls" if opcode == _CALL else "uses"
+        if extern is None:
+            raise place.error(
+                f"{does} {name!r}, which is not defined in this object: declare it __ksym or"
+                " __kconfig if it is the kernel's, and compile with -g; link other files in with"
+                " 'bpftool gen object'"
+            )
+        if opcode == _CALL:
+            if extern.kind is not ExternKind.FUNCTION:
+                raise place.error(f"calls {name!r}, which is declared as a variable")
+            return ExternReference(place.insn, name)
+        if extern.kind <= ExternKind.TEXT:
+            values = self._data[KCONFIG]
+            return MapReference(place.insn, KCONFIG, values.variables[name].offset + imm)
+        if imm:
+            raise place.error(f"uses {name!r} and {imm} bytes more, which nobody can resolve")
+        return ExternReference(place.insn, name)
 
     def _function(
         self, place: _Place, section: Section, insn: int, *, callback: bool = False
@@ -290,12 +319,10 @@ class Functions:
             return MapReference(place.insn, declared.name, None)
         data = self._data.get(section.name)
         if data is None:
-            what = (
-                "holds externs, which are not supported yet"
-                if section.name in EXTERN_SECTIONS
-                else "holds neither maps nor variables"
+            raise place.error(
+                f"uses {self._elf.describe(symbol)}: {section.name!r} holds neither maps nor"
+                " variables"
             )
-            raise place.error(f"uses {self._elf.describe(symbol)}: {section.name!r} {what}")
         if offset >= section.size:
             raise place.error(
                 f"uses byte {offset} of section {section.name!r}, which has {section.size}"

@@ -7,9 +7,9 @@ the runtime itself must know is here.
 from __future__ import annotations
 
 import errno
-import struct
 import sys
 from functools import cache
+from struct import Struct
 from typing import TYPE_CHECKING
 
 from ..uapi import AttachType, MapType, ProgType
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 #: r0 = 0; exit.  The same bytes in either byte order: every field wider than a byte is zero.
 _EXIT = bytes.fromhex("b700000000000000 9500000000000000")
 _NO_FD = 0xFFFFFFFF
+_INSN = Struct("=BBhi")
+_FUNC_INFO = Struct("=II")
 
 
 def _minimal(prog_type: ProgType, attach_type: int = 0) -> FD:
@@ -44,19 +46,118 @@ def _minimal(prog_type: ProgType, attach_type: int = 0) -> FD:
     )
 
 
-def takes_program_fields(*, name: bytes, btf_fd: int | None) -> bool:
-    """Whether PROG_LOAD takes a name (4.15) and BTF (5.0): a smallest program with just those.
+def takes_program_fields(*, name: bytes, btf_fd: int | None, attach_type: int) -> bool:
+    """Whether PROG_LOAD takes a name (4.15), an attach type (4.17) and BTF (5.0).
+
+    Asked with a smallest program that has just those, zero and nothing for what is not asked.
 
     Tells E2BIG for fields the kernel does not know from E2BIG for a program too complex.
     """
     what = "probe of the fields of BPF_PROG_LOAD"
     request = LoadRequest(
-        ProgType.SOCKET_FILTER, _EXIT, license="GPL", what=what, name=name, btf_fd=btf_fd
+        ProgType.SOCKET_FILTER,
+        _EXIT,
+        license="GPL",
+        what=what,
+        name=name,
+        btf_fd=btf_fd,
+        expected_attach_type=attach_type,
     )
     try:
         FD(prog_load(request), what).close()
     except OSError as exc:
         return exc.errno != errno.E2BIG
+    return True
+
+
+def _registers(dst: int, src: int) -> int:
+    """The byte of both registers; two bitfields, which change places in big endian."""
+    return src << 4 | dst if sys.byteorder == "little" else dst << 4 | src
+
+
+def _loads(prog_type: ProgType, insns: bytes, what: str) -> bool:
+    """Whether the verifier takes these instructions; a refusal for other reasons is raised."""
+    try:
+        FD(prog_load(LoadRequest(prog_type, insns, license="GPL", what=what)), what).close()
+    except OSError as exc:
+        if exc.errno not in (errno.EINVAL, errno.EACCES):
+            raise
+        return False
+    return True
+
+
+@cache
+def has_bpf_cookie() -> bool:
+    """bpf_get_attach_cookie() in programs for perf events (5.15)."""
+    from ..uapi import HELPER_NAMES
+
+    insns = _INSN.pack(0x85, 0, 0, HELPER_NAMES.index("get_attach_cookie")) + _EXIT[8:]
+    return _loads(ProgType.TRACEPOINT, insns, "probe of bpf_get_attach_cookie()")
+
+
+@cache
+def has_probe_read_kernel() -> bool:
+    """bpf_probe_read_kernel() and its like (5.5), instead of bpf_probe_read() for all memory."""
+    from ..uapi import HELPER_NAMES
+
+    insns = (
+        _INSN.pack(0xBF, _registers(1, 10), 0, 0)  # r1 = r10
+        + _INSN.pack(0x07, _registers(1, 0), 0, -8)  # r1 += -8
+        + _INSN.pack(0xB7, _registers(2, 0), 0, 8)  # r2 = 8
+        + _INSN.pack(0xB7, _registers(3, 0), 0, 0)  # r3 = 0
+        + _INSN.pack(0x85, 0, 0, HELPER_NAMES.index("probe_read_kernel"))
+        + _EXIT[8:]
+    )
+    return _loads(ProgType.TRACEPOINT, insns, "probe of bpf_probe_read_kernel()")
+
+
+@cache
+def knows_context_tags() -> bool:
+    """The tag ``arg:ctx`` on an argument of a function that is verified on its own (6.8).
+
+    Any refusal is a no: what is done then is right on every kernel.
+    """
+    from ..btf import encode
+    from ..btf import types as t
+
+    int_id, void_pointer, proto, main, function = 1, 2, 3, 4, 5
+    blob = encode(
+        [
+            t.Int("int", 4, 32, signed=True),
+            t.Ptr(0),
+            t.FuncProto(int_id, (t.Param("ctx", void_pointer),)),
+            t.Func("main", proto, 1),
+            t.Func("function", proto, 1),
+            t.DeclTag("arg:ctx", function, 0),
+        ],
+        byte_order=sys.byteorder,
+    )
+    what = "probe of context tags"
+    # main calls the function, which needs a context: bpf_get_socket_cookie() takes nothing else.
+    from ..uapi import HELPER_NAMES
+
+    insns = (
+        _INSN.pack(0x85, _registers(0, 1), 0, 1)
+        + _EXIT[8:]
+        + _INSN.pack(0x85, 0, 0, HELPER_NAMES.index("get_socket_cookie"))
+        + _EXIT[8:]
+    )
+    records = _FUNC_INFO.pack(0, main) + _FUNC_INFO.pack(2, function)
+    try:
+        with FD(btf_load(blob, what=what, explain=False), what) as btf:
+            request = LoadRequest(
+                ProgType.SOCKET_FILTER,
+                insns,
+                license="GPL",
+                what=what,
+                btf_fd=btf.fileno(),
+                func_info=records,
+            )
+            FD(prog_load(request), what).close()
+    except OSError as exc:
+        if exc.errno == errno.EPERM:
+            raise
+        return False
     return True
 
 
@@ -102,8 +203,8 @@ def has_large_value_offsets() -> bool:
     values = map_create(MapType.ARRAY, key_size=4, value_size=1, max_entries=1)
     with values:
         registers = 0x21 if sys.byteorder == "little" else 0x12  # r1, BPF_PSEUDO_MAP_VALUE
-        insns = struct.pack("=BBhi", 0x18, registers, 0, values.fileno())
-        insns += struct.pack("=BBhi", 0, 0, 0, 1 << 30) + _EXIT
+        insns = Struct("=BBhi").pack(0x18, registers, 0, values.fileno())
+        insns += Struct("=BBhi").pack(0, 0, 0, 1 << 30) + _EXIT
         log = LogBuffer(1, 1 << 12)
         try:
             fd = prog_load(LoadRequest(ProgType.SOCKET_FILTER, insns, "GPL", what), log)

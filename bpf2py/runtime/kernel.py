@@ -51,6 +51,36 @@ def page_size() -> int:
     return os.sysconf("SC_PAGE_SIZE")
 
 
+def version_code() -> int:
+    """``LINUX_VERSION_CODE`` of the running kernel: 0x06010b for 6.1.11."""
+    about = os.uname()
+    try:
+        with open("/proc/version_signature", encoding="utf-8", errors="replace") as file:
+            signature = file.read()
+    except OSError:
+        signature = ""
+    return find_version_code(about.release, about.version, signature)
+
+
+def find_version_code(release: str, version: str, signature: str) -> int:
+    """The version among what uname() and Ubuntu's /proc/version_signature say.
+
+    Ubuntu (``Ubuntu 5.4.0-12.15-generic 5.4.8``) and Debian (``#1 SMP Debian 4.19.260-1 …``) count
+    stable releases elsewhere than in the release, which stays ``5.4.0-12``.  Follows
+    get_kernel_version() of libbpf; :class:`ValueError` where there is no version.
+    """
+    words = signature.split()
+    _, debian, behind = version.partition("Debian ")
+    for text in (words[2] if len(words) > 2 else "", behind if debian else "", release):
+        numbers = text.split(".", 2)
+        if len(numbers) == 3:
+            patch = numbers[2][: len(numbers[2]) - len(numbers[2].lstrip("0123456789"))]
+            if numbers[0].isdecimal() and numbers[1].isdecimal() and patch:
+                # KERNEL_VERSION(): stable releases went beyond 255.
+                return int(numbers[0]) << 16 | int(numbers[1]) << 8 | min(int(patch), 255)
+    raise ValueError(f"{release!r} is no version of a kernel")
+
+
 def interface_index(interface: str | int) -> int:
     """The number of a network interface given by name or number.
 

@@ -1,8 +1,9 @@
 """From an ``ObjectSpec`` to a :class:`Loaded`: all of it in the kernel, or nothing.
 
 In: a spec; what the user wants otherwise.  Out: descriptors with one owner.  The order is that of
-libbpf: BTF, maps, data, then each program with CO-RE numbers and map descriptors patched in.  The
-kernel's BTF is read only if a program to be loaded needs it.
+libbpf: values of the kernel's configuration, kernel symbols, BTF, maps, data, then each program with
+CO-RE numbers, symbols and map descriptors patched in.  The kernel's BTF is read only if a program to
+be loaded needs it.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ..spec import ObjectSpec, ProgramSpec
+from ..records import replace
+from ..spec import KCONFIG, ObjectSpec, ProgramSpec
 from ..uapi import AttachType, MapType, ProgType
 from .create import MapMaker
 from .loaded import Loaded
+from .older import older_request
 from .privileges import why_eperm, with_memlock
 from .programs.base import LoadedProgram
 from .relocate import relocated
@@ -32,6 +35,8 @@ from .syscalls.prog import LoadRequest, LogBuffer, prog_load
 if TYPE_CHECKING:
     from ..btf import TypeTable
     from ..btf.core import Outcome, Relocator
+    from .externs.kconfig import Kconfig
+    from .externs.ksyms import Symbols
     from .maps.handle import MapHandle
     from .struct_ops import Plan
     from .targets import Target
@@ -41,6 +46,8 @@ if TYPE_CHECKING:
 #: verifier seconds, and since 6.4 (1216640938035) what fitted is the end, where the reason is.
 _LOG_FIRST = 1 << 20
 _LOG_LIMIT = (1 << 24) - 1
+#: ``__arg_ctx`` in the strings of BTF.
+_CONTEXT_TAG = b"\0arg:ctx\0"
 #: BPF_LOG_STATS: a log without the instructions, but with the complaint (5.2).
 _LOG_STATS = 4
 
@@ -52,6 +59,8 @@ def load(
     kernel_btf: str | os.PathLike[str] | bytes | TypeTable | None = None,
     log_level: int | None = None,
     maps: Mapping[str, HasFileno] | None = None,
+    kconfig: Kconfig | None = None,
+    targets: Mapping[str, HasFileno] | None = None,
 ) -> Loaded:
     """Create maps, fill data, load programs; options and errors as in ``TypedSpec.load``."""
     if spec.byte_order != sys.byteorder:
@@ -74,25 +83,51 @@ def load(
         from .filled import require_fillable
 
         require_fillable(spec)
-    with ExitStack() as stack, ExitStack() as modules:
-        btf = _load_btf(spec)
+    targets = targets or {}
+    _require_targets(spec, targets)
+    declared = spec.maps
+    if KCONFIG in declared and KCONFIG not in given:
+        from .externs.kconfig import kconfig_data
+
+        values = replace(declared[KCONFIG], data=bytearray(kconfig_data(spec, kconfig)))
+        declared = declared | {KCONFIG: values}
+    elif kconfig and isinstance(kconfig, Mapping):
+        raise ValueError(f"kconfig: object {spec.name!r} has no extern {next(iter(kconfig))!r}")
+    with ExitStack() as stack, ExitStack() as lookups:
+        plan = _plan(spec, lookups)
+        if plan is not None:
+            spec = _planned(spec, plan)
+        structs = plan.structs if plan else {}
+        symbols = _symbols(spec)
+        if symbols is not None:
+            lookups.callback(symbols.close)
+        blob, func_info = _with_contexts(spec)
+        btf = _load_btf(spec.name, blob)
         if btf is not None:
             stack.callback(btf.close)
-        plan = _plan(spec, modules)
-        structs = plan.structs if plan else {}
         maker = MapMaker(spec.name, btf, pin_path, stack)
         loaded_maps = {
             name: maker.make(map_spec, given.get(name), structs.get(name))
-            for name, map_spec in spec.maps.items()
+            for name, map_spec in declared.items()
         }
         if filled:
             from .filled import fill_maps_of_maps
 
             fill_maps_of_maps(spec, loaded_maps, maker.new)
-        programs = _ProgramLoader(spec, loaded_maps, btf, kernel_btf, log_level, plan)
+        programs = _ProgramLoader(
+            spec,
+            loaded_maps,
+            btf,
+            kernel_btf,
+            log_level,
+            plan=plan,
+            symbols=symbols,
+            func_info=func_info,
+            targets=targets,
+        )
         loaded_programs: dict[str, LoadedProgram] = {}
         for name, program in spec.programs.items():
-            if not _wanted(program, plan):
+            if not program.autoload:
                 loaded_programs[name] = LoadedProgram(program, None)
                 continue
             loaded = loaded_programs[name] = programs.load(program)
@@ -106,7 +141,7 @@ def load(
     raise AssertionError("unreachable")
 
 
-def _plan(spec: ObjectSpec, modules: ExitStack) -> Plan | None:
+def _plan(spec: ObjectSpec, lookups: ExitStack) -> Plan | None:
     """What the object's struct_ops maps decide, None without any."""
     if not any(each.map_type == MapType.STRUCT_OPS for each in spec.maps.values()):
         return None
@@ -114,35 +149,67 @@ def _plan(spec: ObjectSpec, modules: ExitStack) -> Plan | None:
     from .kernel_btf import kernel_btf
     from .struct_ops import make_plan
 
-    return make_plan(spec, decode(spec.btf), kernel_btf, modules)
+    return make_plan(spec, decode(spec.btf), kernel_btf, lookups)
 
 
-def _wanted(program: ProgramSpec, plan: Plan | None) -> bool:
-    """Whether a program is loaded: struct_ops decide for those that they refer to, as in libbpf."""
-    if plan is not None:
-        if program.name in plan.targets:
-            return True
-        if program.name in plan.unused:
-            return False
-    return program.autoload
+def _planned(spec: ObjectSpec, plan: Plan) -> ObjectSpec:
+    """*spec* with those programs on that struct_ops refer to, whose maps decide, as in libbpf."""
+    programs = {
+        name: (
+            replace(program, autoload=name in plan.targets)
+            if name in plan.targets or name in plan.unused
+            else program
+        )
+        for name, program in spec.programs.items()
+    }
+    return replace(spec, programs=programs)
 
 
-def _load_btf(spec: ObjectSpec) -> FD | None:
+def _symbols(spec: ObjectSpec) -> Symbols | None:
+    """What the kernel symbols of the programs are; None, and no work, if they use none."""
+    if not any(
+        program.autoload and program.extern_relocations for program in spec.programs.values()
+    ):
+        return None
+    from .externs.ksyms import Symbols
+
+    return Symbols(spec)
+
+
+def _with_contexts(spec: ObjectSpec) -> tuple[bytes, Mapping[str, bytes]]:
+    """The BTF, and func_info that is not the spec's: where the kernel does not know ``arg:ctx``."""
+    if _CONTEXT_TAG in spec.btf:
+        from ..btf import BTFError
+        from ..btf.arg_ctx import Tagged, retyped
+        from .features import knows_context_tags
+
+        if not knows_context_tags():
+            programs = {
+                name: Tagged(program.prog_type, program.func_info)
+                for name, program in spec.programs.items()
+                if program.autoload
+            }
+            with suppress(BTFError):  # the kernel says better what is wrong with it
+                return retyped(spec.btf, programs)
+    return spec.btf, {}
+
+
+def _load_btf(object_name: str, blob: bytes) -> FD | None:
     """The object's BTF in the kernel; None, with a warning, where the kernel refuses it.
 
     It is tried as it is, then without what this kernel does not know.  Without any, maps and
     programs lose their types and C lines; what cannot live without is refused by the kernel with a
     reason of its own.
     """
-    if not spec.btf:
+    if not blob:
         return None
-    what = f"BTF of object {spec.name!r}"
+    what = f"BTF of object {object_name!r}"
     try:
-        return FD(with_memlock(lambda: btf_load(spec.btf, what=what, explain=False)), what)
+        return FD(with_memlock(lambda: btf_load(blob, what=what, explain=False)), what)
     except PermissionError:
         raise
     except OSError:
-        btf = _sanitized(spec.btf)
+        btf = _sanitized(blob)
     try:
         return FD(with_memlock(lambda: btf_load(btf, what=what)), what)
     except OSError as exc:
@@ -175,7 +242,11 @@ class _ProgramLoader:
         btf: FD | None,
         kernel_btf: str | os.PathLike[str] | bytes | TypeTable | None,
         log_level: int | None,
-        plan: Plan | None = None,
+        *,
+        plan: Plan | None,
+        symbols: Symbols | None,
+        func_info: Mapping[str, bytes],
+        targets: Mapping[str, HasFileno],
     ) -> None:
         self._plan = plan
         self._spec = spec
@@ -183,13 +254,23 @@ class _ProgramLoader:
         self._btf = btf
         self._kernel_btf = kernel_btf
         self._log_level = log_level
+        self._symbols = symbols
+        self._func_info = func_info
+        self._targets = targets
 
     def load(self, program: ProgramSpec) -> LoadedProgram:
         """Load one program.  Raises as ``TypedSpec.load`` says."""
         what = f"program {program.name!r}"
         _require_sensible(program)
         source = source_of(program, lambda: self._table, self._spec.byte_order)
-        insns, outcomes = relocated(program, self._maps, lambda: self._relocator, source)
+        symbols = self._symbols
+        insns, outcomes = relocated(
+            program,
+            self._maps,
+            symbols.found if symbols else {},
+            lambda: self._relocator,
+            source,
+        )
         target = self._target(program)
         attach_type = program.attach_type
         if target is not None and target.attach_type is not None:
@@ -203,16 +284,17 @@ class _ProgramLoader:
                 flags=int(program.flags),
                 expected_attach_type=int(attach_type or 0),
                 btf_fd=self._btf.fileno() if self._btf is not None else None,
-                func_info=program.func_info,
+                func_info=self._func_info.get(program.name, program.func_info),
                 line_info=program.line_info,
                 attach_btf_id=target.type_id if target else 0,
-                attach_fd=target.module.fileno() if target and target.module else 0,
+                attach_fd=target.fd.fileno() if target and target.fd else 0,
+                fd_array=symbols.modules if symbols else None,
                 what=what,
             )
             return self._load(program, request, outcomes, source)
         finally:
-            if target and target.module:
-                target.module.close()
+            if target and target.fd:
+                target.fd.close()
 
     def _load(
         self,
@@ -232,6 +314,9 @@ class _ProgramLoader:
                 # With its traceback it would keep this frame, and this frame it.
                 refused = exc.with_traceback(None)
         number, log, error = load_with_log(request, level or 1)
+        while error is not None and (older := older_request(request, error)) is not None:
+            request = older
+            number, log, error = load_with_log(request, level or 1)
         text = log.text
         if error is not None and log.full and not log.true_size:
             # Before 6.4 it is the end that is missing, and the reason with it, or nothing but the
@@ -252,7 +337,7 @@ class _ProgramLoader:
             return self._member(program)
         if (program.prog_type, program.attach_type) not in TARGET_KINDS:
             return None
-        return find_target(program)
+        return find_target(program, self._targets.get(program.name))
 
     def _member(self, program: ProgramSpec) -> Target:
         """The member of a struct that a struct_ops program stands behind."""
@@ -262,7 +347,7 @@ class _ProgramLoader:
                 f"program {program.name!r} ({program.section}) is behind no member of a struct_ops "
                 "map that is created: refer to it in one, or set autoload = False in its spec"
             )
-        return target._replace(module=target.module.duplicate() if target.module else None)
+        return target._replace(fd=target.fd.duplicate() if target.fd else None)
 
     @cached_property
     def _table(self) -> TypeTable:
@@ -290,6 +375,17 @@ class _ProgramLoader:
         return Relocator(self._table, kernel, modules=modules)
 
 
+def _require_targets(spec: ObjectSpec, targets: Mapping[str, HasFileno]) -> None:
+    """A target is for a program that can be attached to another one."""
+    kinds = (ProgType.TRACING, ProgType.EXT)
+    there = [name for name, program in spec.programs.items() if program.prog_type in kinds]
+    if wrong := [name for name in targets if name not in there]:
+        raise ValueError(
+            f"object {spec.name!r} has no program {wrong[0]!r} that could be attached to another "
+            f"one; there are: {', '.join(there) or 'none'}"
+        )
+
+
 def _require_sensible(program: ProgramSpec) -> None:
     what = f"program {program.name!r} (section {program.section!r})"
     if program.prog_type == ProgType.UNSPEC:
@@ -302,24 +398,15 @@ def _require_sensible(program: ProgramSpec) -> None:
 
 
 def _load_anyhow(request: LoadRequest) -> int:
-    """Load without a log, leaving out what kernels before 5.0 (BTF) and 4.15 (names) refuse.
-
-    A program too complex is E2BIG as well, after seconds: that one is not tried again.
-    """
+    """Load without a log, leaving out what an older kernel does not know."""
     while True:
         try:
             return prog_load(request)
         except OSError as exc:
-            if exc.errno != errno.E2BIG or (request.btf_fd is None and not request.name):
+            older = older_request(request, exc)
+            if older is None:
                 raise
-            from .features import takes_program_fields
-
-            if takes_program_fields(name=request.name, btf_fd=request.btf_fd):
-                raise
-        if request.btf_fd is not None:
-            request = request._replace(btf_fd=None)
-        else:
-            request = request._replace(name=b"")
+            request = older
 
 
 def load_with_log(request: LoadRequest, level: int) -> tuple[int | None, LogBuffer, OSError | None]:

@@ -24,6 +24,7 @@ from .typed_spec import missing
 
 if TYPE_CHECKING:
     from ..btf import TypeTable
+    from .externs.kconfig import Kconfig
     from .links.base import Link
     from .loaded import Loaded
     from .maps.base import AnyMap
@@ -240,6 +241,8 @@ def load(
     kernel_btf: str | os.PathLike[str] | bytes | TypeTable | None = None,
     log_level: int | None = None,
     maps: Mapping[str, HasFileno] | None = None,
+    kconfig: Kconfig | None = None,
+    targets: Mapping[str, HasFileno] | None = None,
 ) -> DynamicObject:
     """Load a description without a generated module; options as in :meth:`TypedSpec.load`."""
     from . import loader
@@ -251,5 +254,7 @@ def load(
             kernel_btf=kernel_btf,
             log_level=log_level,
             maps=maps,
+            kconfig=kconfig,
+            targets=targets,
         )
     )

@@ -1,8 +1,8 @@
-"""What must be put into a program's bytes before the kernel takes them: maps and CO-RE numbers.
+"""What must be put into a program's bytes before the kernel takes them: maps, kernel symbols, CO-RE.
 
-In: a ``ProgramSpec``, the descriptors of its maps, the object's and the kernel's BTF.  Out: a
-bytearray with patched places; every other bit is as the compiler wrote it.  Not here: how CO-RE
-numbers are found (``btf.core``).
+In: a ``ProgramSpec``, the descriptors of its maps, what its externs are on this kernel, the object's
+and the kernel's BTF.  Out: a bytearray with patched places; every other bit is as the compiler wrote
+it.  Not here: how CO-RE numbers (``btf.core``) and symbols (``externs.ksyms``) are found.
 """
 
 from __future__ import annotations
@@ -11,13 +11,17 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from ..spec import MapRelocation, ProgramSpec
+from ..spec import ExternRelocation, MapRelocation, ProgramSpec
 
 if TYPE_CHECKING:
     from ..btf.core import Outcome, Relocator
+    from .externs.ksyms import Symbol
     from .maps.handle import MapHandle
 
 _INSN_SIZE = 8
+#: A call of a weak kernel function that is not there becomes one of a helper with this number and
+#: that of the extern; the verifier refuses it if it can be reached.  The number is libbpf's.
+MISSING_FUNCTION = 2002000000
 
 #: What a load of a map that was not created becomes: two calls of a helper that no kernel has, this
 #: number plus the map's.  Code that the verifier never reaches may keep it.  The number is libbpf's
@@ -28,6 +32,7 @@ POISON_MAP = 2_001_000_000
 def relocated(
     program: ProgramSpec,
     maps: Mapping[str, MapHandle],
+    symbols: Mapping[str, Symbol],
     relocator: Callable[[], Relocator],
     source: Callable[[int], str],
 ) -> tuple[bytearray, list[Outcome]]:
@@ -39,6 +44,8 @@ def relocated(
     insns = bytearray(program.insns)
     for relocation in program.map_relocations:
         _patch_map(insns, relocation, program.name, maps)
+    for extern in program.extern_relocations:
+        patch_extern(insns, extern, program.name, symbols)
     outcomes: list[Outcome] = []
     if program.core_relocations:
         outcomes = relocator().relocate(
@@ -83,3 +90,41 @@ def _poison_map(insns: bytearray, at: int, number: int) -> None:
 
     for insn in (at, at + 1):
         pack_into("=BBhi", insns, insn * _INSN_SIZE, CALL_INSN, 0, 0, POISON_MAP + number)
+
+
+def patch_extern(
+    insns: bytearray, relocation: ExternRelocation, program: str, symbols: Mapping[str, Symbol]
+) -> None:
+    """Write a kernel symbol into a call or a 16-byte load, as add_kfunc_call() and
+    check_pseudo_btf_id() expect it."""
+    from ..asm import patch
+    from ..asm.opcodes import CALL_INSN, LD_IMM64, PSEUDO_BTF_ID, PSEUDO_KFUNC_CALL
+
+    at, order = relocation.insn, sys.byteorder
+    symbol = symbols.get(relocation.extern)
+    if symbol is None:
+        raise ValueError(
+            f"program {program!r}, instruction {at} uses extern {relocation.extern!r}, which the "
+            f"object does not have; there are: {', '.join(symbols) or 'none'}"
+        )
+    last = len(insns) // _INSN_SIZE - 1
+    opcode = insns[at * _INSN_SIZE] if 0 <= at <= last else -1
+    if opcode == CALL_INSN:
+        if symbol.type_id:
+            patch.set_src(insns, at, PSEUDO_KFUNC_CALL, order)
+            patch.set_offset(insns, at, symbol.place, order)
+            patch.set_imm(insns, at, symbol.type_id, order)
+        else:
+            patch.set_imm(insns, at, MISSING_FUNCTION + symbol.number, order)
+    elif opcode == LD_IMM64 and at < last:
+        if symbol.type_id:
+            patch.set_src(insns, at, PSEUDO_BTF_ID, order)
+            patch.set_imm(insns, at, symbol.type_id, order)
+            patch.set_imm(insns, at + 1, symbol.module, order)
+        else:
+            patch.set_imm64(insns, at, symbol.address, order)
+    else:
+        raise ValueError(
+            f"program {program!r}, instruction {at}: neither a call nor a 16-byte load, but it is "
+            f"to use kernel symbol {relocation.extern!r}"
+        )

@@ -1,7 +1,8 @@
-"""Where in the kernel's BTF a program is to be attached, which must be known when it is loaded.
+"""Where a program is to be attached, if that must be known when it is loaded: a place in some BTF.
 
-In: a program of ``SEC("tp_btf/…")``, ``SEC("fentry/…")`` and their like.  Out: a type id and, for
-a module's, a descriptor of its BTF.  Names are made as libbpf does (libbpf_find_attach_btf_id()).
+In: a program of ``SEC("tp_btf/…")``, ``SEC("fentry/…")`` and their like; the BPF program it is to
+be attached to, if it is one.  Out: a type id and, unless it is in the kernel's own BTF, a
+descriptor.  Names are made as libbpf does (libbpf_find_attach_btf_id()).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from .syscalls.fd import FD
 
 if TYPE_CHECKING:
     from ..btf import TypeTable
+    from .syscalls.fd import HasFileno
 
 #: (type, attach type) to what goes before the name, the kind of BTF, and how to call it.
 TARGET_KINDS: Final[dict[tuple[int, int | None], tuple[str, BTFKind, str]]] = {
@@ -26,23 +28,28 @@ TARGET_KINDS: Final[dict[tuple[int, int | None], tuple[str, BTFKind, str]]] = {
     (ProgType.TRACING, AttachType.TRACE_ITER): ("bpf_iter_", BTFKind.FUNC, "iterator"),
     (ProgType.LSM, AttachType.LSM_MAC): ("bpf_lsm_", BTFKind.FUNC, "LSM hook"),
     (ProgType.LSM, AttachType.LSM_CGROUP): ("bpf_lsm_", BTFKind.FUNC, "LSM hook"),
+    (ProgType.EXT, None): ("", BTFKind.FUNC, "function"),
 }
 
 
 class Target(NamedTuple):
-    """A type in the kernel's own BTF, or in that of *module* (owned by whoever gets this)."""
+    """A type in the kernel's own BTF, or in that of a module or BPF program.
+
+    *fd* is the module's BTF or the program, and owned by whoever gets this.
+    """
 
     type_id: int
-    module: FD | None
+    fd: FD | None
     #: struct_ops only: the number of the member, which is sent as the attach type.
     attach_type: int | None = None
 
 
-def find_target(program: ProgramSpec) -> Target:
+def find_target(program: ProgramSpec, given: HasFileno | None = None) -> Target:
     """The target of a program; ``module:name`` looks in that module, a bare name in all.
 
-    Raises :class:`ValueError` for a section without a name, :class:`FileNotFoundError` when the
-    kernel has no such target.
+    With *given*, an open BPF program, it is a function of that: of its own name, or a global one
+    that it calls (5.5).  Raises :class:`ValueError` for a section without a name,
+    :class:`FileNotFoundError` when there is no such target.
     """
     prefix, kind, word = TARGET_KINDS[program.prog_type, program.attach_type]
     module, _, name = program.attach_to.rpartition(":")
@@ -50,6 +57,13 @@ def find_target(program: ProgramSpec) -> Target:
         raise ValueError(
             f"program {program.name!r}: section {program.section!r} does not name its {word}; "
             "set attach_to in its spec"
+        )
+    if given is not None:
+        return _in_program(program, given, name)
+    if program.prog_type == ProgType.EXT:
+        raise ValueError(
+            f"program {program.name!r} replaces a function of another program: give load() that "
+            f"program as targets={{{program.name!r}: …}}"
         )
     from .kernel_btf import kernel_btf
 
@@ -69,6 +83,26 @@ def find_target(program: ProgramSpec) -> Target:
         "in this kernel)",
         f"program {program.name!r}",
     )
+
+
+def _in_program(program: ProgramSpec, given: HasFileno, name: str) -> Target:
+    """The function *name* in the BTF of the open program *given*."""
+    import fcntl
+
+    from ..btf import decode
+    from .syscalls import obj
+
+    what = f"the program that {program.name!r} is to be attached to"
+    info = obj.program_info(given.fileno(), what=what)
+    if not info.btf_id:
+        raise ValueError(f"{what} ({info.name!r}) was loaded without BTF")
+    with obj.btf_by_id(info.btf_id) as btf:
+        type_id = decode(obj.btf_data(btf.fileno(), what=what)).find(name, BTFKind.FUNC)
+    if type_id is None:
+        raise FileNotFoundError(
+            errno.ENOENT, f"there is no function {name!r} in program {info.name!r}", program.name
+        )
+    return Target(type_id, FD(fcntl.fcntl(given.fileno(), fcntl.F_DUPFD_CLOEXEC, 3), what))
 
 
 def _in_modules(name: str, kind: BTFKind, module: str, kernel: TypeTable) -> Target | None:

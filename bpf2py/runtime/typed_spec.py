@@ -16,6 +16,7 @@ from ..spec import MapSpec, ObjectSpec, ProgramSpec
 
 if TYPE_CHECKING:
     from ..btf import TypeTable
+    from .externs.kconfig import Kconfig
     from .object import Object
     from .syscalls.fd import HasFileno
 
@@ -116,6 +117,8 @@ class TypedSpec(Generic[ObjectT]):
         kernel_btf: str | os.PathLike[str] | bytes | TypeTable | None = None,
         log_level: int | None = None,
         maps: Mapping[str, HasFileno] | None = None,
+        kconfig: Kconfig | None = None,
+        targets: Mapping[str, HasFileno] | None = None,
     ) -> ObjectT:
         """Create the maps, fill the data, load the programs: all of it or nothing.
 
@@ -123,11 +126,16 @@ class TypedSpec(Generic[ObjectT]):
         (``/sys/fs/bpf`` if not given).  *kernel_btf*, a path, the bytes or the types, replaces the
         running kernel's BTF in CO-RE fix-ups.  *log_level* asks for the verifier's log of every
         program (its ``log``): 1 for refused ones, 2 for every instruction, 4 for statistics.
-        *maps* puts open maps in the place of those of that name.
+        *maps* puts open maps in the place of those of that name.  *kconfig* goes before the running
+        kernel's configuration for ``extern … __kconfig``: a path (plain or gzip), the text as
+        ``bytes``, or a dict such as ``{"CONFIG_HZ": 250, "CONFIG_IPV6": "m", "CONFIG_BPF": True}``.
+        *targets* gives, by program name, the BPF programs that ``fentry``, ``fexit`` (5.5) and
+        ``freplace`` programs (5.6) are to be attached to; ``attach_to`` is a function in them.
 
         Raises :class:`VerifierError` when the kernel refuses a program's instructions,
-        :class:`OSError` for other refusals, :class:`RelocationError`, :class:`ValueError` for a
-        spec that contradicts itself or this machine.
+        :class:`OSError` for other refusals, :class:`RelocationError`, :class:`NotSupportedError`
+        for an extern that this kernel does not have, :class:`ValueError` for a spec that
+        contradicts itself or this machine.
         """
         from .loader import load
 
@@ -137,6 +145,8 @@ class TypedSpec(Generic[ObjectT]):
             kernel_btf=kernel_btf,
             log_level=log_level,
             maps=maps,
+            kconfig=kconfig,
+            targets=targets,
         )
         try:
             return self.__object_class()(loaded)

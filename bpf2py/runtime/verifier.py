@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ..btf.core_apply import POISON_HELPER
 from ..spec import ProgramSpec
 from .errors import VerifierError
-from .relocate import POISON_MAP
+from .relocate import MISSING_FUNCTION, POISON_MAP
 from .verifier_advice import advice_for
 from .verifier_log import Reading, read_log
 
@@ -66,6 +66,11 @@ def rejection(
             f"set spec.maps[{absent!r}].autocreate = True, or keep the verifier away from this line: "
             "it does not look at code behind a constant of .rodata that is 0"
         )
+    missing = _missing_function(reading, program)
+    if missing:
+        kind, cause = "missing-function", ""
+        reason = f"kernel function {missing!r} is called, which this kernel does not have"
+        hint = f"ask bpf_ksym_exists({missing}) before calling it"
     if (acquired := _ACQUIRED.search(reason)) and source_of is not None:
         line = source_of(int(acquired[1]))
         cause += f"\nacquired at {line}" if line else ""
@@ -111,6 +116,15 @@ def _indented(text: str) -> str:
 
 def _has_place(source: str) -> bool:
     return re.match(r"\S+:\d+: ", source) is not None
+
+
+def _missing_function(reading: Reading, program: ProgramSpec) -> str:
+    """The weak kernel function behind a call that stands for one that is not there."""
+    found = re.search(r"unknown#(\d+)", reading.reason)
+    if found is None or int(found[1]) // 1_000_000 != MISSING_FUNCTION // 1_000_000:
+        return ""
+    calls = {relocation.insn: relocation.extern for relocation in program.extern_relocations}
+    return calls.get(-1 if reading.insn is None else reading.insn, "")
 
 
 def _poisoned(reading: Reading, outcomes: Sequence[Outcome]) -> Outcome | None:

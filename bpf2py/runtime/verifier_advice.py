@@ -59,6 +59,12 @@ ADVICE: tuple[Advice, ...] = (
         "see the kernel's documentation of the kfunc for the types of program it is for",
     ),
     Advice(
+        "ksym-address",
+        r"failed to find the address for kernel symbol",
+        "the kernel was built without CONFIG_KALLSYMS_ALL, so it does not find its variables",
+        "declare the variable __weak and do without it on such a kernel",
+    ),
+    Advice(
         "helper-missing",
         r"program of this type cannot use|unknown func|invalid func|cannot use helper",
         "this kernel does not have that helper, or not for this type of program",

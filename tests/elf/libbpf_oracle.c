@@ -1,6 +1,9 @@
 // What libbpf makes of an object file, as text: one line per map, program and blob.
 //
-//   libbpf_oracle OBJECT
+//   libbpf_oracle OBJECT [old]
+//
+// With "old" the kernel does not know context tags.  KCONFIG in the environment is the text of a
+// configuration, as a user of libbpf may give it.
 //
 // The kernel never hears of it: this program brings its own bpf(), so that every program is
 // "loaded" and needs neither privileges nor a verifier's consent.  The lines are
@@ -16,6 +19,8 @@
 //   fd NAME NUMBER                           (a program's)
 //   struct_ops MAP BYTES                     (the value in the kernel's layout)
 //   program NAME SECTION TYPE ATTACH_TYPE INSNS
+//   kconfig BYTES         (what .kconfig is filled with)
+//   given-btf BYTES       (to the kernel)
 //   btf BYTES
 #define _GNU_SOURCE
 #include <bpf/bpf.h>
@@ -24,13 +29,19 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 static struct bpf_object *object;
+static bool old, loading;
+static ino_t kconfig;
+static __u32 kconfig_size;
 
 static void bytes(const void *data, size_t size)
 {
@@ -109,10 +120,19 @@ static void on_load(const union bpf_attr *attr)
 	}
 }
 
+/* What is behind a descriptor, of which there may be several. */
+static ino_t inode(int fd)
+{
+	struct stat about;
+
+	return fstat(fd, &about) ? 0 : about.st_ino;
+}
+
 /* libbpf reaches the kernel through libc's syscall(), and finds this one first. */
 long syscall(long number, ...)
 {
 	va_list args;
+	const union bpf_attr *attr;
 	long a, b, c;
 	int fd;
 
@@ -129,21 +149,40 @@ long syscall(long number, ...)
 		errno = ENOSYS;
 		return -1;
 	}
+	attr = (const union bpf_attr *)b;
 	switch (a) {
 	case BPF_PROG_LOAD:
+		if (old && !strcmp(attr->prog_name, "det_arg_ctx")) {
+			errno = EINVAL;
+			return -1;
+		}
 		if (object)
-			on_load((const union bpf_attr *)b);
+			on_load(attr);
 		/* fallthrough */
 	case BPF_MAP_CREATE:
 	case BPF_BTF_LOAD:
+		if (a == BPF_BTF_LOAD && loading) {
+			printf("given-btf ");
+			bytes((void *)(unsigned long)attr->btf, attr->btf_size);
+			printf("\n");
+		}
 		/* Something that can be mapped, as the maps of global variables are. */
 		fd = memfd_create("oracle", 0);
 		if (fd >= 0 && ftruncate(fd, 1 << 24))
 			return -1;
+		if (a == BPF_MAP_CREATE && strstr(attr->map_name, ".kconfig")) {
+			kconfig = inode(fd);
+			kconfig_size = attr->value_size;
+		}
 		return fd;
 	case BPF_MAP_UPDATE_ELEM:
 		if (object)
 			on_update((const union bpf_attr *)b);
+		if (inode(attr->map_fd) == kconfig) {
+			printf("kconfig ");
+			bytes((void *)(unsigned long)attr->value, kconfig_size);
+			printf("\n");
+		}
 		return 0;
 	case BPF_MAP_FREEZE:
 	case BPF_PROG_BIND_MAP:
@@ -178,15 +217,18 @@ static int quiet(enum libbpf_print_level level, const char *format, va_list args
 
 int main(int argc, char **argv)
 {
+	LIBBPF_OPTS(bpf_object_open_opts, options);
 	struct bpf_program *program;
 	struct bpf_map *map;
 	const void *blob;
 	__u32 size;
 
 	libbpf_set_print(quiet);
-	if (argc != 2)
+	if (argc < 2 || argc > 3)
 		return 2;
-	object = bpf_object__open_file(argv[1], NULL);
+	old = argc == 3;
+	options.kconfig = getenv("KCONFIG");
+	object = bpf_object__open_file(argv[1], &options);
 	if (!object) {
 		fprintf(stderr, "not opened: %s\n", strerror(errno));
 		return 1;
@@ -200,6 +242,7 @@ int main(int argc, char **argv)
 		printf("autoload %s %d\n", bpf_program__name(program), bpf_program__autoload(program));
 		bpf_program__set_autoload(program, true);
 	}
+	loading = true;
 	if (bpf_object__load(object))
 		printf("not-loaded %s\n", strerror(errno));
 	else

@@ -21,10 +21,15 @@ from pathlib import Path
 import pytest
 
 from bpf2py.btf import decode, types
+from bpf2py.btf.arg_ctx import Tagged, retyped
 from bpf2py.elf import ObjectError, read_object_file, section_def
+from bpf2py.records import replace
+from bpf2py.runtime.externs.kconfig import kconfig_data
+from bpf2py.runtime.externs.ksyms import Symbols
 from bpf2py.runtime.kernel_btf import VMLINUX_BTF, kernel_btf
+from bpf2py.runtime.relocate import patch_extern
 from bpf2py.runtime.struct_ops import make_plan
-from bpf2py.spec import MapSpec, ObjectSpec, Pinning, ProgramSpec
+from bpf2py.spec import KCONFIG, MapSpec, ObjectSpec, Pinning, ProgramSpec
 from bpf2py.uapi import MapType, ProgFlags, ProgType
 from tests.support.byteswap import swapped_btf, swapped_insns, swapped_object
 
@@ -35,6 +40,23 @@ BIG_ENDIAN = [path for path in OBJECTS if path.read_bytes()[5:6] == b"\x02"]
 PAGE = os.sysconf("SC_PAGE_SIZE")
 #: Objects that an older libbpf cannot open at all: optional struct_ops, variables in arenas.
 NEEDS_LIBBPF = {"struct_ops": (1, 4), "arena": (1, 5)}
+#: What kconfig_kinds.bpf.c wants to know, the same for libbpf and for us.
+KCONFIG_TEXT = """\
+CONFIG_T_BOOL=y
+CONFIG_T_TRISTATE=m
+CONFIG_T_CHAR=y
+CONFIG_T_S8=-5
+CONFIG_T_U8=0xfa
+CONFIG_T_S16=-300
+CONFIG_T_U16=65535
+CONFIG_T_S32=-70000
+CONFIG_T_U32=0xfffffff0
+CONFIG_T_S64=-1099511627776
+CONFIG_T_U64=0xffffffff80000000
+# CONFIG_T_WEAK is not set
+CONFIG_T_S8=7
+CONFIG_T_TEXT="eleven char"
+"""
 _EVENTS = (MapType.RINGBUF, MapType.USER_RINGBUF, MapType.PERF_EVENT_ARRAY)
 
 
@@ -53,7 +75,11 @@ class Oracle:
     descriptors: dict[str, int] = field(default_factory=dict)
     structs: dict[str, bytes] = field(default_factory=dict)
     btf: bytes = b""
+    #: The BTF that reached the kernel, and what .kconfig was filled with.
+    given_btf: bytes = b""
+    kconfig: bytes = b""
     not_loaded: bool = False
+    not_there: bool = False
     core_failed: bool = False
 
 
@@ -88,14 +114,21 @@ def little(path: Path, tmp_path: Path) -> Path:
     return swapped
 
 
-def ask(program: Path, path: Path) -> Oracle:
-    """Run libbpf over the object."""
-    done = subprocess.run([program, path], capture_output=True, text=True, timeout=60)
+def ask(program: Path, path: Path, *, old: bool = False) -> Oracle:
+    """Run libbpf over the object, for a kernel that is *old* or not."""
+    done = subprocess.run(
+        [program, path, *["old"][: int(old)]],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "KCONFIG": KCONFIG_TEXT},
+    )
     since = NEEDS_LIBBPF.get(path.name.partition(".")[0])
     if since is not None and (version := libbpf_version(program)) < since:
         pytest.skip(f"libbpf {version[0]}.{version[1]} does not know what {path.name} uses")
     found = Oracle(core_failed="failed to perform CO-RE relocations" in done.stderr)
     assert done.returncode == 0, done.stderr
+    found.not_there = "not found in kernel" in done.stderr
     for line in done.stdout.splitlines():
         kind, *words = line.split(" ")
         match kind:
@@ -123,6 +156,10 @@ def ask(program: Path, path: Path) -> Oracle:
                 found.structs[words[0]] = unhex(words[1])
             case "btf":
                 found.btf = unhex(words[0])
+            case "given-btf":
+                found.given_btf = unhex(words[0])
+            case "kconfig":
+                found.kconfig = unhex(words[0])
     return found
 
 
@@ -225,6 +262,33 @@ def normalised(spec: ProgramSpec, insns: bytes) -> bytes:
     return without_core(spec, bytes(code))
 
 
+def resolved(spec: ObjectSpec, program: ProgramSpec, version: tuple[int, int]) -> bytes:
+    """The instructions with the symbols of the running kernel, as a libbpf of *version* finds them."""
+    code = bytearray(program.insns)
+    if not program.extern_relocations:
+        return bytes(code)
+    alone = replace(spec, programs={program.name: replace(program, autoload=True)})
+    try:
+        symbols = Symbols(alone)
+    except PermissionError as exc:
+        pytest.skip(str(exc))
+    for relocation in program.extern_relocations:
+        found = symbols.found[relocation.extern]
+        # libbpf knows versions of functions since 1.3, and gave missing ones the number 0 until then.
+        if version < (1, 3) and "___" in relocation.extern:
+            found = found._replace(type_id=0)
+        patch_extern(code, relocation, program.name, {relocation.extern: found})
+        if version < (1, 3) and code[8 * relocation.insn] == 0x85 and not found.type_id:
+            code[8 * relocation.insn : 8 * relocation.insn + 8] = bytes.fromhex("8520000000000000")
+    symbols.close()
+    return bytes(code)
+
+
+def skip_exceptions(spec: ObjectSpec, theirs: Oracle) -> None:
+    if "bpf_throw" in spec.externs and theirs.version < (1, 3):
+        pytest.skip("this libbpf does not know exception callbacks")
+
+
 def without_core(spec: ProgramSpec, insns: bytes) -> bytes:
     """The instructions without those that depend on the kernel's types."""
     code = bytearray(insns)
@@ -241,6 +305,9 @@ def test_programs_are_linked_to_the_same_instructions(little: Path, oracle_progr
     theirs = ask(oracle_program, little)
     if theirs.core_failed:
         pytest.skip("libbpf gives up on the CO-RE relocations of this object before linking it")
+    if theirs.not_there:
+        pytest.skip("libbpf gives up on externs of programs that are not to be loaded")
+    skip_exceptions(spec, theirs)
     assert list(spec.programs) == list(theirs.programs)
     for program in spec.programs.values():
         _, section, prog_type, attach_type, insns = theirs.programs[program.name]
@@ -255,7 +322,8 @@ def test_programs_are_linked_to_the_same_instructions(little: Path, oracle_progr
             )
         else:
             assert theirs.version < (1, 7), f"libbpf does not know {section!r}"
-        assert normalised(program, unhex(insns)) == without_core(program, program.insns)
+        ours = resolved(spec, program, theirs.version)
+        assert normalised(program, unhex(insns)) == without_core(program, ours)
 
 
 @pytest.mark.parametrize("path", OBJECTS, ids=lambda path: path.name)
@@ -265,6 +333,7 @@ def test_records_and_btf_are_those_that_libbpf_gives_the_kernel(
     spec = read_or_skip(little)
     theirs = ask(oracle_program, little)
     assert theirs.btf == spec.btf
+    skip_exceptions(spec, theirs)
     for name, records in theirs.records.items():
         assert records["func_info"] == spec.programs[name].func_info
         assert records["line_info"] == spec.programs[name].line_info
@@ -305,6 +374,41 @@ def test_struct_ops_are_laid_out_for_this_kernel_as_libbpf_does(oracle_program: 
     for name, target in plan.targets.items():
         assert target.type_id == theirs.targets[name]
         assert target.attach_type == int(theirs.loaded[name][1])
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in OBJECTS if path.name in ("externs.bpf.o", "kconfig_kinds.bpf.o")],
+    ids=lambda path: path.name,
+)
+def test_configuration_values_are_those_that_libbpf_finds(
+    little: Path, oracle_program: Path
+) -> None:
+    spec = read_or_skip(little)
+    theirs = ask(oracle_program, little).kconfig
+    ours = kconfig_data(spec, KCONFIG_TEXT.encode())
+    for name, variable in spec.maps[KCONFIG].variables.items():
+        # What libbpf finds by asking a kernel, which is kept out of this, is not compared.
+        if not name.startswith("LINUX_HAS_"):
+            place = slice(variable.offset, variable.offset + variable.size)
+            assert (name, ours[place]) == (name, theirs[place])
+    assert any(ours)
+
+
+def test_contexts_are_typed_as_by_libbpf_for_kernels_without_the_tag(oracle_program: Path) -> None:
+    path = FIXTURES / "arg_ctx.bpf.o"
+    theirs = ask(oracle_program, path, old=True)
+    if theirs.version < (1, 4):
+        pytest.skip("this libbpf does not know the tag either")
+    spec = read_object_file(path)
+    programs = {
+        name: Tagged(program.prog_type, program.func_info)
+        for name, program in spec.programs.items()
+    }
+    btf, func_info = retyped(spec.btf, programs)
+    assert btf == theirs.given_btf != spec.btf
+    for name, records in func_info.items():
+        assert records == theirs.records[name]["func_info"] != spec.programs[name].func_info
 
 
 @pytest.mark.parametrize("path", BIG_ENDIAN, ids=lambda path: path.name)

@@ -277,7 +277,7 @@ def test_an_undefined_symbol_matters_only_if_it_is_used() -> None:
         return elf
 
     assert moved(read(build(used=False)), "main") == [1]
-    with pytest.raises(ObjectError, match=r"'main'.*calls 'bpf_missing_kfunc'.*not supported yet"):
+    with pytest.raises(ObjectError, match=r"'main'.*calls 'bpf_missing_kfunc'.*declare it __ksym"):
         read(build(used=True))
 
 

@@ -415,38 +415,6 @@ def test_string_literals_are_a_section_without_variables() -> None:
     assert (data.variables, data.flags) == ({}, MapFlags.RDONLY_PROG)
 
 
-# ---- externs that nobody uses ----
-
-
-def extern_types() -> list[Type]:
-    """A kfunc without parameter names, a typeless kernel symbol, a configuration value."""
-    return [
-        *BASE,
-        t.FuncProto(INT, (t.Param("", VOID_PTR), t.Param("flags", U64))),  # 6
-        t.Func("a_kfunc", 6, Linkage.EXTERN),  # 7
-        t.Const(0),  # 8
-        t.Var("a_symbol", 8, Linkage.EXTERN),  # 9
-        t.Var("CONFIG_HZ", INT, Linkage.EXTERN),  # 10
-        t.Datasec(".ksyms", 0, (t.SectionVar(7, 0, 0), t.SectionVar(9, 0, 0))),  # 11
-        t.Datasec(".kconfig", 0, (t.SectionVar(10, 0, 4),)),  # 12
-    ]
-
-
-@BOTH
-def test_types_of_externs_are_made_acceptable_for_the_kernel(order: ByteOrder) -> None:
-    elf = ElfWriter(order)
-    elf.section(".BTF", encode(extern_types(), byte_order=order), flags=0)
-    table = decode(read_object(elf.build(), name="t.bpf.o").btf)
-    assert [table[i] for i in (6, 7, 9, 10, 11, 12)] == [
-        t.FuncProto(INT, (t.Param("a_kfunc", VOID_PTR), t.Param("flags", U64))),
-        t.Func("a_kfunc", 6, Linkage.GLOBAL),
-        t.Var("a_symbol", INT, Linkage.GLOBAL),
-        t.Var("CONFIG_HZ", INT, Linkage.GLOBAL),
-        t.Struct("", 4, (t.Member("", INT, 0), t.Member("", INT, 0))),
-        t.Struct("", 4, (t.Member("", INT, 0),)),
-    ]
-
-
 def test_hidden_subprograms_become_static_in_the_btf() -> None:
     elf = ElfWriter()
     code = insn(EXIT, order="little")

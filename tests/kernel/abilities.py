@@ -16,12 +16,13 @@ from bpf2py.asm import opcodes as op
 from bpf2py.btf import encode
 from bpf2py.btf import types as t
 from bpf2py.runtime import features
+from bpf2py.runtime.kernel_btf import kernel_btf
 from bpf2py.runtime.syscalls import bpf as door
 from bpf2py.runtime.syscalls.btf import btf_load
 from bpf2py.runtime.syscalls.fd import FD
 from bpf2py.runtime.syscalls.map import map_create
 from bpf2py.runtime.syscalls.prog import LoadRequest, LogBuffer, prog_load
-from bpf2py.uapi import Cmd, MapFlags, MapType, ProgFlags, ProgType
+from bpf2py.uapi import AttachType, BTFKind, Cmd, MapFlags, MapType, ProgFlags, ProgType
 from tests.kernel.conftest import EXPECTED_IN_CI, missing
 from tests.runtime.bpf_code import (
     EXIT,
@@ -212,6 +213,33 @@ def _program_info_until(end: int) -> bool:
     return int(struct.unpack("=IIQ", attr)[1]) >= end
 
 
+def _kernel_function(name: str) -> bool:
+    """Whether the kernel's BTF knows a function of that name."""
+    return kernel_btf().find(name, BTFKind.FUNC) is not None
+
+
+def _kernel_symbol(name: str) -> bool:
+    with open("/proc/kallsyms", encoding="ascii", errors="replace") as file:
+        return any(line.split()[2] == name for line in file)
+
+
+def _tracing() -> bool:
+    """Whether fentry programs get as far as the verifier: some kernels are built to refuse them."""
+    request = LoadRequest(
+        ProgType.TRACING,
+        NOTHING,
+        "GPL",
+        "probe",
+        expected_attach_type=AttachType.TRACE_FENTRY,
+        attach_btf_id=kernel_btf().find("schedule", BTFKind.FUNC) or 1,
+    )
+    try:
+        os.close(prog_load(request))
+    except PermissionError:
+        return False
+    return True
+
+
 _SIGN_EXTENDING_MOVE = Instruction(op.ALU64 | op.MOV | op.X, 0, 0, 8)
 
 ABILITIES: dict[str, Callable[[], bool]] = {
@@ -223,11 +251,16 @@ ABILITIES: dict[str, Callable[[], bool]] = {
     "cgroup storage of any program (6.2)": lambda: _storage(MapType.CGRP_STORAGE),
     "inode storage (5.10)": lambda: _storage(MapType.INODE_STORAGE),
     "cpu v4 instructions (6.6)": lambda: _program(code(mov(0, 0), _SIGN_EXTENDING_MOVE, EXIT)),
+    "exceptions (6.7)": lambda: _kernel_function("bpf_throw"),
+    "iterators over numbers (6.4)": lambda: _kernel_function("bpf_iter_num_new"),
+    "addresses of kernel variables (CONFIG_KALLSYMS_ALL)": lambda: _kernel_symbol("runqueues"),
+    "types of kernel variables": lambda: kernel_btf().find("runqueues", BTFKind.VAR) is not None,
     "links for perf events (5.15)": features.has_perf_event_links,
     "struct_ops links (6.4)": lambda: _struct_ops(MapFlags.LINK),
     "syscall programs (5.14)": lambda: _program(NOTHING, ProgType.SYSCALL, ProgFlags.SLEEPABLE),
     "task storage (5.11)": lambda: _storage(MapType.TASK_STORAGE),
     "timers (5.15)": lambda: _helper("timer_init"),
+    "tracing of functions (5.5)": _tracing,
     "untrusted kernel pointers (6.3)": _untrusted_kernel_pointers,
     "work queues (6.10)": _work_queues,
     "verified instructions in program information (5.16)": lambda: _program_info_until(220),

@@ -12,7 +12,8 @@ from bpf2py.btf import types as t
 from bpf2py.elf import read_object
 from bpf2py.spec import Linkage
 from tests.conftest import bpf_works
-from tests.elf.test_maps import INT, extern_types
+from tests.elf.test_externs import extern_types
+from tests.elf.test_maps import INT
 from tests.support.elfwriter import EXIT, HIDDEN, MOV, NOBITS, OBJECT, ElfWriter, insn
 
 pytestmark = pytest.mark.skipif(not bpf_works(), reason="needs root and bpf(2)")

@@ -22,7 +22,7 @@ FOLDER = Path(__file__).parents[2] / "generated_fixtures"
 REFUSED = sorted(FOLDER.glob("err_*.bpf.o"))
 
 #: Objects that are there to be read; see their first lines.
-ONLY_READ = ("section_names", "externs")
+ONLY_READ = ("section_names", "kconfig_kinds", "kfuncs_module")
 
 #: The kernel refuses the BTF that the compiler wrote; see the source.
 BAD_BTF = "split_static"
@@ -42,9 +42,15 @@ NEEDS = {
     "arena": ("arenas (6.9)",),
     "callbacks": ("bpf_loop (5.17)",),
     "cpu_v4": ("cpu v4 instructions (6.6)",),
+    "exceptions": ("exceptions (6.7)",),
     "kernel_fields": ("timers (5.15)",),
     "kernel_graph": ("work queues (6.10)",),
     "kernel_kptr": ("untrusted kernel pointers (6.3)",),
+    "kfuncs": ("iterators over numbers (6.4)",),
+    "ksyms": (
+        "addresses of kernel variables (CONFIG_KALLSYMS_ALL)",
+        "types of kernel variables",
+    ),
     "map_attrs": ("bloom filters (5.16)",),
     "maps_storage": ("cgroup storage of any program (6.2)", "inode storage (5.10)"),
     "maps_other": ("bloom filters (5.16)", "task storage (5.11)"),

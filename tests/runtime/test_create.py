@@ -175,9 +175,7 @@ def test_a_map_for_a_device_names_it(kernel: FakeKernel) -> None:
 
 def test_a_map_that_is_switched_off_is_not_made(kernel: FakeKernel) -> None:
     with ExitStack() as stack:
-        handle = MapMaker("tests", None, None, stack).make(
-            replace(array(), autocreate=False), None
-        )
+        handle = MapMaker("tests", None, None, stack).make(replace(array(), autocreate=False), None)
     assert not kernel.of(Cmd.MAP_CREATE)
     assert not handle.created
     with pytest.raises(ClosedError, match="'counts' was not created: its autocreate is off"):

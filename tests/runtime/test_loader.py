@@ -254,6 +254,11 @@ def test_an_object_whose_btf_is_refused_loads_without_and_says_so(kernel: FakeKe
     assert attr.bytes[48:].strip(b"\0") == b""  # no btf_fd, no type ids
 
 
+def test_values_for_an_object_that_asks_for_none_are_refused() -> None:
+    with pytest.raises(ValueError, match="object 'tests' has no extern 'CONFIG_HZ'"):
+        runtime.load(an_object(program()), kconfig={"CONFIG_HZ": 250})
+
+
 def test_without_rights_the_btf_is_not_left_out_in_silence(kernel: FakeKernel) -> None:
     kernel.handlers[Cmd.BTF_LOAD] = lambda _: -errno.EPERM
     spec = an_object(program())

@@ -56,7 +56,7 @@ def program(offset: int | None) -> ProgramSpec:
 
 def patched(offset: int | None, handle: MapHandle) -> tuple[int, ...]:
     """Opcode, registers and number of the first two instructions."""
-    insns, outcomes = relocated(program(offset), {"first": absent(), "m": handle}, never, never)
+    insns, outcomes = relocated(program(offset), {"first": absent(), "m": handle}, {}, never, never)
     assert outcomes == []
     assert insns[16:] == code(EXIT)
     first, second = struct.iter_unpack("=BBxxi", insns[:16])

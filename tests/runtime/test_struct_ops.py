@@ -16,8 +16,8 @@ from bpf2py.runtime import NotSupportedError
 from bpf2py.runtime.codec import U32
 from bpf2py.runtime.operations import Function, StructOpsSpec, StructOpsSpecs
 from bpf2py.runtime.struct_ops import Plan, make_plan
-from bpf2py.runtime.variables import Variable
 from bpf2py.runtime.syscalls.fd import FD
+from bpf2py.runtime.variables import Variable
 from bpf2py.spec import MapSpec, ObjectSpec, ProgramSpec
 from bpf2py.uapi import MapType, ProgType
 

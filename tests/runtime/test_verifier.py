@@ -8,11 +8,14 @@ import pickle
 import pytest
 
 from bpf2py.btf.core_apply import POISON_HELPER
+from bpf2py.records import replace
 from bpf2py.runtime.errors import VerifierError
+from bpf2py.runtime.relocate import MISSING_FUNCTION
 from bpf2py.runtime.verifier import rejection
 from bpf2py.runtime.verifier_advice import ADVICE, advice_for
 from bpf2py.runtime.verifier_log import read_log
 from bpf2py.runtime.verifier_report import VerifierReport
+from bpf2py.spec import ExternRelocation
 from tests.runtime.bpf_code import program
 
 LINUX_6_18 = """\
@@ -143,6 +146,17 @@ def test_a_poisoned_instruction_is_explained_by_the_missing_member(insn: int) ->
     assert "this kernel does not have that helper" not in str(error)
 
 
+def test_a_call_of_a_kernel_function_that_is_missing_is_named() -> None:
+    called = replace(program(), extern_relocations=(ExternRelocation(3, "bpf_new_thing"),))
+    number = MISSING_FUNCTION + 12
+    log = f"3: (85) call unknown#{number}\ninvalid func unknown#{number}\n"
+    error = rejection(OSError(errno.EINVAL, "Invalid argument"), log, called)
+    assert error.kind == "missing-function"
+    assert "'bpf_new_thing'" in error.reason
+    assert "bpf_ksym_exists(bpf_new_thing)" in error.hint
+    assert "helper" not in str(error)
+
+
 def test_a_log_without_a_complaint_still_names_the_program() -> None:
     error = rejection(OSError(errno.EINVAL, "Invalid argument"), "processed 0 insns", program())
     assert "program 'prog'" in str(error)
@@ -156,6 +170,7 @@ COMPLAINTS = {
     "map-field-missing": "map 'counts' has no valid bpf_timer",
     "lock-region": "function calls are not allowed while holding a lock",
     "kfunc-not-allowed": "calling kernel function bpf_task_acquire is not allowed",
+    "ksym-address": "ldimm64 failed to find the address for kernel symbol 'runqueues'.",
     "helper-missing": "unknown func bpf_get_current_pid_tgid#14",
     "helper-map-type": "cannot pass map_type 1 into func bpf_ringbuf_output#130",
     "tail-call": "tail_calls are not allowed in non-JITed programs with bpf-to-bpf calls",

@@ -17,6 +17,7 @@ from generated_fixtures.globals_bpf import (
     Mode,
     Node,
 )
+from generated_fixtures.kconfig_kinds_bpf import KconfigKindsSpec, LibbpfTristate
 from generated_fixtures.section_kinds_bpf import SectionKinds
 from generated_fixtures.struct_ops_bpf import StructOps
 
@@ -99,3 +100,20 @@ def arenas(loaded: Arena) -> None:
     assert_type(loaded.maps.shared.read(loaded.arena.first, ArenaNode), ArenaNode)
     assert_type(loaded.maps.shared.read(loaded.arena.first, codec.U64), int)
     print(loaded.arena.no_such_name)  # type: ignore[attr-defined]
+
+
+def externs(description: KconfigKindsSpec, other: SectionKinds) -> None:
+    """Configuration values are there after loading only, and cannot be set."""
+    print(description.kconfig)  # type: ignore[attr-defined]
+    values: dict[str, bool | int | str] = {"CONFIG_T_U8": 1, "CONFIG_T_BOOL": True}
+    with description.load(kconfig=values) as loaded:
+        assert_type(loaded.kconfig.CONFIG_T_BOOL, bool)
+        assert_type(loaded.kconfig.CONFIG_T_TRISTATE, LibbpfTristate | int)
+        assert_type(loaded.kconfig.CONFIG_T_S64, int)
+        assert_type(loaded.kconfig.CONFIG_T_TEXT, str)
+        loaded.kconfig.CONFIG_T_U8 = 1  # type: ignore[assignment]
+    description.load(kconfig="/boot/config").close()
+    description.load(kconfig=b"CONFIG_T_U8=1").close()
+    description.load(kconfig={"CONFIG_T_U8": 1.5})  # type: ignore[dict-item]
+    description.load(targets={"a": next(iter([other.programs["a"]]))}).close()
+    description.load(targets={"a": "b"})  # type: ignore[dict-item]

@@ -29,6 +29,7 @@ _KINDS: tuple[tuple[ProgType, AttachType | None, str, str], ...] = (
     (ProgType.TRACING, AttachType.MODIFY_RETURN, "tracing", "Tracing"),
     (ProgType.TRACING, AttachType.TRACE_FSESSION, "tracing", "Tracing"),
     (ProgType.LSM, AttachType.LSM_MAC, "tracing", "Tracing"),
+    (ProgType.EXT, None, "tracing", "Tracing"),
 )
 
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import sys
 from struct import Struct
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ...uapi import Cmd
 from . import bpf as door
+
+if TYPE_CHECKING:
+    from array import array
 
 #: The part of ``union bpf_attr`` for BPF_PROG_LOAD up to ``log_true_size``, without holes.
 _LOAD: Final = Struct("=IIQQIIQII16sIIIIQIIQIIIIQQII")
@@ -40,6 +43,8 @@ class LoadRequest(NamedTuple):
     #: A module's BTF, or the program that is to be extended; 0 is the kernel's own BTF.
     attach_fd: int = 0
     ifindex: int = 0
+    #: Descriptors of modules' BTF, by the number that calls of their functions carry (5.14).
+    fd_array: array[int] | None = None
 
 
 class LogBuffer:
@@ -102,7 +107,7 @@ def prog_load(request: LoadRequest, log: LogBuffer | None = None) -> int:
             request.attach_btf_id,
             request.attach_fd,
             0,  # core_relo_cnt
-            0,  # fd_array
+            request.fd_array.buffer_info()[0] if request.fd_array else 0,
             0,  # core_relos
             0,  # core_relo_rec_size
             0,  # log_true_size, written by the kernel

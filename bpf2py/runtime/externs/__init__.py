@@ -1,0 +1,1 @@
+"""What an object's externs stand for on the running kernel: values, addresses, functions."""
