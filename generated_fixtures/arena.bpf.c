@@ -63,4 +63,35 @@ int build(void *ctx)
 	return 0;
 }
 
+void __arena *bpf_arena_alloc_pages(void *map, void __arena *address, __u32 count, int node,
+				    __u64 flags) __ksym;
+void bpf_arena_free_pages(void *map, void __arena *address, __u32 count) __ksym;
+
+/* Puts a node on a page of its own in front of the list. */
+SEC("syscall")
+int grow(void *ctx)
+{
+	struct node __arena *node = bpf_arena_alloc_pages(&shared, 0, 1, -1, 0);
+
+	if (!node)
+		return 1;
+	node->value = 4321;
+	node->next = first;
+	first = node;
+	return 0;
+}
+
+/* Takes it off again. */
+SEC("syscall")
+int shrink(void *ctx)
+{
+	struct node __arena *node = first;
+
+	if (!node)
+		return 1;
+	first = node->next;
+	bpf_arena_free_pages(&shared, node, 1);
+	return 0;
+}
+
 char LICENSE[] SEC("license") = "GPL";

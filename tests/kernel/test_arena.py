@@ -82,6 +82,21 @@ def test_a_list_that_is_made_here_is_walked_by_a_program() -> None:
         assert loaded.arena.sum == 1010
 
 
+def test_pages_that_a_program_asks_for_are_read_here_until_it_frees_them() -> None:
+    with anywhere().load() as loaded:
+        shared = loaded.maps.shared
+        assert loaded.programs.build.run().return_value == 0
+        before = loaded.arena.first
+        assert loaded.programs.grow.run().return_value == 0
+        node = shared.read(loaded.arena.first, Node)
+        assert (node.value, node.next) == (4321, before)
+        page = (loaded.arena.first - shared.address) // mmap.PAGESIZE
+        assert page != (before - shared.address) // mmap.PAGESIZE
+        assert loaded.programs.shrink.run().return_value == 0
+        assert loaded.arena.first == before
+        assert not any(shared.memory[page * mmap.PAGESIZE :][: mmap.PAGESIZE])  # a new page
+
+
 def test_globals_are_written_where_programs_read_them() -> None:
     with anywhere().load() as loaded:
         loaded.arena.nodes = [Node(next=0, value=77), Node(), Node()]
@@ -141,7 +156,8 @@ def test_an_arena_too_small_for_its_variables_is_refused() -> None:
 def test_an_arena_is_not_created_when_it_is_switched_off() -> None:
     spec = Arena.spec()
     spec.maps.shared.autocreate = False
-    spec.programs.walk.autoload = spec.programs.build.autoload = False
+    for name in spec.programs:
+        spec.programs[name].autoload = False
     with spec.load() as loaded:
         with pytest.raises(ClosedError, match="'shared' was not created"):
             _ = loaded.arena.sum
