@@ -288,6 +288,7 @@ class _ProgramLoader:
                 line_info=program.line_info,
                 attach_btf_id=target.type_id if target else 0,
                 attach_fd=target.fd.fileno() if target and target.fd else 0,
+                kernel_version=_kernel_version(program),
                 fd_array=symbols.modules if symbols else None,
                 what=what,
             )
@@ -395,6 +396,18 @@ def _require_sensible(program: ProgramSpec) -> None:
         )
     if not program.insns or len(program.insns) % 8:
         raise ValueError(f"{what}: {len(program.insns)} bytes are no instructions")
+
+
+def _kernel_version(program: ProgramSpec) -> int:
+    """What kernels before 5.0 compare with their own version before they load a kprobe."""
+    if program.prog_type != ProgType.KPROBE:
+        return 0
+    from .kernel import version_code
+
+    try:
+        return version_code()
+    except ValueError:
+        return 0
 
 
 def _load_anyhow(request: LoadRequest) -> int:

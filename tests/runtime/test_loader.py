@@ -11,6 +11,7 @@ import pytest
 
 from bpf2py import runtime
 from bpf2py.runtime import loader
+from bpf2py.runtime.kernel import version_code
 from bpf2py.runtime.syscalls.prog import LoadRequest
 from bpf2py.spec import MapRelocation, MapSpec, Pinning
 from bpf2py.uapi import AttachType, Cmd, MapFlags, MapType, ProgType
@@ -257,6 +258,17 @@ def test_an_object_whose_btf_is_refused_loads_without_and_says_so(kernel: FakeKe
 def test_values_for_an_object_that_asks_for_none_are_refused() -> None:
     with pytest.raises(ValueError, match="object 'tests' has no extern 'CONFIG_HZ'"):
         runtime.load(an_object(program()), kconfig={"CONFIG_HZ": 250})
+
+
+@pytest.mark.parametrize(
+    ("prog_type", "version"), [(ProgType.KPROBE, version_code()), (ProgType.XDP, 0)]
+)
+def test_the_version_of_the_kernel_is_for_kprobes(
+    kernel: FakeKernel, prog_type: ProgType, version: int
+) -> None:
+    runtime.load(an_object(program(prog_type=prog_type))).close()
+    attr = kernel.of(Cmd.PROG_LOAD)[-1]
+    assert int.from_bytes(attr.bytes[40:44], "little") == version
 
 
 def test_without_rights_the_btf_is_not_left_out_in_silence(kernel: FakeKernel) -> None:

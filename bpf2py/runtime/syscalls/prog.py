@@ -43,6 +43,8 @@ class LoadRequest(NamedTuple):
     #: A module's BTF, or the program that is to be extended; 0 is the kernel's own BTF.
     attach_fd: int = 0
     ifindex: int = 0
+    #: LINUX_VERSION_CODE, which kernels before 5.0 want right for kprobes.
+    kernel_version: int = 0
     #: Descriptors of modules' BTF, by the number that calls of their functions carry (5.14).
     fd_array: array[int] | None = None
 
@@ -92,7 +94,7 @@ def prog_load(request: LoadRequest, log: LogBuffer | None = None) -> int:
             log.level if log else 0,
             len(log.buffer) if log else 0,
             door.address(log.buffer) if log else 0,
-            0,  # kern_version: looked at for kprobes before 5.0 only
+            request.kernel_version,
             request.flags,
             request.name,
             request.ifindex,
