@@ -199,6 +199,13 @@ class ObjectSpec:
     btf: bytes = b""
     #: sha256 of the object file, in hexadecimal.
     digest: str = ""
+    #: Whose registers the programs read, as in ``__TARGET_ARCH_x``; empty if that is not known.
+    arch: str = ""
+
+    @property
+    def machine(self) -> str:
+        """What it was compiled for: ``little-endian``, ``little-endian x86``."""
+        return f"{self.byte_order}-endian {self.arch}".rstrip()
 
     def copy(self) -> ObjectSpec:
         """An independent copy: changing it leaves this one as it is."""

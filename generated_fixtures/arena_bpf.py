@@ -159,6 +159,8 @@ class ArenaBss(runtime.Data):
 class Arena(runtime.Object):
     """``arena.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "917231400d543b770d1ef2d9f2af4c82712c36f624c2be7cfdcbfc91ebbe36f9"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = ArenaMaps(loaded)

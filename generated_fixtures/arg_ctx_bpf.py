@@ -74,6 +74,8 @@ class ArgCtxBss(runtime.Data):
 class ArgCtx(runtime.Object):
     """``arg_ctx.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "8a5edf7619306fa66b44a91f7d1df5060f039bcfc4588126faae68701e68e542"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = ArgCtxMaps(loaded)

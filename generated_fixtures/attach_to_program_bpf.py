@@ -74,6 +74,8 @@ class AttachToProgramData(runtime.Data):
 class AttachToProgram(runtime.Object):
     """``attach_to_program.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "61da24bbe60769ae357ea88537a51823cc4147d44441c2ee663bedc28b755a34"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = AttachToProgramMaps(loaded)

@@ -86,6 +86,8 @@ class BenchHashPrograms(runtime.Programs):
 class BenchHash(runtime.Object):
     """``bench_hash.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "14f268f12f1263f399db4277906513fcb9bfc4c1731cac6f92593340fb014640"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = BenchHashMaps(loaded)

@@ -120,6 +120,8 @@ class BenchRingbufBss(runtime.Data):
 class BenchRingbuf(runtime.Object):
     """``bench_ringbuf.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "ac313f1c32ebdbac87c6bfa6d8725c29e7a6917e6358eb35cf9c29711bf8e3d4"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = BenchRingbufMaps(loaded)

@@ -54,6 +54,8 @@ class BenchTrivialPrograms(runtime.Programs):
 class BenchTrivial(runtime.Object):
     """``bench_trivial.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = BenchTrivialMaps(loaded)

@@ -66,6 +66,8 @@ class BigProgramData(runtime.Data):
 class BigProgram(runtime.Object):
     """``big_program.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "95e418370fe02a8b11316b8f7e971e88230a8ad44e70c21a66bc36903fabf846"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = BigProgramMaps(loaded)
@@ -81,8 +83,17 @@ class BigProgram(runtime.Object):
 # ---- the description -----------------------------------------------------------------------------
 
 
+def _data() -> bytes:
+    return runtime.sidecar(
+        __name__,
+        "big_program_bpf.bin",
+        "2ce83e8c8d3e202b4f06597c80c4878ae3719b78439148b5b728c4a8546f9be6",
+    )
+
+
 def _object_spec() -> spec.ObjectSpec:
     runtime.require_format(1)
+    data = _data()
     return spec.ObjectSpec(
         name="big_program",
         byte_order="little",
@@ -106,76 +117,13 @@ def _object_spec() -> spec.ObjectSpec:
                 name="long_way",
                 section="socket",
                 prog_type=uapi.ProgType.SOCKET_FILTER,
-                insns=runtime.blob(
-                    "eNqd3VMPGFgChuFuMbVt27atqaa2bdu2PbWmtm3btm3vTLo3e7HJ5jk3b85Jnp/w5UT7V4D/"
-                    "Ol0j/GrSgAECxP27QQP+uu9M+KudA/399ndX/ufePf3/dv9CFxBdIHSB0QVB9xu6oOiCoQuO"
-                    "LgS6kOhCoQuNLgy6sOjCoQuPLgK6iOgioYuMLgq6qOiioYuOLga6mOhioYuNLg66uOjioYuP"
-                    "LgG6hOgSoUuMLgm6pOiSoUuOLgW6lOhSoUuNLg26tOjSoUuPLgO6jOgyocuMLgu6rOiyocuO"
-                    "Lge6nOhyocuNLg+6vOjyocuPrgC6gugKoSuMrgi6ouiKoSuOrgS6kuhKoSuN7nd0ZdCVRVcO"
-                    "XXl0FdD9ga4iukroKqOrgq4qumroqqOrga4mulroaqOrg64uunro6qNrgK4hukboGqNrgq4p"
-                    "umbomqNrga4lulboWqNrg64tunbo2qPrgK4juk7oOqPrgq4rum7ouqPrga4nul7oeqPrg64v"
-                    "un7o+qMbgG4gukHoBqMbgm4oumHohqMbgW4kulHoRqMbg24sunHoxqObgG4iuknoJqObgm4q"
-                    "umnopqObgW4muj/RzUI3G90cdHPRzUM3H90CdAvRLUK3GN0SdH+hW4puGbrl6FagW4luFbrV"
-                    "6NagW4tuHbr16Dag24huE7rN6Lag24puG7rt6Hag24luF7rd6Pag24tuH7r96A6gO4juELrD"
-                    "6I6gO4ruGLrj6E6gO4nuFLrT6M6gO4vuHLrz6C6gu4juErrL6K6gu4ruGrrr6G6gu4nuFrrb"
-                    "6O6gu4vuHrr76B6ge4juEbrH6J6ge4ruGbrn6F6ge4nuFbrX6N6ge4vuHbr36D6g+4juE7rP"
-                    "6L6g+4ruG7rv6H6g+4nunyEf7f/QBUQXCF1gdEHQ/YYuKLpg6IKjC4EuJLpQ6EKjC4MuLLpw"
-                    "6MKji4AuIrpI6CKji4IuKrpo6KKji4EuJrpY6GKji4MuLrp46OKjS4AuIbpE6BKjS4IuKbpk"
-                    "6JKjS4EuJbpU6FKjS4MuLbp06NKjy4AuI7pM6DKjy4IuK7ps6LKjy4EuJ7pc6HKjy4MuL7p8"
-                    "6PKjK4CuILpC6AqjK4KuKLpi6IqjK4GuJLpS6Eqj+x1dGXRl0ZVDVx5dBXR/oKuIrhK6yuiq"
-                    "oKuKrhq66uhqoKuJrha62ujqoKuLrh66+ugaoGuIrhG6xuiaoGuKrhm65uhaoGuJrhW61uja"
-                    "oGuLrh269ug6oOuIrhO6zui6oOuKrhu67uh6oOuJrhe63uj6oOuLrh+6/ugGoBuIbhC6weiG"
-                    "oBuKbhi64ehGoBuJbhS60ejGoBuLbhy68egmoJuIbhK6yeimoJuKbhq66ehmoJuJ7k90s9DN"
-                    "RjcH3Vx089DNR7cA3UJ0i9AtRrcE3V/olqJbhm45uhXoVqJbhW41ujXo1qJbh249ug3oNqLb"
-                    "hG4zui3otqLbhm47uh3odqLbhW43uj3o9qLbh24/ugPoDqI7hO4wuiPojqI7hu44uhPoTqI7"
-                    "he40ujPozqI7h+48ugvoLqK7hO4yuivorqK7hu46uhvobqK7he42ujvo7qK7h+4+ugfoHqJ7"
-                    "hO4xuifonqJ7hu45uhfoXqJ7he41ujfo3qJ7h+49ug/oPqL7hO4zui/ovqL7hu47uh/ofqL7"
-                    "50M+2v+hC4guELrA6IKg+w1dUHTB0AVHFwJdSHSh0IVGFwZdWHTh0IVHFwFdRHSR0EVGFwVd"
-                    "VHTR0EVHFwNdTHSx0MVGFwddXHTx0MVHlwBdQnSJ0CVGlwRdUnTJ0CVHlwJdSnSp0KVGlwZd"
-                    "WnTp0KVHlwFdRnSZ0GVGlwVdVnTZ0GVHlwNdTnS50OVGlwddXnT50OVHVwBdQXSF0BVGVwRd"
-                    "UXTF0BVHVwJdSXSl0JVG9zu6MujKoiuHrjy6Cuj+QFcRXSV0ldFVQVcVXTV01dHVQFcTXS10"
-                    "tdHVQVcXXT109dE1QNcQXSN0jdE1QdcUXTN0zdG1QNcSXSt0rdG1QdcWXTt07dF1QNcRXSd0"
-                    "ndF1QdcVXTd03dH1QNcTXS90vdH1QdcXXT90/dENQDcQ3SB0g9ENQTcU3TB0w9GNQDcS3Sh0"
-                    "o9GNQTcW3Th049FNQDcR3SR0k9FNQTcV3TR009HNQDcT3Z/oZqGbjW4Ourno5qGbj24BuoXo"
-                    "FqFbjG4Jur/QLUW3DN1ydCvQrUS3Ct1qdGvQrUW3Dt16dBvQbUS3Cd1mdFvQbUW3Dd12dDvQ"
-                    "7US3C91udHvQ7UW3D91+dAfQHUR3CN1hdEfQHUV3DN1xdCfQnUR3Ct1pdGfQnUV3Dt15dBfQ"
-                    "XUR3Cd1ldFfQXUV3Dd11dDfQ3UR3C91tdHfQ3UV3D919dA/QPUT3CN1jdE/QPUX3DN1zdC/Q"
-                    "vUT3Ct1rdG/QvUX3Dt17dB/QfUT3Cd1ndF/QfUX3Dd13dD/Q/UQXIBDu/9AFRBcIXWB0QdD9"
-                    "hi4oumDogqMLgS4kulDoQqMLgy4sunDowqOLgC4iukjoIqOLgi4qumjooqOLgS4muljoYqOL"
-                    "gy4uunjo4qNLgC4hukToEqNLgi4pumTokqNLgS4lulToUqNLgy4tunTo0qPLgC4jukzoMqPL"
-                    "gi4rumzosqPLgS4nulzocqPLgy4vunzo8qMrgK4gukLoCqMrgq4oumLoiqMrga4kulLoSqP7"
-                    "HV0ZdGXRlUNXHl0FdH+gq4iuErrK6Kqgq4quGrrq6Gqgq4muFrra6Oqgq4uuHrr66Bqga4iu"
-                    "EbrG6Jqga4quGbrm6Fqga4muFbrW6Nqga4uuHbr26Dqg64iuE7rO6Lqg64quG7ru6Hqg64mu"
-                    "F7re6Pqg64uuH7r+6AagG4huELrB6IagG4puGLrh6EagG4luFLrR6MagG4tuHLrx6Cagm4hu"
-                    "ErrJ6Kagm4puGrrp6Gagm4nuT3Sz0M1GNwfdXHTz0M1HtwDdQnSL0C1GtwTdX+iWoluGbjm6"
-                    "FehWoluFbjW6NejWoluHbj26Deg2otuEbjO6Lei2otuGbju6Heh2otuFbje6Pej2otuHbj+6"
-                    "A+gOojuE7jC6I+iOojuG7ji6E+hOojuF7jS6M+jOojuH7jy6C+guoruE7jK6K+iuoruG7jq6"
-                    "G+huoruF7ja6O+juoruH7j66B+geonuE7jG6J+ieonuG7jm6F+heonuF7jW6N+jeonuH7j26"
-                    "D+g+ovuE7jO6L+i+ovuG7ju6H+h+/j8u3K9O/JUA/wZtvPoo"
-                ),
+                insns=data[0:57376],
                 map_relocations=(spec.MapRelocation(insn=0, map=".data", offset=0),),
                 func_info=b"\x00\x00\x00\x00\x12\x00\x00\x00",
-                line_info=runtime.blob(
-                    "eNpjYGBgWMnIwLAXiHlSGBiYofzzQMyUA+TzQfi3QfwCIF8Gwn8J4pcwMAAA+ZIH9g=="
-                ),
+                line_info=data[57376:57440],
                 autoattach=False,
             )
         },
-        btf=runtime.blob(
-            "eNqNkz1oFEEUx99eLubDfCgxEkVh0SainCbGKATBoFdEgoQkgrFwnNub2xtuv9yZy+UUNGhh"
-            "rSBiZUo7eysLe2s7GysbC6s0+mbnTS6xcuHN/PbNe//3Znb2/U8PpsA+y33WLpTAPSWDHtoZ"
-            "gPJnnA+j9dHiOLGPNkV8A+008UO088TbaHPEO2iLxEbzNvF3tLtOH4s+cPrIidNH3nT6yM9w"
-            "7jf6yM9dPDb90sUjv3bxyG9dPyXbR9EP8gfXD/JH1w/yJ9cPDl9wGjD6yF+Jd5C/ubplgB+u"
-            "LvIvV7dsz2vQ1EXexXnY1EL2PNLHTQwT+/02fsToIE+Qfxv5FPKYqYs87ZEO8oxnS5hSVy17"
-            "Zfo29LhtwCE6s1v/EUetm8/Rb/q/hzAEB57SCRxqVN/cjybpDtJ92J//BGH0n/yTODylfHOn"
-            "XlC+R2dG+aNHcX7l2fv45mDv3jvrHzmC77/t2tgw3d3dg3re/n0eo32anv5Q3iTlDZSKedz0"
-            "MAG9bzhKfpNznPyGJ+1/Y64FnN3HwJhqsVq70YBIJJC1NNPdTEDM8xY8aou2YDHPMpmEkOWp"
-            "ToM0gs2IJyzLhRKJti86kM6LMRgp01zqLmAahikmGzKpiy1wsw6YhaAGTa6axhFEXClZhzrX"
-            "vBiYSOqQ8Ewy9DZ4LKMu5CJOtWAym4MoDXhU0J5zfs8575xZmmvyFlgIxwJLaKV5nEFH5oKZ"
-            "rYcqZUqEyoJ8LCjCnkezQ/GMtS/PQjtRMkxE3Zd4BIwtrq4ubrC1pftVtr6xUmUMGlHaYS3R"
-            "VSZhfq6XEKVJWAygWmbtWm8paPIcvTUwoiaEdXgXVBq0hIbKxZoMzfmGOY8rtaxRCWCo0Pa3"
-            "/Os+NqfFAgytrVdXrszMTl8612M0fMuFbueJv7UARSwU1ZaXblbvrFWhUpx6JAORKAGoznob"
-            "MG+mCfgLDaTrRA=="
-        ),
+        btf=data[57440:58864],
         digest="933dc6a43b75126aa4b3922c17f2b372be23df594df02435391cdcf4f57a3a2a",
     )

@@ -55,6 +55,7 @@ BUILDS = {
     for build in (
         Build("", CLANG, "bpfel", "v3"),
         Build("eb", CLANG, "bpfeb", "v3"),
+        Build("v2", CLANG, "bpfel", "v2"),
         Build("v4", CLANG, "bpfel", "v4"),
         Build("clang14", "clang-14", "bpfel", "v2"),
         Build("clang16", "clang-16", "bpfel", "v3"),

@@ -109,6 +109,8 @@ class CallbacksBss(runtime.Data):
 class Callbacks(runtime.Object):
     """``callbacks.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "b49712f8540ea64581a4e61c59e1727d81ac3100541ed157b0dfadbfa7d3b214"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = CallbacksMaps(loaded)

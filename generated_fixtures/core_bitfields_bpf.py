@@ -166,6 +166,8 @@ class CoreBitfieldsBss(runtime.Data):
 class CoreBitfields(runtime.Object):
     """``core_bitfields.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "bf98134a0c11744a92ed25f5b38055c3447caf4bf67a0e4e2b504b526aa2360f"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = CoreBitfieldsMaps(loaded)

@@ -147,6 +147,8 @@ class CoreEnumsBss(runtime.Data):
 class CoreEnums(runtime.Object):
     """``core_enums.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "e3f731355981019e9b2662e16df286bafc98b28550865d067029af947209f2a5"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = CoreEnumsMaps(loaded)

@@ -226,6 +226,8 @@ class CoreFieldsBss(runtime.Data):
 class CoreFields(runtime.Object):
     """``core_fields.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "88931b738dda383a22bc8b21a36497bf6c1fd84333ddf4d80199adbef519764a"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = CoreFieldsMaps(loaded)

@@ -66,6 +66,8 @@ class CoreHeavyBss(runtime.Data):
 class CoreHeavy(runtime.Object):
     """``core_heavy.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "732316a78135fa47180fd8aab811315a556c487c98b78ad716cb40b9b96370d8"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = CoreHeavyMaps(loaded)

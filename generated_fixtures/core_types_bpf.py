@@ -177,6 +177,8 @@ class CoreTypesBss(runtime.Data):
 class CoreTypes(runtime.Object):
     """``core_types.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "4bf9fd86d38fa48c99a7e1321731d4ee89679d844fbf8db803aab240f512a85a"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = CoreTypesMaps(loaded)

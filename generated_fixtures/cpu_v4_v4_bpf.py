@@ -97,6 +97,8 @@ class CpuV4Bss(runtime.Data):
 class CpuV4(runtime.Object):
     """``cpu_v4.v4.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "f3211e939824e2828daeac832bb64fc7d4bc75fa93649f913790d0087c870e9b"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = CpuV4Maps(loaded)

@@ -127,6 +127,8 @@ class CustomBssBssOther(runtime.Data):
 class CustomBss(runtime.Object):
     """``custom_bss.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "404823e9a9f77cc35e70ecfe367faad337f70fdb193f01ef9a8278170956cd18"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = CustomBssMaps(loaded)

@@ -66,6 +66,8 @@ class ErrGplOnlyBss(runtime.Data):
 class ErrGplOnly(runtime.Object):
     """``err_gpl_only.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "a2514730128314620f5cfe5f7e4063ea55079ff9a2d6dfff3624c47cf5d80d74"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = ErrGplOnlyMaps(loaded)

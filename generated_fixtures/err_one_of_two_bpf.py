@@ -63,6 +63,8 @@ class ErrOneOfTwoPrograms(runtime.Programs):
 class ErrOneOfTwo(runtime.Object):
     """``err_one_of_two.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "83384499f38a1008d88a076583f7179a7083d7be88c7bf3baa569149690efa1d"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = ErrOneOfTwoMaps(loaded)

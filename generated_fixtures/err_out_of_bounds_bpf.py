@@ -81,6 +81,8 @@ class ErrOutOfBoundsPrograms(runtime.Programs):
 class ErrOutOfBounds(runtime.Object):
     """``err_out_of_bounds.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "13e5f743af6becca99d5804603274d080a4e9c9cb65652c3ff5a2948719d0d5d"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = ErrOutOfBoundsMaps(loaded)

@@ -66,6 +66,8 @@ class ErrUnboundedLoopData(runtime.Data):
 class ErrUnboundedLoop(runtime.Object):
     """``err_unbounded_loop.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "30c60f5d5a542fdfe8aebd444ef99c290537ffa2a987c1e866572b2024cb8146"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = ErrUnboundedLoopMaps(loaded)

@@ -59,6 +59,8 @@ class ErrUncheckedPointerPrograms(runtime.Programs):
 class ErrUncheckedPointer(runtime.Object):
     """``err_unchecked_pointer.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "14a1730355cdc1727ceddfeaa4d1910df20e0b61d70de9e8b8a4a82f4cc04d49"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = ErrUncheckedPointerMaps(loaded)

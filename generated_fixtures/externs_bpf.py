@@ -123,6 +123,8 @@ class ExternsKconfig(runtime.Data):
 class Externs(runtime.Object):
     """``externs.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "56f109ea67b01a15d0ad1939d61472c2ac2c275b4bf6edbe7b0cbc0735b78f8c"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = ExternsMaps(loaded)

@@ -86,6 +86,8 @@ class ExternsMissingBss(runtime.Data):
 class ExternsMissing(runtime.Object):
     """``externs_missing.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "3db9e5d560cbf6223921c43d285c143b8f5beb31ced8388872ae2d97846bd754"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = ExternsMissingMaps(loaded)

@@ -313,6 +313,8 @@ class GlobalsBss(runtime.Data):
 class Globals(runtime.Object):
     """``globals.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "0ba61ff76720759bb4f11426ea42030b4af8195dafd7ac27b711a444bb715bdc"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = GlobalsMaps(loaded)

@@ -79,6 +79,8 @@ class InnerMapsPrograms(runtime.Programs):
 class InnerMaps(runtime.Object):
     """``inner_maps.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "32c707b8f073a947fcd3e660b2651c84148101490adcf04b1a6806c62ab069c9"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = InnerMapsMaps(loaded)

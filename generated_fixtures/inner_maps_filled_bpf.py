@@ -73,6 +73,8 @@ class InnerMapsFilledPrograms(runtime.Programs):
 class InnerMapsFilled(runtime.Object):
     """``inner_maps_filled.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "0e4d239e6486b18c5317319dd63deed62cbaaecbe565d1f821975cb033469b6a"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = InnerMapsFilledMaps(loaded)

@@ -188,6 +188,8 @@ class KconfigKindsKconfig(runtime.Data):
 class KconfigKinds(runtime.Object):
     """``kconfig_kinds.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "18c3da1bb50dc987856ee1e3921fe7965840a06a454c5eea8409133e726498b7"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = KconfigKindsMaps(loaded)

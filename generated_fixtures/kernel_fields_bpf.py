@@ -124,6 +124,8 @@ class KernelFieldsPrograms(runtime.Programs):
 class KernelFields(runtime.Object):
     """``kernel_fields.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "6258d8a95215b0cf5af7b651c17e19a45f8e2b4c2b584a2ea9bebce4191157ee"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = KernelFieldsMaps(loaded)

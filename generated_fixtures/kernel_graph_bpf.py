@@ -179,6 +179,8 @@ class KernelGraphBss(runtime.Data):
 class KernelGraph(runtime.Object):
     """``kernel_graph.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "3ab4774522119ec3563da52053c6d985f81609560c33885a6c06f74b13c41ca9"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = KernelGraphMaps(loaded)

@@ -94,6 +94,8 @@ class KernelKptrBss(runtime.Data):
 class KernelKptr(runtime.Object):
     """``kernel_kptr.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "dedef39c8ed97f6d44224136040aadc92f1d6114138c9495a8d4e02c571c25d6"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = KernelKptrMaps(loaded)

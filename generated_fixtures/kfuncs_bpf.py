@@ -78,6 +78,8 @@ class KfuncsBss(runtime.Data):
 class Kfuncs(runtime.Object):
     """``kfuncs.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "7a41d2a56c6becffc01f05b9ade417bb98bf10fd0088b720e12d58cdc35f8bab"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = KfuncsMaps(loaded)

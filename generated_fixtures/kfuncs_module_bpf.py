@@ -66,6 +66,8 @@ class KfuncsModuleData(runtime.Data):
 class KfuncsModule(runtime.Object):
     """``kfuncs_module.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "5f1a5264f237b03ff68f161762519691b1a10240ed46817522598b4297a680ff"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = KfuncsModuleMaps(loaded)

@@ -93,6 +93,8 @@ class KsymsBss(runtime.Data):
 class Ksyms(runtime.Object):
     """``ksyms.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "6d953d7bd2f695ff744bb54e9288dfec31b7d55f213ee934aea903d802bd078b"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = KsymsMaps(loaded)

@@ -75,6 +75,8 @@ class ManyProgramsPrograms(runtime.Programs):
 class ManyPrograms(runtime.Object):
     """``many_programs.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "14de58328679691799ac795b8e53ddcab9267d14d7dba1263d7218f53bb28658"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = ManyProgramsMaps(loaded)

@@ -220,6 +220,8 @@ class MapAttrsPrograms(runtime.Programs):
 class MapAttrs(runtime.Object):
     """``map_attrs.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "f261cac9060c4f9b533f84c58d88316add89c142176024b6b6558086d10c93cc"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = MapAttrsMaps(loaded)

@@ -254,6 +254,8 @@ class MapsBasicPrograms(runtime.Programs):
 class MapsBasic(runtime.Object):
     """``maps_basic.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "a38c75408e832cd5ede994f1f0efd455cbe73fcea624daa92dff84ddbbe6c5e1"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = MapsBasicMaps(loaded)

@@ -300,6 +300,8 @@ class MapsOtherPrograms(runtime.Programs):
 class MapsOther(runtime.Object):
     """``maps_other.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "b4490402909543e18417f55c2d3d8038042c92a9efba491b1658e71ba7f7bfff"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = MapsOtherMaps(loaded)

@@ -130,6 +130,8 @@ class MapsStoragePrograms(runtime.Programs):
 class MapsStorage(runtime.Object):
     """``maps_storage.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "d2bb4ac41330110d6b88a8bc268ce3d43a823aa3c51f5c0f19e0ec9ff81f98d4"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = MapsStorageMaps(loaded)

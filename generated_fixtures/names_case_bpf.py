@@ -174,6 +174,8 @@ class NamesCaseData(runtime.Data):
 class NamesCase(runtime.Object):
     """``names_case.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "737ba127b57c73a4071a6ca146ba364761c1a06077abce650fef57bac55e027c"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = NamesCaseMaps(loaded)

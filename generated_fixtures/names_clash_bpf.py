@@ -391,6 +391,8 @@ class NamesClashBss(runtime.Data):
 class NamesClash(runtime.Object):
     """``names_clash.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "168e5f227a6848656fa7533c3152b86f601440d2458b057349eb9a0a87c314e3"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = NamesClashMaps(loaded)

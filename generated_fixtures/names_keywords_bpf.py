@@ -748,6 +748,8 @@ class NamesKeywordsBss(runtime.Data):
 class NamesKeywords(runtime.Object):
     """``names_keywords.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "917c5ae7d4dc8a53fcfdf1a1870e9fb3832b31a4d316f15987e991a0312f1611"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = NamesKeywordsMaps(loaded)

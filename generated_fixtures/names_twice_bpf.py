@@ -63,6 +63,8 @@ class NamesTwicePrograms(runtime.Programs):
 class NamesTwice(runtime.Object):
     """``names_twice.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "4d520326239e59f44693e30c1eed0e3f0c5a2698d60da3adddb18b5c4acab5ba"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = NamesTwiceMaps(loaded)

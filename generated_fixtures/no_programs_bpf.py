@@ -93,6 +93,8 @@ class NoProgramsRodata(runtime.Data):
 class NoPrograms(runtime.Object):
     """``no_programs.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "34ab63e7199da447d80d207c4b33c646859f8cc68ceb6cb6b142bb5ccab5611d"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = NoProgramsMaps(loaded)

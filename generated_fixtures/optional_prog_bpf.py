@@ -74,6 +74,8 @@ class OptionalProgBss(runtime.Data):
 class OptionalProg(runtime.Object):
     """``optional_prog.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "346667f80a183a50ec0670058ddcc25733b05f6b2f0fa83bbd92f2786c685bdc"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = OptionalProgMaps(loaded)

@@ -74,6 +74,8 @@ class PrintkStringsRodata(runtime.Data):
 class PrintkStrings(runtime.Object):
     """``printk_strings.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "c6239384eb8a13041a26e490592452daac7ea14870c1535109674ac49a3e5584"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = PrintkStringsMaps(loaded)

@@ -127,6 +127,8 @@ class ProgramRunsBss(runtime.Data):
 class ProgramRuns(runtime.Object):
     """``program_runs.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "a44b0d27bdd298481e6e22bf83bae7ff51f6ff251a181fbf5d579c2d4058bdb1"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = ProgramRunsMaps(loaded)

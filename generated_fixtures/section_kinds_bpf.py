@@ -126,6 +126,8 @@ class SectionKindsBss(runtime.Data):
 class SectionKinds(runtime.Object):
     """``section_kinds.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "ca58d550b9761287aff2e3907f40b2a4964b37c1e3dab9cb257fa7d80398778c"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = SectionKindsMaps(loaded)

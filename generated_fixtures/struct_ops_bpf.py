@@ -214,6 +214,8 @@ class StructOpsBss(runtime.Data):
 class StructOps(runtime.Object):
     """``struct_ops.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "735b9b3fc6463500c488d64ee0185e0c8df9ab7c6185991e1f1bb1fa15d213e7"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = StructOpsMaps(loaded)

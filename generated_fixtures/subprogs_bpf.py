@@ -78,6 +78,8 @@ class SubprogsBss(runtime.Data):
 class Subprogs(runtime.Object):
     """``subprogs.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "c16a61ac2d2cd025a5c1050df0830f4275b6a5465aa1b8b7d9333f412c5d30e3"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = SubprogsMaps(loaded)

@@ -70,6 +70,8 @@ class TailCallsPrograms(runtime.Programs):
 class TailCalls(runtime.Object):
     """``tail_calls.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "2cfa03eea2599102cfb2f47a123596b2cf76c00da5b0db759ecf670445d7e74e"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = TailCallsMaps(loaded)

@@ -68,6 +68,8 @@ class TailCallsFilledPrograms(runtime.Programs):
 class TailCallsFilled(runtime.Object):
     """``tail_calls_filled.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "c90ea43fda14b26a6685208716a7413002a4ab6cb78d69b9ba8fc8770863115e"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = TailCallsFilledMaps(loaded)

@@ -441,6 +441,8 @@ class TypesBitfieldsBss(runtime.Data):
 class TypesBitfields(runtime.Object):
     """``types_bitfields.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "476b9258c4ae90ccc62e2e38459a8899a1ef00fbeb6490b23ed4f344a2de29f0"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = TypesBitfieldsMaps(loaded)

@@ -942,6 +942,8 @@ class TypesCheckBss(runtime.Data):
 class TypesCheck(runtime.Object):
     """``types_check.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "9f6c9047697479d2c8e549c08189617416cff6ea18fe6e9f1c8d429522a889b4"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = TypesCheckMaps(loaded)

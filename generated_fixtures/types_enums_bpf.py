@@ -320,6 +320,8 @@ class TypesEnumsBss(runtime.Data):
 class TypesEnums(runtime.Object):
     """``types_enums.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "a00253c101e2187caaf0f4f4c3fe6e0c72d95d7fe3d60fd6929a34d87671a4af"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = TypesEnumsMaps(loaded)

@@ -929,6 +929,8 @@ class TypesInitialData(runtime.Data):
 class TypesInitial(runtime.Object):
     """``types_initial.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "553fe57ea8ca3d13d3d3765d852b0d2563b33767ec5a0f1908a1da68cd8653a3"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = TypesInitialMaps(loaded)

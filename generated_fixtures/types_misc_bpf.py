@@ -383,6 +383,8 @@ class TypesMiscBss(runtime.Data):
 class TypesMisc(runtime.Object):
     """``types_misc.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "5eaed4bb1c19a711dc084302dca8900f3859edb068c18b68e48de248739fd5e2"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = TypesMiscMaps(loaded)

@@ -493,6 +493,8 @@ class TypesStructsBss(runtime.Data):
 class TypesStructs(runtime.Object):
     """``types_structs.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "f56c728df0a959b1ef77f57287442916199399d0907b8254f1fce7ef74cea2b4"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = TypesStructsMaps(loaded)

@@ -451,6 +451,8 @@ class TypesUnionsBss(runtime.Data):
 class TypesUnions(runtime.Object):
     """``types_unions.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "27c7badf428d471157a59ee94fe407b6c13b0a437a79f981ce726d992e792332"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = TypesUnionsMaps(loaded)

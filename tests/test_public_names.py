@@ -56,6 +56,7 @@ NAMES = {
     "unpack",
     "struct_format",
     "numpy_dtype",
+    "layout_digest",
     # programs
     "BTFTracepoint",
     "Program",
@@ -69,11 +70,16 @@ NAMES = {
     "XDPMode",
     # errors
     "ClosedError",
+    "InconclusiveError",
     "NotSupportedError",
     "VerifierError",
     # what generated modules call
     "blob",
     "require_format",
+    "sidecar",
+    "own_layout",
+    "Variant",
+    "Variants",
 }
 
 

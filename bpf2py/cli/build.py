@@ -15,7 +15,8 @@ import click
 
 from ..project import CompileError, compiler, output
 from ..project.compile import compile_source, require_compiler, write_vmlinux
-from ..project.modules import module_name
+from ..project.modules import ObjectFile, module_name
+from ..project.variants import ARCHS, CPUS, TARGETS, Build, builds
 from . import gen
 from .main import Failure
 
@@ -43,16 +44,25 @@ from .main import Failure
 )
 @click.option(
     "--target",
-    type=click.Choice(["bpf", "bpfel", "bpfeb"]),
-    default="bpf",
-    show_default=True,
-    help="Byte order: this machine's, little, big.",
+    "targets",
+    multiple=True,
+    type=click.Choice(TARGETS),
+    help="Byte order: this machine's (bpf, the default), little, big; may be repeated.",
 )
 @click.option(
     "--arch",
-    type=click.Choice(sorted(set(compiler.ARCHITECTURES.values()))),
-    default=compiler.host_architecture,
-    help="Whose registers the program reads (__TARGET_ARCH_x); this machine's otherwise.",
+    "archs",
+    multiple=True,
+    type=click.Choice(ARCHS),
+    help="Whose registers the program reads (__TARGET_ARCH_x); this machine's otherwise; may be "
+    "repeated.",
+)
+@click.option(
+    "--cpu",
+    "cpus",
+    multiple=True,
+    type=click.Choice(CPUS),
+    help="BPF CPU version (-mcpu); the compiler's choice otherwise; may be repeated.",
 )
 @click.option(
     "--vmlinux",
@@ -70,8 +80,9 @@ def command(
     sources: tuple[Path, ...],
     cc: str | None,
     cflags: tuple[str, ...],
-    target: str,
-    arch: str | None,
+    targets: tuple[str, ...],
+    archs: tuple[str, ...],
+    cpus: tuple[str, ...],
     vmlinux: bool,
     depfile: Path | None,
     output_dir: Path | None,
@@ -81,12 +92,20 @@ def command(
 
     opensnoop.bpf.c becomes opensnoop.bpf.o and opensnoop_bpf.py.  With --check the object is
     compiled and compared, not written.
+
+    With several --target, --arch or --cpu the source is compiled for each (opensnoop.arm64.bpf.o,
+    opensnoop.x86.bpf.o), and one module has them all: see `bpf2py gen --as-one`.
     """
     options = gen.Options(**rest)
     found = require_compiler(cc)
-    if arch is None:
+    host = compiler.host_architecture()
+    if not archs and host is None:
         raise Failure("this machine's registers have no name in bpf_tracing.h", hint="pass --arch")
-    inputs: list[tuple[Path, Path]] = []
+    try:
+        ways = builds(targets, archs, cpus)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    requests: list[gen.Request] = []
     objects: dict[Path, bytes] = {}
     rules = ""
     with tempfile.TemporaryDirectory(prefix="bpf2py-") as scratch:
@@ -96,31 +115,37 @@ def command(
                 header = source.parent / "vmlinux.h"
                 if write_vmlinux(header):
                     click.echo(f"{header}: written from this machine's kernel")
-            name = f"{source.name.removesuffix('.c')}.o"
-            result = Path(scratch, str(number), name)
-            result.parent.mkdir()
-            extra = cflags
-            if depfile:
-                outputs = f"{directory / name} {directory / module_name(result)}.py"
-                extra += ("-MMD", "-MF", f"{result}.d", "-MT", outputs)
-            try:
-                said = compile_source(
-                    found,
-                    source,
-                    result,
-                    target=target,
-                    architecture=arch,
-                    extra=extra,
-                    color=sys.stderr.isatty(),
-                )
-            except CompileError as error:
-                click.echo(error.diagnostics, err=True, nl=False)
-                raise
-            click.echo(said, err=True, nl=False)
-            if depfile:
-                rules += Path(f"{result}.d").read_text(encoding="utf-8")
-            inputs.append((result, directory))
-            objects[directory / name] = result.read_bytes()
-        gen.run(inputs, options, objects=objects)
+            usual = Path(Build().object_name(source))
+            made: list[ObjectFile] = []
+            for build in ways:
+                name = build.object_name(source)
+                result = Path(scratch, str(number), name)
+                result.parent.mkdir(exist_ok=True)
+                extra = (*cflags, *build.flags)
+                if depfile:
+                    outputs = f"{directory / name} {directory / module_name(usual)}.py"
+                    extra += ("-MMD", "-MF", f"{result}.d", "-MT", outputs)
+                arch = build.arch or host or ""
+                try:
+                    said = compile_source(
+                        found,
+                        source,
+                        result,
+                        target=build.target,
+                        architecture=arch,
+                        extra=extra,
+                        color=sys.stderr.isatty(),
+                    )
+                except CompileError as error:
+                    click.echo(error.diagnostics, err=True, nl=False)
+                    raise
+                click.echo(said, err=True, nl=False)
+                if depfile:
+                    rules += Path(f"{result}.d").read_text(encoding="utf-8")
+                data = objects[directory / name] = result.read_bytes()
+                made.append(ObjectFile.built(name, data, build, arch))
+            together = usual.name.partition(".")[0] if len(ways) > 1 else ""
+            requests.append(gen.Request(directory=directory, built=tuple(made), name=together))
+        gen.run(requests, options, objects=objects)
     if depfile and not options.check:
         output.publish(depfile, rules)

@@ -17,6 +17,7 @@ import click
 from ..codegen import vendor
 from ..project import modules, output
 from ..project.modules import module_name
+from ..project.variants import split_arch
 from . import gen_project
 from .main import Failure
 
@@ -32,6 +33,7 @@ class Options:
     as_bytes: tuple[str, ...] = ()
     class_name: str = ""
     vendor: bool = False
+    sidecar: bool = False
     check: bool = False
     typecheck: bool = False
 
@@ -93,6 +95,11 @@ _OPTIONS = (
         help=f"Copy the runtime beside the modules as {vendor.FOLDER}/: no bpf2py needed then.",
     ),
     click.option(
+        "--sidecar",
+        is_flag=True,
+        help="Put instructions, BTF and data into a file beside the module, NAME_bpf.bin.",
+    ),
+    click.option(
         "--check",
         is_flag=True,
         help="Write nothing; show what is out of date and exit with 1.",
@@ -108,23 +115,43 @@ def options(function: _F) -> _F:
     return function
 
 
+def _objects(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> tuple[tuple[Path, str], ...]:
+    """Each ``FILE`` or ``ARCH=FILE`` as path and architecture."""
+    path = click.Path(exists=True, dir_okay=False)
+    parts = [split_arch(value) for value in values]
+    return tuple((Path(str(path.convert(file, param, ctx))), arch) for arch, file in parts)
+
+
 @click.command("gen")
-@click.argument(
-    "files",
-    nargs=-1,
-    metavar="[FILE.o...]",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-)
+@click.argument("files", nargs=-1, metavar="[[ARCH=]FILE.o...]", callback=_objects)
 @options
+@click.option(
+    "--as-one",
+    metavar="NAME",
+    default="",
+    help="All FILEs are one source, compiled for several machines: make one module, NAME_bpf.py.",
+)
 @click.option(
     "--watch", is_flag=True, help="Without FILE: go on, and make again what a changed file touches."
 )
-def command(files: tuple[Path, ...], output_dir: Path | None, watch: bool, **rest: Any) -> None:
+def command(
+    files: tuple[tuple[Path, str], ...],
+    output_dir: Path | None,
+    as_one: str,
+    watch: bool,
+    **rest: Any,
+) -> None:
     """Generate one typed Python module per compiled BPF object.
 
     opensnoop.bpf.o becomes opensnoop_bpf.py with the class Opensnoop.  The objects need BTF:
     compile them with `clang -g`, or let `bpf2py build` do it.  Files are replaced whole, and only
     when their content changes.
+
+    An object for one architecture is written x86=FILE.o, or called so (x.x86.bpf.o and bpf2go's
+    x_x86_bpfel.o): the module is refused elsewhere.  With --as-one, the one that fits is chosen
+    where the module is used: by byte order, architecture, and the instructions the kernel knows.
 
     Without FILE, [tool.bpf2py] of the nearest pyproject.toml says what to compile and generate;
     only what changed is made.
@@ -139,30 +166,64 @@ def command(files: tuple[Path, ...], output_dir: Path | None, watch: bool, **res
         return
     if watch:
         raise click.UsageError("--watch is for what [tool.bpf2py] describes: give it no FILE")
-    run([(file, output_dir or file.parent) for file in files], Options(**rest))
+    each = Options(**rest)
+    if as_one:
+        directory = output_dir or files[0][0].parent
+        run([Request(name=as_one, directory=directory, files=files)], each)
+    else:
+        run(
+            [Request(directory=output_dir or file[0].parent, files=(file,)) for file in files], each
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One module: its folder, its objects with their architectures, what several are called.
+
+    *built* are objects that are not files yet; they are generated from, too.
+    """
+
+    directory: Path
+    files: tuple[tuple[Path, str], ...] = ()
+    built: tuple[modules.ObjectFile, ...] = ()
+    name: str = ""
+
+    def objects(self) -> list[modules.ObjectFile]:
+        """The objects, read."""
+        return [*self.built, *(modules.ObjectFile.at(path, arch) for path, arch in self.files)]
+
+    @property
+    def file(self) -> Path:
+        """What the module is named after."""
+        if self.name:
+            return Path(f"{self.name}.bpf.o")
+        return self.files[0][0] if self.files else Path(self.built[0].name)
 
 
 def run(
-    inputs: Iterable[tuple[Path, Path]],
+    requests: Iterable[Request],
     options: Options,
     *,
     objects: Mapping[Path, bytes] = MappingProxyType({}),
 ) -> None:
-    """Generate the module of each (object file, directory); ``Failure`` if out of date.
+    """Generate the module of each request; ``Failure`` if out of date.
 
     *objects* are files to be written or compared along with the modules.
     """
     texts: dict[Path, str] = {}
-    sources: dict[Path, Path] = {}
-    for file, directory in inputs:
-        path = directory / f"{module_name(file)}.py"
+    binaries = dict(objects)
+    sources: dict[Path, Request] = {}
+    for request in requests:
+        path = request.directory / f"{module_name(request.file)}.py"
         if path in sources:
-            raise Failure(f"{sources[path]} and {file} would both become {path}")
-        sources[path] = file
+            raise Failure(f"{sources[path].file} and {request.file} would both become {path}")
+        sources[path] = request
     if options.class_name and len(sources) > 1:
         raise click.UsageError("--class names the class of one object, there are more")
-    for path, file in sources.items():
-        texts[path] = _generate(file, path.parent, options)
+    for path, request in sources.items():
+        made = _generate(request, path, options)
+        texts[path] = made.text
+        binaries |= made.bytes_beside(path)
     stale: list[Path] = []
     if options.vendor:
         for directory in sorted({path.parent for path in texts}):
@@ -171,19 +232,20 @@ def run(
             texts |= {folder / name: text for name, text in vendor.files().items()}
             stale += vendor.left_over(folder)
     if options.check:
-        _check(texts, stale, objects)
+        _check(texts, stale, binaries)
     else:
-        _write(texts, stale, objects, shown=set(sources))
+        _write(texts, stale, binaries, shown=set(sources))
     if options.typecheck:
         typecheck(sources)
 
 
-def _generate(file: Path, directory: Path, options: Options) -> str:
-    return modules.module_text(
-        file.read_bytes(),
-        file_name=file.name,
-        directory=directory,
+def _generate(request: Request, path: Path, options: Options) -> modules.Generated:
+    return modules.generated(
+        request.objects(),
+        module=path,
+        name=request.name,
         vendored=options.vendor,
+        sidecar=options.sidecar,
         class_name=options.class_name,
         types=options.types,
         events=dict(options.events),
@@ -211,6 +273,9 @@ def _write(
         else:
             folder = next(parent for parent in path.parents if parent.name == vendor.FOLDER)
             folders[folder] = folders.get(folder, False) or path in changed
+    for path in objects:
+        if path.suffix != ".o":
+            click.echo(f"{path}: {'written' if path in changed else 'unchanged'}")
     for folder, written in folders.items():
         click.echo(f"{folder}/: {'written' if written else 'unchanged'}")
 

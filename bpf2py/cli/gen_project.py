@@ -28,6 +28,8 @@ _IN_THE_FILE = {
     "as_bytes": "bytes",
     "class_name": "class",
     "vendor": "vendor",
+    "sidecar": "sidecar",
+    "as_one": "as-one",
 }
 
 

@@ -19,6 +19,7 @@ from ..__main__ import needs_build_extra
 #: Command, and what ``bpf2py --help`` says about it; the module has its name, with ``_`` for ``-``.
 COMMANDS = {
     "build": "Compile BPF C sources with clang, then generate their modules.",
+    "features": "Show what the running kernel can do.",
     "gen": "Generate typed Python modules from compiled BPF objects.",
     "inspect": "Show what a compiled BPF object contains.",
     "min-btf": "Cut a kernel's BTF down to what some objects need.",

@@ -6,19 +6,21 @@ read, nothing is printed, and the same input gives the same model.  Names follow
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Collection
+from dataclasses import replace
 
 from .. import spec
 from ..spec import Linkage, MapSpec, ObjectSpec, VariableSpec
-from . import names
+from . import facts, names
 from .c_text import c_text, safe
 from .describe_types import TypeModel, describe_types
 from .docs import map_doc, paragraph, program_doc
 from .errors import CodegenError
 from .gather import ARENA, Gathered, gather, section_name
 from .layouts import Value
-from .literals import expression
+from .literals import Sidecar, expression
 from .model import (
     EnumModel,
     MapModel,
@@ -26,9 +28,11 @@ from .model import (
     ObjectNames,
     ProgramModel,
     SectionModel,
+    SidecarModel,
     StructModel,
     UnionModel,
     VariableModel,
+    VariantModel,
 )
 from .operations import operations
 from .options import Options
@@ -82,11 +86,13 @@ def describe(object_spec: ObjectSpec, options: Options) -> ModuleModel:
             data.items(), range(len(_PARTS), len(_PARTS) + 2 * len(data), 2), strict=True
         )
     )
-    text = expression(object_spec)
-    return ModuleModel(
+    sidecar = Sidecar()
+    text = expression(object_spec, sidecar.write if options.sidecar else None)
+    model = ModuleModel(
         file_name=file_name,
-        digest=safe(object_spec.digest),
         format=spec.FORMAT,
+        layout_digests=(),
+        machines=(),
         lint_exceptions=("E741",) if _AMBIGUOUS & _member_names(types, sections) else (),
         standard=_standard(types, renamed=_renamed(map_names) | _renamed(program_names)),
         package=_checked_package(options.package),
@@ -125,8 +131,31 @@ def describe(object_spec: ObjectSpec, options: Options) -> ModuleModel:
         ),
         map_names=_renamed(map_names),
         program_names=_renamed(program_names),
-        expression=text,
+        variants=(
+            VariantModel(
+                function="_object_spec",
+                doc="",
+                file_name=file_name,
+                digest=safe(object_spec.digest),
+                byte_order=object_spec.byte_order,
+                arch=safe(object_spec.arch),
+                cpu=0,
+                needs=(),
+                expression=text,
+            ),
+        ),
+        sidecar=sidecar_model(options.sidecar, bytes(sidecar.data)),
     )
+    return replace(model, layout_digests=(facts.digest(facts.interface(model)),))
+
+
+def sidecar_model(name: str, data: bytes) -> SidecarModel | None:
+    """The file that *data* goes into; ``None`` if there is nothing to go there."""
+    if not data:
+        return None
+    if "/" in name or not name.isprintable():
+        raise CodegenError(f"{name!r} is no name for a file beside the module")
+    return SidecarModel(name=name, digest=hashlib.sha256(data).hexdigest(), data=data)
 
 
 def _has_class(map_spec: MapSpec, gathered: Gathered) -> bool:
@@ -156,7 +185,10 @@ def _map(
         arguments.append(_inner(source, map_spec.inner, gathered.inner.get(c_name, ())))
     return MapModel(
         name=name,
+        c_name=c_name,
         class_name=map_class(map_spec.map_type).name,
+        key_size=map_spec.key_size,
+        value_size=map_spec.value_size,
         arguments=tuple(arguments),
         doc=map_doc(gathered.collector.table, map_spec, 8),
         spec_doc=map_doc(gathered.collector.table, map_spec, 4),

@@ -184,6 +184,7 @@ class _Builder:
         shadowed = BUILTINS & set(members.values())
         lines: list[FieldModel] = []
         keywords: list[tuple[str, str]] = []
+        layout: list[tuple[str, int, str]] = []
         above: list[str] = []
         for member in definition.members:
             if isinstance(member, Left):
@@ -196,6 +197,7 @@ class _Builder:
                 _line(f"{name} = codec.member({view}{place})", _comment(member), tuple(above))
             )
             keywords.append((name, self.source.annotation(member.value, shadowed)))
+            layout.append((name, member.offset, view))
             above = []
         return UnionModel(
             name=self.names[index],
@@ -205,6 +207,8 @@ class _Builder:
             notes=tuple(above),
             keywords=tuple(keywords),
             bytes_name="builtins.bytes" if "bytes" in shadowed else "bytes",
+            layout=tuple(layout),
+            size_expression=str(definition.size),
         )
 
     def _plainly_hashable(self, value: Value) -> bool:

@@ -1,7 +1,7 @@
 """Values of ``bpf2py.spec`` as Python source: the description inside a generated module.
 
-In: a spec.  Out: an expression that makes an equal one, in terms of the modules ``spec``, ``uapi``
-and ``runtime``.  Fields that have their default are left out, so a new field with a default
+In: a spec.  Out: an expression that makes an equal one, or statements that make one of another, in
+terms of the modules ``spec``, ``uapi`` and ``runtime``.  Fields that have their default are left out, so a new field with a default
 changes no module that does not use it.  Not here: line breaks (black makes them).
 """
 
@@ -11,6 +11,8 @@ import binascii
 import dataclasses
 import enum
 import zlib
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from .. import spec as _spec
 from .. import uapi as _uapi
@@ -24,35 +26,19 @@ BLOB_LINE = 72
 _MODULES = {_spec.__name__: "spec", _uapi.__name__: "uapi"}
 
 
-def expression(value: object) -> str:
-    """Source for *value*: plain values, enums of ``uapi``, dataclasses of ``spec``, collections."""
-    match value:
-        case enum.Enum() if type(value).__module__ not in _MODULES:
-            raise CodegenError(f"a {type(value).__name__} has no place in a description")
-        case enum.Flag():
-            return _flags(value)
-        case enum.Enum():
-            return f"{_MODULES[type(value).__module__]}.{type(value).__name__}.{value.name}"
-        case None | bool() | int() | str():
-            return repr(value)
-        case bytes():
-            return _bytes(value)
-        case bytearray():
-            data = bytes(value)
-            inner = str(len(data)) if not any(data) else _bytes(data)
-            return f"bytearray({inner})"
-        case tuple():
-            items = [expression(item) for item in value]
-            return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
-        case list():
-            return f"[{', '.join(expression(item) for item in value)}]"
-        case dict():
-            rows = (f"{expression(key)}: {expression(item)}" for key, item in value.items())
-            return f"{{{', '.join(rows)}}}"
-        case _ if dataclasses.is_dataclass(value) and type(value).__module__ in _MODULES:
-            return _dataclass(value)
-        case _:
-            raise CodegenError(f"a {type(value).__name__} has no place in a description")
+def expression(value: object, write: Callable[[bytes], str] | None = None) -> str:
+    """Source for *value*: plain values, enums of ``uapi``, dataclasses of ``spec``, collections.
+
+    *write* gives the source for long bytes; :func:`blob` if it is not given.
+    """
+    return _Writer(write or blob).expression(value)
+
+
+def changes(
+    target: str, old: object, new: object, write: Callable[[bytes], str] | None = None
+) -> list[str]:
+    """Statements that make *old*, called *target*, equal to *new*; none if they are equal."""
+    return list(_Writer(write or blob).changes(target, old, new))
 
 
 def blob(data: bytes) -> str:
@@ -65,22 +51,102 @@ def blob(data: bytes) -> str:
     return f"runtime.blob({' '.join(repr(line) for line in lines)})"
 
 
-def _bytes(data: bytes) -> str:
-    return repr(data) if len(data) <= SHORT else blob(data)
+class Sidecar:
+    """Bytes for a file beside the module, each once; the module says where in ``data`` they are."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self._places: dict[bytes, int] = {}
+
+    def write(self, data: bytes) -> str:
+        """The expression for *data*."""
+        start = self._places.setdefault(data, len(self.data))
+        if start == len(self.data):
+            self.data += data
+        return f"data[{start}:{start + len(data)}]"
 
 
-def _dataclass(value: object) -> str:
-    assert dataclasses.is_dataclass(value)
-    words: list[str] = []
-    for field in dataclasses.fields(value):
-        item = getattr(value, field.name)
-        default = field.default
-        if field.default_factory is not dataclasses.MISSING:
-            default = field.default_factory()
-        if default is dataclasses.MISSING or item != default or type(item) is not type(default):
-            words.append(f"{field.name}={expression(item)}")
-    cls = type(value)
-    return f"{_MODULES[cls.__module__]}.{cls.__name__}({', '.join(words)})"
+class _Writer:
+    def __init__(self, write: Callable[[bytes], str]) -> None:
+        self._write = write
+
+    def expression(self, value: object) -> str:
+        match value:
+            case enum.Enum() if type(value).__module__ not in _MODULES:
+                raise CodegenError(f"a {type(value).__name__} has no place in a description")
+            case enum.Flag():
+                return _flags(value)
+            case enum.Enum():
+                return f"{_MODULES[type(value).__module__]}.{type(value).__name__}.{value.name}"
+            case None | bool() | int() | str():
+                return repr(value)
+            case bytes():
+                return self._bytes(value)
+            case bytearray():
+                data = bytes(value)
+                inner = str(len(data)) if not any(data) else self._bytes(data)
+                return f"bytearray({inner})"
+            case tuple():
+                items = [self.expression(item) for item in value]
+                return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
+            case list():
+                return f"[{', '.join(self.expression(item) for item in value)}]"
+            case dict():
+                rows = (
+                    f"{self.expression(key)}: {self.expression(item)}"
+                    for key, item in value.items()
+                )
+                return f"{{{', '.join(rows)}}}"
+            case _ if _is_record(value):
+                return self._dataclass(value)
+            case _:
+                raise CodegenError(f"a {type(value).__name__} has no place in a description")
+
+    def changes(self, target: str, old: object, new: object) -> Iterator[str]:
+        """What of *old* is another in *new*, as deep as one can assign to it and be typed."""
+        if type(old) is type(new) and old == new:
+            return
+        match old, new:
+            case dict(), dict() if list(old) == list(new):
+                for key in old:
+                    yield from self.changes(f"{target}[{key!r}]", old[key], new[key])
+            case _ if _is_record(old) and type(old) is type(new) and not _is_optional(target):
+                for field in dataclasses.fields(_record(old)):
+                    name = field.name
+                    yield from self.changes(
+                        f"{target}.{name}", getattr(old, name), getattr(new, name)
+                    )
+            case _:
+                yield f"{target} = {self.expression(new)}"
+
+    def _bytes(self, data: bytes) -> str:
+        return repr(data) if len(data) <= SHORT else self._write(data)
+
+    def _dataclass(self, value: object) -> str:
+        words: list[str] = []
+        for field in dataclasses.fields(_record(value)):
+            item = getattr(value, field.name)
+            default = field.default
+            if field.default_factory is not dataclasses.MISSING:
+                default = field.default_factory()
+            if default is dataclasses.MISSING or item != default or type(item) is not type(default):
+                words.append(f"{field.name}={self.expression(item)}")
+        cls = type(value)
+        return f"{_MODULES[cls.__module__]}.{cls.__name__}({', '.join(words)})"
+
+
+def _is_record(value: object) -> bool:
+    return dataclasses.is_dataclass(value) and type(value).__module__ in _MODULES
+
+
+def _record(value: object) -> Any:
+    """*value*, which :func:`_is_record`: ``dataclasses.fields`` wants to be told."""
+    return value
+
+
+def _is_optional(target: str) -> bool:
+    """Whether a checker thinks that there may be nothing at *target*."""
+    return target.endswith(".inner")
 
 
 def _flags(value: enum.Flag) -> str:

@@ -45,6 +45,8 @@ class StructModel:
     hash_by_bytes: bool
     #: (Python name, offset in bytes, codec).
     layout: tuple[tuple[str, int, str], ...]
+    #: Size and layout on other machines, per layout of the module; empty if they are the same.
+    elsewhere: tuple[tuple[int, tuple[tuple[str, int, str], ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +61,19 @@ class UnionModel:
     keywords: tuple[tuple[str, str], ...]
     #: How the class says ``bytes`` and ``None``.
     bytes_name: str
+    #: (Python name, offset in bytes, codec).
+    layout: tuple[tuple[str, int, str], ...]
+    #: The size as an expression: it may be another on other machines.
+    size_expression: str
 
 
 @dataclass(frozen=True, slots=True)
 class MapModel:
     name: str
+    c_name: str
     class_name: str
+    key_size: int
+    value_size: int
     #: What the class is made with: the map's handle and codecs.
     arguments: tuple[str, ...]
     #: The same text for the indent of a loaded map, and of its spec.
@@ -143,12 +152,45 @@ class ObjectNames:
 
 
 @dataclass(frozen=True, slots=True)
+class VariantModel:
+    """One object of the module: the function that describes it."""
+
+    function: str
+    doc: str
+    file_name: str
+    digest: str
+    byte_order: str
+    arch: str
+    cpu: int
+    needs: tuple[str, ...]
+    #: The spec as an expression; or, if that is empty, the statements that make it of the first.
+    expression: str
+    changes: tuple[str, ...] = ()
+
+    @property
+    def uses_data(self) -> bool:
+        """Whether any of it stands in the file beside the module."""
+        return any("data[" in each for each in (self.expression, *self.changes))
+
+
+@dataclass(frozen=True, slots=True)
+class SidecarModel:
+    """The file beside the module that has its bytes."""
+
+    name: str
+    digest: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ModuleModel:
     """A whole module."""
 
     file_name: str
-    digest: str
     format: int
+    #: Per layout, its digest, and the names of the machines that have it.
+    layout_digests: tuple[str, ...]
+    machines: tuple[tuple[str, ...], ...]
     #: Rules of linters that C names break.
     lint_exceptions: tuple[str, ...]
     #: Modules of the standard library, and of bpf2py, that the text uses.
@@ -169,5 +211,6 @@ class ModuleModel:
     #: Python name and C name, where they differ.
     map_names: dict[str, str]
     program_names: dict[str, str]
-    #: The spec as an expression.
-    expression: str
+    #: The objects: one, or for each machine from the oldest CPU version to the newest.
+    variants: tuple[VariantModel, ...]
+    sidecar: SidecarModel | None

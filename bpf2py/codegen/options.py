@@ -16,7 +16,8 @@ class Options:
     place of a copy).  ``types`` are C types to generate though nothing refers to them
     (``struct event`` or ``event``; for an enum also one of its values); ``events`` says which C
     type the ring buffer or perf array of that name carries; ``as_bytes`` are members
-    (``event.comm``) that shall be ``bytes`` though C says ``char``.
+    (``event.comm``) that shall be ``bytes`` though C says ``char``; ``sidecar`` is the name of a
+    file to lie beside the module with its instructions, BTF and data, which are text in it else.
     """
 
     file_name: str = ""
@@ -25,3 +26,4 @@ class Options:
     types: Sequence[str] = ()
     events: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     as_bytes: Sequence[str] = ()
+    sidecar: str = ""

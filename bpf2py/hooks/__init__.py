@@ -28,7 +28,7 @@ def generate(root: Path) -> list[Path]:
     wrong = [_text(each.error, each.diagnostics) for each in outcomes if each.error]
     if wrong:
         raise BuildFailed("\n".join(wrong))
-    return [path for each in outcomes for path in each.files if path.suffix == ".py"]
+    return [path for each in outcomes for path in each.files if path.suffix != ".o"]
 
 
 def inputs(root: Path) -> list[Path]:

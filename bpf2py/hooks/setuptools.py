@@ -51,7 +51,15 @@ def _generating(base: type[_BuildPy], root: Path) -> type[_BuildPy]:
             except BuildFailed as error:
                 raise BaseError(str(error)) from error
             self._add_packages({file.parent.resolve() for file in files})
+            self._add_data([file.resolve() for file in files if file.suffix != ".py"])
             super().run()
+
+        def _add_data(self, files: list[Path]) -> None:
+            """What is no Python belongs into the wheel as well."""
+            for name in self.packages or ():
+                folder = Path(root, self.get_package_dir(name)).resolve()
+                inside = [file.name for file in files if file.parent == folder]
+                self.package_data.setdefault(name, []).extend(inside)
 
         def _add_packages(self, folders: set[Path]) -> None:
             """Packages that were not there when setuptools looked: a copy of the runtime."""

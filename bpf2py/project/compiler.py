@@ -17,25 +17,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-#: ``platform.machine()`` to ``__TARGET_ARCH_x`` of libbpf's bpf_tracing.h.
-ARCHITECTURES = {
-    "aarch64": "arm64",
-    "arm64": "arm64",
-    "armv6l": "arm",
-    "armv7l": "arm",
-    "armv8l": "arm",
-    "i386": "x86",
-    "i686": "x86",
-    "loongarch64": "loongarch",
-    "mips": "mips",
-    "mips64": "mips",
-    "ppc64": "powerpc",
-    "ppc64le": "powerpc",
-    "riscv64": "riscv",
-    "s390x": "s390",
-    "x86_64": "x86",
-    "amd64": "x86",
-}
+from ..runtime.machine import ARCHITECTURES
 
 #: Where the kernel's headers for an architecture lie: Debian's multiarch folder, zig's folder.
 _HEADERS = {

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .compiler import ARCHITECTURES
 from .errors import ConfigError
+from .variants import ARCHS, CPUS, TARGETS
 
 _FILE = "pyproject.toml"
 
@@ -25,10 +25,12 @@ _COMMON = {
     "clang": "a string",
     "cflags": "a list of strings",
     "includes": "a list of strings",
-    "target": "a string",
-    "arch": "a string",
+    "target": "a string or a list of strings",
+    "arch": "a string or a list of strings",
+    "cpu": "a string or a list of strings",
     "vmlinux": "true or false",
     "vendor": "true or false",
+    "sidecar": "true or false",
     "object-dir": "a string",
     "output-dir": "a string",
 }
@@ -39,14 +41,12 @@ _OF_A_TARGET = {
     "events": "a table of strings",
     "bytes": "a list of strings",
     "class": "a string",
+    "as-one": "a string",
 }
 _OF_THE_PROJECT = {"typecheck": "true or false", "targets": "a list of tables"}
 
 #: Keys that take one of a few words.
-_CHOICES = {
-    "target": ("bpf", "bpfel", "bpfeb"),
-    "arch": tuple(sorted(set(ARCHITECTURES.values()))),
-}
+_CHOICES = {"target": TARGETS, "arch": ARCHS, "cpu": CPUS}
 
 #: What a target adds to, instead of replacing it.
 _ADDED = ("cflags", "includes")
@@ -64,16 +64,19 @@ class Target:
     clang: str = ""
     cflags: tuple[str, ...] = ()
     includes: tuple[str, ...] = ()
-    target: str = "bpf"
-    arch: str = ""
+    target: tuple[str, ...] = ()
+    arch: tuple[str, ...] = ()
+    cpu: tuple[str, ...] = ()
     vmlinux: bool = False
     vendor: bool = False
+    sidecar: bool = False
     object_dir: str = ""
     output_dir: str = ""
     types: tuple[str, ...] = ()
     events: tuple[tuple[str, str], ...] = ()
     as_bytes: tuple[str, ...] = ()
     class_name: str = ""
+    as_one: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +155,8 @@ def _fits(value: Any, kind: str) -> bool:
         case "a table of strings":
             return hasattr(value, "values") and all(type(each) is str for each in value.values())
         case _:
+            if type(value) is str and kind == "a string or a list of strings":
+                return True
             wanted = dict if kind == "a list of tables" else str
             return hasattr(value, "append") and all(type(each) is wanted for each in value)
 
@@ -179,7 +184,7 @@ class _Reader:
                 )
             found[key] = self._value(f"{where}.{key}", value, allowed[key])
             choices = _CHOICES.get(key)
-            if choices and value not in choices:
+            if choices and not set(found[key]) <= set(choices):
                 raise self.error(
                     f"{where}.{key}", f"is {value!r}", hint=f"allowed: {', '.join(choices)}"
                 )
@@ -190,7 +195,9 @@ class _Reader:
             raise self.error(where, f"must be {kind}, and is {value!r}")
         if kind == "a table of strings":
             return tuple(value.items())
-        return tuple(value) if kind.startswith("a list") else value
+        if type(value) is str:
+            return (value,) if "list" in kind else value
+        return tuple(value) if "list" in kind else value
 
     def target(self, values: Mapping[str, Any], where: str) -> Target:
         """The target that these checked values describe."""
@@ -200,6 +207,12 @@ class _Reader:
                 where,
                 "has both sources and objects" if given else "has neither sources nor objects",
                 hint="sources are compiled; objects are taken as they lie there",
+            )
+        if values.get("as-one") and given == ["sources"]:
+            raise self.error(
+                where,
+                "has sources: as-one is for objects",
+                hint="say several of target, arch, cpu: a source and its variants are one module",
             )
         return Target(
             **{_FIELDS.get(key, key.replace("-", "_")): value for key, value in values.items()}

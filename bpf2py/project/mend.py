@@ -49,6 +49,15 @@ CLANG_FOR_BPF = Mend(
     alpine="sudo apk add clang",
 )
 
+CLANG_FOR_CPU = Mend(
+    "this clang knows no such BPF CPU version (v4 is of clang 17); name a newer one (--cc, $CLANG,\n"
+    "or clang in [tool.bpf2py]), or ask for an older version",
+    debian="apt-cache search --names-only '^clang-[0-9]+$'",
+    fedora="sudo dnf install -y clang",
+    alpine="sudo apk add clang",
+    other="PyPI:           pip install ziglang",
+)
+
 LIBBPF = Mend(
     "libbpf's headers are missing",
     debian="sudo apt-get install -y libbpf-dev",
@@ -96,6 +105,7 @@ _MEANINGS = (
     (r"symbol 'license' is already defined", LICENSE),
     (r"No available targets are compatible|unknown target triple", CLANG_FOR_BPF),
     (r"unable to create target", CLANG_FOR_BPF),
+    (r"unknown target CPU", CLANG_FOR_CPU),
     (r"BPF stack limit", STACK),
 )
 

@@ -1,6 +1,6 @@
-"""An object's bytes become the text of its module; modules are type-checked.
+"""Objects' bytes become the text of their module; modules are type-checked.
 
-In: bytes, names, options.  Out: text.  Nothing is written.
+In: bytes, names, options.  Out: text, and bytes for a file beside it.  Nothing is written.
 """
 
 from __future__ import annotations
@@ -10,11 +10,21 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from ..codegen import generate, vendor
+from .. import btf
+from ..codegen import CodegenError, Options, render, vendor
+from ..codegen.variants import Source, describe_variants
 from ..elf import read_object
+from ..spec import ObjectSpec
+from ..uapi import BTFKind
+from . import variants
+from .variants import Build
+
+#: The structs whose members are an architecture's registers.
+_REGISTERS = ("pt_regs", "user_pt_regs")
 
 
 def module_name(file: Path) -> str:
@@ -24,27 +34,97 @@ def module_name(file: Path) -> str:
     return name if name.isidentifier() else "_" + name
 
 
-def module_text(
-    data: bytes,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectFile:
+    """A compiled object, and what is said about it.
+
+    ``arch`` is ``__TARGET_ARCH_x``; with ``if_read`` it counts only if the object knows registers
+    at all.  ``cpu`` is the version it was compiled for, 0 if its instructions shall tell.
+    """
+
+    name: str
+    data: bytes
+    arch: str = ""
+    cpu: int = 0
+    if_read: bool = False
+
+    @classmethod
+    def at(cls, path: Path, arch: str = "") -> ObjectFile:
+        """The file at *path*; what is not said is taken from its name."""
+        return cls(
+            name=path.name,
+            data=path.read_bytes(),
+            arch=arch or variants.arch_in_name(path),
+            cpu=variants.version_in_name(path),
+        )
+
+    @classmethod
+    def built(cls, name: str, data: bytes, build: Build, arch: str) -> ObjectFile:
+        """What *build* gave, compiled for *arch*.
+
+        An architecture that the user did not ask for matters only where registers are read: other
+        programs run everywhere.
+        """
+        return cls(name=name, data=data, arch=arch, cpu=build.version, if_read=not build.arch)
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """A module: its text, and the file beside it with its name, if there is one."""
+
+    text: str
+    sidecar: tuple[str, bytes] | None = None
+
+    def bytes_beside(self, module: Path) -> dict[Path, bytes]:
+        """The file beside *module*."""
+        return {module.with_name(self.sidecar[0]): self.sidecar[1]} if self.sidecar else {}
+
+
+def generated(
+    objects: Sequence[ObjectFile],
     *,
-    file_name: str,
-    directory: Path,
+    module: Path,
+    name: str = "",
     vendored: bool = False,
+    sidecar: bool = False,
     class_name: str = "",
     types: Sequence[str] = (),
     events: Mapping[str, str] = MappingProxyType({}),
     as_bytes: Sequence[str] = (),
-) -> str:
-    """The module for an object's bytes, to lie in *directory*; *vendored* beside a runtime's copy."""
-    return generate(
-        read_object(data, name=file_name),
-        file_name=file_name,
+) -> Generated:
+    """The module of *objects*, which are one or are together called *name*, to lie at *module*.
+
+    *vendored* beside a runtime's copy, with *sidecar* beside a file with its binary part.
+    """
+    if not all(c.isalnum() or c in "_-" for c in name):
+        raise CodegenError(f"{name!r} cannot be what several objects are called together")
+    sources: list[Source] = []
+    for each in objects:
+        spec = read_object(each.data, name=each.name)
+        spec.name = name or spec.name
+        if each.arch and (not each.if_read or _knows_registers(spec)):
+            spec.arch = each.arch
+        sources.append(Source(spec=spec, file_name=each.name, cpu=each.cpu))
+    options = Options(
+        file_name=f"{name}.bpf.o" if name else objects[0].name,
         class_name=class_name,
-        package=vendor.import_name(directory) if vendored else "bpf2py",
+        package=vendor.import_name(module.parent) if vendored else "bpf2py",
         types=types,
         events=events,
         as_bytes=as_bytes,
+        sidecar=f"{module.stem}.bin" if sidecar else "",
     )
+    model = describe_variants(sources, options)
+    beside = (model.sidecar.name, model.sidecar.data) if model.sidecar else None
+    return Generated(render(model), beside)
+
+
+def _knows_registers(spec: ObjectSpec) -> bool:
+    """Whether the C source had the registers of an architecture: what BPF_KPROBE and such read."""
+    if not spec.btf:
+        return False
+    table = btf.decode(spec.btf)
+    return any(table.find(name, BTFKind.STRUCT) for name in _REGISTERS)
 
 
 def typecheck(modules: Iterable[Path]) -> tuple[list[Path], str]:

@@ -1,6 +1,6 @@
 """Which files become which: the globs of a project as a list of jobs.
 
-In: a :class:`Project` and what lies in its folder.  Out: a :class:`Job` per object, with paths
+In: a :class:`Project` and what lies in its folder.  Out: a :class:`Job` per module, with paths
 relative to the project's folder.  Nothing is written.
 """
 
@@ -14,21 +14,28 @@ from pathlib import Path
 from .config import Project, Target
 from .errors import ConfigError
 from .modules import module_name
+from .variants import Build, builds, split_arch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One object and its module; ``source`` is ``None`` if the object is taken as it is."""
+    """One module and its objects; ``source`` is ``None`` if those are taken as they are.
+
+    ``builds`` says how each object is compiled; without a source, only what it is for.  ``name``
+    is what several objects are called together.
+    """
 
     target: Target
     source: Path | None
-    object: Path
+    objects: tuple[Path, ...]
+    builds: tuple[Build, ...]
     module: Path
+    name: str = ""
 
     @property
-    def input(self) -> Path:
+    def inputs(self) -> tuple[Path, ...]:
         """What the user edits or puts there."""
-        return self.source or self.object
+        return (self.source,) if self.source else self.objects
 
 
 def plan(project: Project) -> list[Job]:
@@ -39,10 +46,11 @@ def plan(project: Project) -> list[Job]:
     jobs = [job for target in project.targets for job in _jobs(project, target)]
     owners: dict[Path, Job] = {}
     for job in jobs:
-        for path in (job.object, job.module) if job.source else (job.module,):
+        for path in (*job.objects, job.module) if job.source else (job.module,):
             if (other := owners.setdefault(path, job)) is not job:
                 raise ConfigError(
-                    f"{project.file}: {other.input} and {job.input} would both become {path}",
+                    f"{project.file}: {other.inputs[0]} and {job.inputs[0]} would both become "
+                    f"{path}",
                     hint="give the targets an output-dir or object-dir of their own",
                 )
     return jobs
@@ -50,7 +58,7 @@ def plan(project: Project) -> list[Job]:
 
 def inputs(project: Project) -> list[Path]:
     """Files that the project is made from, as far as its folder shows: no header elsewhere."""
-    found = {job.input for job in plan(project)}
+    found = {path for job in plan(project) for path in job.inputs}
     for target in project.targets:
         folders = {path.parent for path in found if target.sources}
         for folder in {*folders, *map(Path, target.includes)}:
@@ -59,28 +67,53 @@ def inputs(project: Project) -> list[Path]:
 
 
 def _jobs(project: Project, target: Target) -> list[Job]:
-    found: dict[Path, None] = {}
+    found: dict[Path, str] = {}
     for pattern in target.sources or target.objects:
+        arch, pattern = ("", pattern) if target.sources else split_arch(pattern)
         names = sorted(glob.glob(pattern, root_dir=project.root, recursive=True))
         if not names:
             key = "sources" if target.sources else "objects"
             raise ConfigError(f"{project.file}: {key}: no file matches {pattern!r}")
-        found |= dict.fromkeys(Path(os.path.normpath(name)) for name in names)
-    if target.class_name and len(found) > 1:
+        found |= {Path(os.path.normpath(name)): arch for name in names}
+    if target.class_name and len(found) > 1 and not target.as_one:
         raise ConfigError(
             f"{project.file}: class names the class of one object, and there are {len(found)}"
         )
-    jobs: list[Job] = []
-    for path in found:
-        source = path if target.sources else None
-        file = path
-        if source is not None:
-            folder = Path(target.object_dir) if target.object_dir else path.parent
-            file = folder / f"{path.name.removesuffix('.c')}.o"
-        output = Path(target.output_dir) if target.output_dir else path.parent
-        jobs.append(
-            Job(
-                target=target, source=source, object=file, module=output / f"{module_name(file)}.py"
-            )
-        )
-    return jobs
+    if target.sources:
+        try:
+            ways = builds(target.target, target.arch, target.cpu)
+        except ValueError as error:
+            raise ConfigError(f"{project.file}: {error}") from None
+        return [_compiled(target, source, ways) for source in found]
+    if target.as_one:
+        name = target.as_one
+        return [_ready(target, tuple(found), tuple(found.values()), f"{name}.bpf.o", name)]
+    return [_ready(target, (path,), (arch,), path.name, "") for path, arch in found.items()]
+
+
+def _compiled(target: Target, source: Path, ways: tuple[Build, ...]) -> Job:
+    folder = Path(target.object_dir) if target.object_dir else source.parent
+    output = Path(target.output_dir) if target.output_dir else source.parent
+    usual = Build().object_name(source)
+    return Job(
+        target=target,
+        source=source,
+        objects=tuple(folder / each.object_name(source) for each in ways),
+        builds=ways,
+        module=output / f"{module_name(Path(usual))}.py",
+        name=usual.partition(".")[0] if len(ways) > 1 else "",
+    )
+
+
+def _ready(
+    target: Target, objects: tuple[Path, ...], archs: tuple[str, ...], file_name: str, name: str
+) -> Job:
+    output = Path(target.output_dir) if target.output_dir else objects[0].parent
+    return Job(
+        target=target,
+        source=None,
+        objects=objects,
+        builds=tuple(Build(arch=arch) for arch in archs),
+        module=output / f"{module_name(Path(file_name))}.py",
+        name=name,
+    )

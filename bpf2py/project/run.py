@@ -25,9 +25,10 @@ from .compile import compile_source, dependencies, require_compiler, version, wr
 from .compiler import Compiler, host_architecture
 from .config import Project, Target
 from .errors import CompileError
-from .modules import module_text
+from .modules import Generated, ObjectFile, generated
 from .plan import Job, plan
 from .state import CLOCK_TICK_NS, State, digest
+from .variants import Build
 
 
 class Status(enum.Enum):
@@ -59,8 +60,8 @@ class Outcome:
 class _Made:
     """What a job made, not yet written."""
 
-    text: str
-    object: bytes | None
+    module: Generated
+    objects: Mapping[Path, bytes]
     inputs: Mapping[str, str]
     diagnostics: str = ""
 
@@ -126,28 +127,40 @@ class _Maker:
         """Compile and generate in memory; ``None`` if that was done before."""
         if self.state and self.state.is_current(job.module.as_posix(), self.recipe(job)):
             return None
+        root = self.project.root
+        files: list[ObjectFile] = []
+        inputs: dict[str, str] = {}
         if job.source is None:
-            data = (self.project.root / job.object).read_bytes()
-            text = self._text(job, data)
-            return _Made(text=text, object=None, inputs={job.object.as_posix(): digest(data)})
+            for path, each in zip(job.objects, job.builds, strict=True):
+                files.append(ObjectFile.at(root / path, each.arch))
+                inputs[path.as_posix()] = digest(files[-1].data)
+            return _Made(module=self._module(job, files), objects={}, inputs=inputs)
         compiler, _ = self._compiler(job.target)
-        begun = time.time_ns() - CLOCK_TICK_NS
-        with tempfile.TemporaryDirectory(prefix="bpf2py-") as scratch:
-            result, depfile = Path(scratch, job.object.name), Path(scratch, "depfile")
-            said = compile_source(
-                compiler,
-                job.source,
-                result,
-                target=job.target.target,
-                architecture=_architecture(job.target),
-                extra=(*_flags(job.target), "-MD", "-MF", str(depfile)),
-                cwd=self.project.root,
-                color=self.color,
-            )
-            data = result.read_bytes()
-            inputs = self._digests(dependencies(depfile), begun)
-        text = self._text(job, data)
-        return _Made(text=text, object=data, inputs=inputs, diagnostics=said)
+        said: dict[str, None] = {}
+        for path, each in zip(job.objects, job.builds, strict=True):
+            begun = time.time_ns() - CLOCK_TICK_NS
+            with tempfile.TemporaryDirectory(prefix="bpf2py-") as scratch:
+                result, depfile = Path(scratch, path.name), Path(scratch, "depfile")
+                diagnostics = compile_source(
+                    compiler,
+                    job.source,
+                    result,
+                    target=each.target,
+                    architecture=_architecture(each),
+                    extra=(*_flags(job.target, each), "-MD", "-MF", str(depfile)),
+                    cwd=root,
+                    color=self.color,
+                )
+                said[diagnostics] = None  # once, where every variant has the same warnings
+                data = result.read_bytes()
+                inputs |= self._digests(dependencies(depfile), begun)
+            files.append(ObjectFile.built(path.name, data, each, _architecture(each)))
+        return _Made(
+            module=self._module(job, files),
+            objects={path: each.data for path, each in zip(job.objects, files, strict=True)},
+            inputs=inputs,
+            diagnostics="".join(said),
+        )
 
     def finish(self, job: Job, made: _Made | None, check: bool, copied: set[Path]) -> Outcome:
         """Write what was made, or compare it; *copied* are the runtime's copies seen so far."""
@@ -162,9 +175,9 @@ class _Maker:
             copied.add(folder)
         objects: dict[Path, bytes] = {}
         if made is not None:
-            texts[module] = made.text
-            if made.object is not None:
-                objects[self.project.root / job.object] = made.object
+            texts[module] = made.module.text
+            objects = {self.project.root / path: data for path, data in made.objects.items()}
+            objects |= made.module.bytes_beside(module)
         files = (module, *objects, *(path for path in texts if path != module))
         reasons = output.reasons(texts, objects, stale) if check else {}
         if check:
@@ -179,22 +192,23 @@ class _Maker:
 
     def recipe(self, job: Job) -> str:
         """The digest of all that decides what becomes of the inputs."""
-        how: list[object] = [job.object.as_posix(), repr(job.target)]
+        how: list[object] = [[path.as_posix() for path in job.objects], repr(job.target)]
         if job.target.vendor:
             how.append(vendor.import_name((self.project.root / job.module).parent))
         if job.source is not None:
             compiler, its_version = self._compiler(job.target)
-            how += [
-                its_version,
-                compiler.arguments(
-                    job.source,
-                    job.object,
-                    target=job.target.target,
-                    architecture=_architecture(job.target),
-                    extra=_flags(job.target),
-                ),
-                compiler.strip_command(job.object),
-            ]
+            how.append(its_version)
+            for path, each in zip(job.objects, job.builds, strict=True):
+                how += [
+                    compiler.arguments(
+                        job.source,
+                        path,
+                        target=each.target,
+                        architecture=_architecture(each),
+                        extra=_flags(job.target, each),
+                    ),
+                    compiler.strip_command(path),
+                ]
         return digest(json.dumps(how).encode())
 
     def _compiler(self, target: Target) -> tuple[Compiler, str]:
@@ -204,14 +218,15 @@ class _Maker:
                 self._versions[target.clang] = found, version(found)
             return self._versions[target.clang]
 
-    def _text(self, job: Job, data: bytes) -> str:
+    def _module(self, job: Job, objects: list[ObjectFile]) -> Generated:
         target = job.target
         with self._generating:
-            return module_text(
-                data,
-                file_name=job.object.name,
-                directory=(self.project.root / job.module).parent,
+            return generated(
+                objects,
+                module=self.project.root / job.module,
+                name=job.name,
                 vendored=target.vendor,
+                sidecar=target.sidecar,
                 class_name=target.class_name,
                 types=target.types,
                 events=dict(target.events),
@@ -230,17 +245,18 @@ class _Maker:
     def _record(self, job: Job, made: _Made) -> None:
         assert self.state is not None
         outputs = {job.module.as_posix(): digest((self.project.root / job.module).read_bytes())}
-        if made.object is not None:
-            outputs[job.object.as_posix()] = digest(made.object)
+        beside = made.module.bytes_beside(job.module)
+        for path, data in (*made.objects.items(), *beside.items()):
+            outputs[path.as_posix()] = digest(data)
         self.state.record(job.module.as_posix(), self.recipe(job), made.inputs, outputs)
 
 
-def _flags(target: Target) -> tuple[str, ...]:
-    return (*(f"-I{folder}" for folder in target.includes), *target.cflags)
+def _flags(target: Target, build: Build) -> tuple[str, ...]:
+    return (*(f"-I{folder}" for folder in target.includes), *target.cflags, *build.flags)
 
 
-def _architecture(target: Target) -> str:
-    found = target.arch or host_architecture()
+def _architecture(build: Build) -> str:
+    found = build.arch or host_architecture()
     if found is None:
         raise CompileError(
             "this machine's registers have no name in bpf_tracing.h", hint="say arch = …"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .blob import blob, require_format
-from .errors import ClosedError, NotSupportedError, VerifierError
+from .errors import ClosedError, InconclusiveError, NotSupportedError, VerifierError
 from .loaded import Loaded
 from .object import (
     DynamicObject,
@@ -23,8 +23,10 @@ from .object import (
 from .typed_spec import MapSpecs, ProgramSpecs, TypedSpec
 
 if TYPE_CHECKING:
+    from .beside import sidecar
     from .codec import pack, sizeof, unpack
     from .codec.exports import numpy_dtype, struct_format
+    from .digest import layout_digest
     from .events.ringbuf import RingBuf
     from .links.base import Link
     from .links.struct_ops import StructOpsLink
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from .programs.xdp import XDP, XDPMode
     from .syscalls.prog_run import TestRun
     from .variables import Constant, Data, DataSpec, Variable
+    from .variants import Variant, Variants, own_layout
 
 __all__ = [
     # from a spec to an object
@@ -92,6 +95,7 @@ __all__ = [
     "sizeof",
     "struct_format",
     "numpy_dtype",
+    "layout_digest",
     # programs
     "Program",
     "BTFTracepoint",
@@ -105,17 +109,24 @@ __all__ = [
     "TestRun",
     # errors
     "ClosedError",
+    "InconclusiveError",
     "NotSupportedError",
     "VerifierError",
     # what generated modules call
     "blob",
+    "sidecar",
     "require_format",
+    "own_layout",
+    "Variant",
+    "Variants",
 ]
 
 #: Where the names are that are imported when first used: no module uses all of them.
 _HOMES = {
+    "beside": ("sidecar",),
     "codec": ("pack", "unpack", "sizeof"),
     "codec.exports": ("struct_format", "numpy_dtype"),
+    "digest": ("layout_digest",),
     "events.ringbuf": ("RingBuf",),
     "links.base": ("Link",),
     "links.struct_ops": ("StructOpsLink",),
@@ -136,6 +147,7 @@ _HOMES = {
     "programs.xdp": ("XDP", "XDPMode"),
     "syscalls.prog_run": ("TestRun",),
     "variables": ("Constant", "Data", "DataSpec", "Variable"),
+    "variants": ("Variant", "Variants", "own_layout"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

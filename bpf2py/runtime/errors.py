@@ -30,6 +30,15 @@ class NotSupportedError(RuntimeError):
         self.since = since
 
 
+class InconclusiveError(RuntimeError):
+    """It could not be told whether the kernel can do *what*: neither yes nor no."""
+
+    def __init__(self, what: str, why: str) -> None:
+        super().__init__(f"{what}: could not tell: {why}")
+        self.what = what
+        self.why = why
+
+
 class ClosedError(ValueError):
     """Something was used after it was closed: like a closed file, a :class:`ValueError`."""
 

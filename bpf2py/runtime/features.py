@@ -238,3 +238,26 @@ def missing_btf_features() -> frozenset[BTFFeature]:
                 raise
             missing.append(feature)
     return frozenset(missing)
+
+
+#: How PROG_LOAD refuses an instruction: the verifier, which may also take it for another one, or
+#: an architecture's compiler.
+_UNKNOWN_INSTRUCTION = (errno.EINVAL, errno.EACCES, errno.EOPNOTSUPP, ENOTSUPP)
+
+
+@cache
+def knows_instructions(family: str) -> bool:
+    """Whether programs may use the instructions that :data:`bpf2py.asm.cpu.FAMILIES` names so."""
+    import sys
+
+    from ..asm.cpu import smallest_with
+
+    what = f"probe program with {family} instructions"
+    code = smallest_with(family, sys.byteorder)
+    try:
+        FD(prog_load(LoadRequest(ProgType.SOCKET_FILTER, code, license="GPL", what=what))).close()
+    except OSError as exc:
+        if exc.errno in _UNKNOWN_INSTRUCTION:
+            return False
+        raise
+    return True

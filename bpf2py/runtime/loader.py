@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import errno
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from functools import cached_property
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 from ..records import replace
 from ..spec import KCONFIG, ObjectSpec, ProgramSpec
 from ..uapi import AttachType, MapType, ProgType
+from . import machine
 from .create import MapMaker
 from .loaded import Loaded
 from .older import older_request
@@ -63,12 +63,7 @@ def load(
     targets: Mapping[str, HasFileno] | None = None,
 ) -> Loaded:
     """Create maps, fill data, load programs; options and errors as in ``TypedSpec.load``."""
-    if spec.byte_order != sys.byteorder:
-        raise ValueError(
-            f"object {spec.name!r} was compiled for {spec.byte_order}-endian machines, this one is "
-            f"{sys.byteorder}-endian: compile it with -target bpf"
-            f"{'el' if sys.byteorder == 'little' else 'eb'}"
-        )
+    machine.require(spec)
     given = dict(maps or {})
     if unknown := given.keys() - spec.maps.keys():
         raise ValueError(

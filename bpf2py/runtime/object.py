@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from ..spec import ObjectSpec
 from ..uapi import MapType
@@ -155,6 +155,9 @@ class Object(Owner):
     Close it or leave a ``with``: links, programs and maps go away unless something else (a pin,
     an attached program) holds them.
     """
+
+    #: The digest of the types as C has them; see :func:`layout_digest`.
+    __layout_digest__: ClassVar[str] = ""
 
     #: What :meth:`attach` attached and has not been closed.
     links: Links

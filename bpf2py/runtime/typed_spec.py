@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .externs.kconfig import Kconfig
     from .object import Object
     from .syscalls.fd import HasFileno
+    from .variants import Variants
 
 T = TypeVar("T")
 ObjectT = TypeVar("ObjectT", bound="Object")
@@ -107,8 +108,9 @@ class TypedSpec(Generic[ObjectT]):
     #: The description itself.
     object_spec: ObjectSpec
 
-    def __init__(self, object_spec: ObjectSpec) -> None:
+    def __init__(self, object_spec: ObjectSpec, variants: Variants | None = None) -> None:
         self.object_spec = object_spec
+        self.__variants = variants
 
     def load(
         self,
@@ -136,11 +138,15 @@ class TypedSpec(Generic[ObjectT]):
         :class:`OSError` for other refusals, :class:`RelocationError`, :class:`NotSupportedError`
         for an extern that this kernel does not have, :class:`ValueError` for a spec that
         contradicts itself or this machine.
+
+        Of a module with objects for several BPF CPU versions, the newest that this kernel knows
+        is loaded, with what was changed here.
         """
         from .loader import load
 
+        variants, object_spec = self.__variants, self.object_spec
         loaded = load(
-            self.object_spec,
+            variants.for_kernel(object_spec) if variants else object_spec,
             pin_path=pin_path,
             kernel_btf=kernel_btf,
             log_level=log_level,

@@ -137,11 +137,12 @@ def _take(registers: dict[str, str], instruction: str, comment: str) -> None:
 
 
 def _outdate(registers: dict[str, str], complaint: list[str]) -> None:
-    """A call that makes other pointers invalid (a release, a change of the packet) is not in the
-    log; the complaint tells what became of them."""
+    """What the complaint itself says of a register, where the log says nothing (before 5.18), or
+    something old: what a call did to other pointers (a release, a change of the packet) is not in
+    it."""
     for line in complaint:
         for name, now in _NOW.findall(line):
-            was = registers.get(name, now)
+            was = registers.setdefault(name, now)
             if now in ("scalar", "inv") and not _NUMBER.match(was):
                 registers[name] = f"{now} (was {was})"
 

@@ -198,6 +198,8 @@ class OpensnoopBss(runtime.Data):
 class Opensnoop(runtime.Object):
     """``opensnoop.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "27955e21abe81b7d3bd49ac05ce4364bea0fc9527fa3f30cf51b8feded471a85"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = OpensnoopMaps(loaded)

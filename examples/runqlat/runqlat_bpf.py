@@ -135,6 +135,8 @@ class RunqlatBss(runtime.Data):
 class Runqlat(runtime.Object):
     """``runqlat.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "b7d0bc954621d0c2e9de8181e597beaae1ae49a04189f40121f38797a81bbc66"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = RunqlatMaps(loaded)

@@ -89,6 +89,8 @@ class XdpStatsPrograms(runtime.Programs):
 class XdpStats(runtime.Object):
     """``xdp_stats.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
+    __layout_digest__ = "78ecbb6c4038bddff64fa56887fc67f624dc6f82534212c3e5fcf7064bbb1054"
+
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
         self.maps = XdpStatsMaps(loaded)

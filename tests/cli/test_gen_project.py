@@ -68,7 +68,7 @@ def test_check_is_for_ci(here: Path) -> None:
     result = gen("--check")
     assert result.exit_code == 1
     assert "one.bpf.o: the source compiles to another object" in result.stdout
-    assert "+" in result.stdout
+    assert "  variable .rodata start: first value " in result.stdout
     assert "out/one_bpf.py, bpf/one.bpf.o: out of date" in result.stderr
     assert result.stderr.endswith("Hint: run `bpf2py gen`, and check the result in\n")
 

@@ -9,16 +9,18 @@ import dataclasses
 import importlib
 import re
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bpf2py import btf
 from bpf2py.btf import layout
-from bpf2py.codegen import generate
 from bpf2py.elf import read_object_file
+from bpf2py.project.modules import ObjectFile, generated
 from bpf2py.project.output import is_current
 from bpf2py.runtime import codec
+from bpf2py.spec import ObjectSpec
 from bpf2py.uapi import BTFKind
 
 FIXTURES = Path(__file__).resolve().parents[2] / "generated_fixtures"
@@ -26,22 +28,40 @@ MODULES = sorted(FIXTURES.glob("*_bpf.py"))
 KINDS = {"struct": BTFKind.STRUCT, "union": BTFKind.UNION}
 
 
-def object_of(module: Path) -> Path:
-    """The object a module was made from: its header names the file."""
-    match = re.match(r'"""``(\S+\.bpf\.o)`` as Python', module.read_text())
+def objects_of(module: Path) -> list[Path]:
+    """The objects a module was made from: its header names the files."""
+    text = module.read_text()
+    several = re.findall(r"^Object sha256: \w+ \((\S+)\)$", text, re.M)
+    match = re.match(r'"""``(\S+\.bpf\.o)`` as Python', text)
     assert match, module
-    return module.with_name(match[1])
+    return [module.with_name(name) for name in several or [match[1]]]
+
+
+def specs_of(module: Path) -> Iterator[tuple[str, ObjectSpec]]:
+    """The functions of a module that describe objects, and what the objects say."""
+    for number, path in enumerate(objects_of(module), 1):
+        spec = read_object_file(path)
+        yield f"_object_spec_{number}" if number > 1 else "_object_spec", spec
 
 
 def test_there_are_modules_to_compare() -> None:
     assert len(MODULES) >= 25
+    assert list(FIXTURES.glob("*_bpf.bin"))
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
 def test_the_module_is_what_the_generator_writes(module: Path) -> None:
-    path = object_of(module)
-    text = generate(read_object_file(path), file_name=path.name)
-    assert is_current(module, text), "run `make fixtures`, and read the difference"
+    objects = objects_of(module)
+    name = module.stem.removesuffix("_bpf") if len(objects) > 1 else ""
+    made = generated(
+        [ObjectFile.at(path) for path in objects],
+        module=module,
+        name=name,
+        sidecar="runtime.sidecar(" in module.read_text(),
+    )
+    assert is_current(module, made.text), "run `make fixtures`, and read the difference"
+    for path, data in made.bytes_beside(module).items():
+        assert path.read_bytes() == data
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
@@ -50,7 +70,8 @@ def test_the_module_compiles_without_warnings_and_carries_the_objects_spec(modul
         warnings.simplefilter("error")
         compile(module.read_text(), str(module), "exec", dont_inherit=True)
         imported = importlib.import_module(f"generated_fixtures.{module.stem}")
-    assert imported._object_spec() == read_object_file(object_of(module))
+    for function, spec in specs_of(module):
+        assert getattr(imported, function)() == spec
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)

@@ -241,6 +241,7 @@ def _tracing() -> bool:
 
 
 _SIGN_EXTENDING_MOVE = Instruction(op.ALU64 | op.MOV | op.X, 0, 0, 8)
+_FETCHING_ADD = Instruction(op.STX | op.ATOMIC | op.DW, 10, 0, -8, op.ADD | op.FETCH)
 
 ABILITIES: dict[str, Callable[[], bool]] = {
     "arenas (6.9)": _arena,
@@ -255,6 +256,9 @@ ABILITIES: dict[str, Callable[[], bool]] = {
     "iterators over numbers (6.4)": lambda: _kernel_function("bpf_iter_num_new"),
     "addresses of kernel variables (CONFIG_KALLSYMS_ALL)": lambda: _kernel_symbol("runqueues"),
     "types of kernel variables": lambda: kernel_btf().find("runqueues", BTFKind.VAR) is not None,
+    "fetching atomics (5.12)": lambda: _program(
+        code(mov(0, 0), store(10, -8, 0, op.DW), _FETCHING_ADD, mov(0, 0), EXIT)
+    ),
     "links for perf events (5.15)": features.has_perf_event_links,
     "struct_ops links (6.4)": lambda: _struct_ops(MapFlags.LINK),
     "syscall programs (5.14)": lambda: _program(NOTHING, ProgType.SYSCALL, ProgFlags.SLEEPABLE),

@@ -50,6 +50,7 @@ def test_the_first_error_is_the_summary(said: str, line: str) -> None:
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
+        ("error: unknown target CPU 'v4'", mend.CLANG_FOR_CPU),
         ("fatal error: 'bpf/bpf_helpers.h' file not found", mend.LIBBPF),
         ("fatal error: 'bpf_core_read.h' file not found", mend.LIBBPF),
         ("fatal error: 'asm/types.h' file not found", mend.KERNEL_HEADERS),

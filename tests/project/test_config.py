@@ -38,8 +38,8 @@ def test_a_target_replaces_what_holds_for_all_and_adds_flags(tmp_path: Path) -> 
         '[[tool.bpf2py.targets]]\nobjects = ["b.o"]\ntarget = "bpfeb"\nvendor = false\n',
     )
     one, two = load(tmp_path / "pyproject.toml").targets
-    assert (one.target, one.cflags, one.vendor) == ("bpfel", ("-DALL", "-DONE"), True)
-    assert (two.target, two.cflags, two.vendor) == ("bpfeb", ("-DALL",), False)
+    assert (one.target, one.cflags, one.vendor) == (("bpfel",), ("-DALL", "-DONE"), True)
+    assert (two.target, two.cflags, two.vendor) == (("bpfeb",), ("-DALL",), False)
 
 
 @pytest.mark.parametrize(
@@ -118,9 +118,9 @@ def test_globs_become_jobs(tmp_path: Path) -> None:
         a_one=SOURCE,
     )
     jobs = plan(load(tmp_path / "pyproject.toml"))
-    assert [(str(job.source), str(job.object), str(job.module)) for job in jobs] == [
-        ("bpf/b_two.bpf.c", "o/b_two.bpf.o", "m/b_two_bpf.py"),
-        ("bpf/a_one.bpf.c", "o/a_one.bpf.o", "m/a_one_bpf.py"),
+    assert [(str(job.source), list(map(str, job.objects)), str(job.module)) for job in jobs] == [
+        ("bpf/b_two.bpf.c", ["o/b_two.bpf.o"], "m/b_two_bpf.py"),
+        ("bpf/a_one.bpf.c", ["o/a_one.bpf.o"], "m/a_one_bpf.py"),
     ]
 
 

@@ -26,6 +26,8 @@ from tests.conftest import bpf_works
 from tests.project.builds import MINIMAL, ROOT, project, with_object
 
 DEADLINE = 120
+#: Imports a module and makes its description, which reads the file beside it.
+_DESCRIBE = "import {0} as module; assert module._object_spec().btf"
 ENVIRONMENT = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}
 
 
@@ -87,6 +89,15 @@ def copied(name: str, folder: Path) -> Path:
     return shutil.copytree(ROOT / "examples" / name, folder / name, ignore=made)
 
 
+def with_sidecar(folder: Path) -> Path:
+    """*folder*, whose modules shall have their binary part in a file beside them."""
+    file = folder / "pyproject.toml"
+    text = file.read_text()
+    assert "[tool.bpf2py]\n" in text
+    file.write_text(text.replace("[tool.bpf2py]\n", "[tool.bpf2py]\nsidecar = true\n"))
+    return folder
+
+
 def files(wheel: Path) -> set[str]:
     with zipfile.ZipFile(wheel) as archive:
         return {name for name in archive.namelist() if ".dist-info/" not in name}
@@ -94,14 +105,15 @@ def files(wheel: Path) -> set[str]:
 
 @pytest.mark.slow
 def test_hatchling_generates_into_the_wheel(tmp_path: Path, builder: Path, own_wheel: Path) -> None:
-    wheel = built(builder, copied("wheel_hatchling", tmp_path))
+    wheel = built(builder, with_sidecar(copied("wheel_hatchling", tmp_path)))
     assert files(wheel) == {
         "switchcount/__init__.py",
         "switchcount/__main__.py",
+        "switchcount/switches_bpf.bin",
         "switchcount/switches_bpf.py",
     }
     python = environment(tmp_path / "env", own_wheel, wheel)
-    run(python, "-c", "import switchcount.switches_bpf", cwd=tmp_path)
+    run(python, "-c", _DESCRIBE.format("switchcount.switches_bpf"), cwd=tmp_path)
     if not bpf_works():
         pytest.skip("it was built and imported; to load it needs root and bpf(2)")
     shown = run(python.with_name("switchcount"), "0.3", cwd=tmp_path)
@@ -113,13 +125,13 @@ def test_hatchling_generates_into_the_wheel(tmp_path: Path, builder: Path, own_w
 def test_setuptools_generates_into_the_wheel_with_the_runtime(
     tmp_path: Path, builder: Path
 ) -> None:
-    wheel = built(builder, copied("wheel_setuptools", tmp_path))
+    wheel = built(builder, with_sidecar(copied("wheel_setuptools", tmp_path)))
     names = files(wheel)
     ours = {name.removeprefix("forkcount/") for name in names}
-    assert {"__init__.py", "__main__.py", "forks_bpf.py"} <= ours
+    assert {"__init__.py", "__main__.py", "forks_bpf.py", "forks_bpf.bin"} <= ours
     assert {"_bpf2py/spec.py", "_bpf2py/runtime/maps/hash.py"} <= ours
     python = environment(tmp_path / "env", wheel)  # without bpf2py
-    run(python, "-c", "import forkcount.forks_bpf", cwd=tmp_path)
+    run(python, "-c", _DESCRIBE.format("forkcount.forks_bpf"), cwd=tmp_path)
     if not bpf_works():
         pytest.skip("it was built and imported; to load it needs root and bpf(2)")
     process = subprocess.Popen(
