@@ -159,7 +159,7 @@ class ArenaBss(runtime.Data):
 class Arena(runtime.Object):
     """``arena.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
-    __layout_digest__ = "917231400d543b770d1ef2d9f2af4c82712c36f624c2be7cfdcbfc91ebbe36f9"
+    __layout_digest__ = "0364ee4da94bb0cd3b8661220bc511d567df6d69de0e2c622374fe7c3f82b928"
 
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)

@@ -220,7 +220,7 @@ def _section(
     py_names = names.assign(shown, reserved=names.DATA_RESERVED, where=section)
     return SectionModel(
         attribute=attribute,
-        section=section,
+        section=map_spec.name if section == ARENA else section,
         title=f"arena ``{safe(map_spec.name)}``" if section == ARENA else f"``{section}``",
         map_name=map_spec.name,
         name=class_names[0],
