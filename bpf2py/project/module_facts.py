@@ -278,7 +278,9 @@ def _variables(map_name: str, row: Any) -> Iterator[tuple[str, dict[str, Fact]]]
     data = row.get("data") or b""
     for name, variable in row.get("variables", {}).items():
         value = data[variable["offset"] : variable["offset"] + variable["size"]]
-        yield f"variable {row.get('section') or map_name} {name}", {"first value": value.hex(" ", -4)}
+        yield f"variable {row.get('section') or map_name} {name}", {
+            "first value": value.hex(" ", -4)
+        }
 
 
 def _shown(key: str, value: Any) -> Fact:

@@ -230,6 +230,13 @@ class MapMaker:
                 )
             except OSError as exc:
                 first = first or exc
+                if struct is not None and exc is first and exc.errno == door.ENOTSUPP:
+                    # 5.10 reads its own BTF when the first program is loaded (bpf_check()).
+                    from .features import load_smallest_program
+
+                    load_smallest_program()
+                    tries[1:] = [(btf, spec.flags, name)]
+                    continue
                 if exc.errno not in _UNKNOWN or isinstance(exc, PermissionError):
                     break
         assert first is not None

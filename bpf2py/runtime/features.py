@@ -46,6 +46,11 @@ def _minimal(prog_type: ProgType, attach_type: int = 0) -> FD:
     )
 
 
+def load_smallest_program() -> None:
+    """Make the kernel do what it does with the first program only."""
+    _minimal(ProgType.SOCKET_FILTER).close()
+
+
 def takes_program_fields(*, name: bytes, btf_fd: int | None, attach_type: int) -> bool:
     """Whether PROG_LOAD takes a name (4.15), an attach type (4.17) and BTF (5.0).
 

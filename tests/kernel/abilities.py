@@ -260,6 +260,7 @@ ABILITIES: dict[str, Callable[[], bool]] = {
         code(mov(0, 0), store(10, -8, 0, op.DW), _FETCHING_ADD, mov(0, 0), EXIT)
     ),
     "links for perf events (5.15)": features.has_perf_event_links,
+    "struct_ops (5.6)": _struct_ops,
     "struct_ops links (6.4)": lambda: _struct_ops(MapFlags.LINK),
     "syscall programs (5.14)": lambda: _program(NOTHING, ProgType.SYSCALL, ProgFlags.SLEEPABLE),
     "task storage (5.11)": lambda: _storage(MapType.TASK_STORAGE),

@@ -23,8 +23,8 @@ AVAILABLE = Path("/proc/sys/net/ipv4/tcp_available_congestion_control")
 
 
 @pytest.fixture(autouse=True)
-def needs_links() -> None:
-    requires("struct_ops links (6.4)")
+def needs_struct_ops() -> None:
+    requires("struct_ops (5.6)")
 
 
 def registered() -> set[str]:
@@ -33,6 +33,8 @@ def registered() -> set[str]:
 
 def alone(*names: str) -> StructOpsSpec:
     """The spec with these maps only."""
+    if set(names) != {"by_map"}:
+        requires("struct_ops links (6.4)")
     spec = StructOps.spec()
     for name in spec.maps:
         if spec.maps[name].map_type == MapType.STRUCT_OPS:
@@ -95,6 +97,7 @@ def test_a_struct_ops_without_a_link_is_registered_by_its_map() -> None:
 
 
 def test_attach_registers_every_struct_ops_that_is_created() -> None:
+    requires("struct_ops links (6.4)")
     spec = StructOps.spec()
     spec.maps.replacement.autoattach = False
     with spec.load() as loaded:
@@ -106,6 +109,7 @@ def test_attach_registers_every_struct_ops_that_is_created() -> None:
 
 
 def test_attach_is_all_or_nothing() -> None:
+    requires("struct_ops links (6.4)")
     with StructOps.spec().load() as loaded:
         # by_link and replacement have one name.
         with pytest.raises(FileExistsError, match=r"of that name is registered.*replacement"):
@@ -154,6 +158,7 @@ def test_a_function_that_is_taken_out_is_not_loaded_and_not_called() -> None:
 
 
 def test_an_optional_struct_ops_is_created_when_asked_for() -> None:
+    requires("struct_ops links (6.4)")
     with StructOps.spec().load() as loaded:
         assert loaded.maps.optional.closed
         assert not loaded.programs.on_expand.loaded
@@ -198,6 +203,7 @@ def test_a_program_behind_no_struct_ops_is_refused_with_advice() -> None:
 
 
 def test_an_object_without_a_module_registers_as_well() -> None:
+    requires("struct_ops links (6.4)")
     spec = read_object_file(FIXTURES / "struct_ops.bpf.o")
     spec.maps["replacement"].autoattach = False
     with runtime.load(spec) as loaded, loaded.attach():

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bpf2py.project.compiler import ARCHITECTURES, Compiler, find_compiler
+from bpf2py.project.compiler import Compiler, find_compiler
+from bpf2py.runtime.machine import ARCHITECTURES
 
 
 @pytest.fixture
