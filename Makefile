@@ -11,7 +11,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 		&& { echo "$$python"; break; }; done)
 
-.PHONY: help demo test check fix fixtures fixtures-check objects objects-check bench refused alltypes uapi uapi-check clean
+.PHONY: help demo test check fix fixtures fixtures-check objects objects-check bench refused alltypes layouts uapi uapi-check clean
 .DELETE_ON_ERROR:
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo 'make bench           measure'
 	@echo 'make refused         write anew what is said of refused objects, ours beside bpftool'"'"'s'
 	@echo 'make alltypes        every type of the running kernel through the generator (minutes)'
+	@echo 'make layouts         random C types, C against the generator, both byte orders (minutes)'
 
 # ---- the environment --------------------------------------------------------------------------
 
@@ -74,6 +75,9 @@ refused: $(VENV)/.dev
 
 alltypes: $(VENV)/.dev
 	$(PY) -m tests.codegen.kernel_types
+
+layouts: $(VENV)/.dev
+	$(PY) -m tests.layouts
 
 # ---- generated files: each is owned by a command, and has a form that only checks ----------------
 

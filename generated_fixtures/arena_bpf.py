@@ -95,9 +95,9 @@ class ArenaSpec(runtime.TypedSpec["Arena"]):
         super().__init__(object_spec)
         self.maps = ArenaMapSpecs(object_spec)
         self.programs = ArenaProgramSpecs(object_spec)
-        self.arena = ArenaArenaSpec(object_spec.maps["shared"])
-        self.rodata = ArenaRodataSpec(object_spec.maps[".rodata"])
-        self.bss = ArenaBssSpec(object_spec.maps[".bss"])
+        self.arena = ArenaArenaSpec(object_spec.maps["shared"], object_spec.byte_order)
+        self.rodata = ArenaRodataSpec(object_spec.maps[".rodata"], object_spec.byte_order)
+        self.bss = ArenaBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ class ArgCtxSpec(runtime.TypedSpec["ArgCtx"]):
         super().__init__(object_spec)
         self.maps = ArgCtxMapSpecs(object_spec)
         self.programs = ArgCtxProgramSpecs(object_spec)
-        self.bss = ArgCtxBssSpec(object_spec.maps[".bss"])
+        self.bss = ArgCtxBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

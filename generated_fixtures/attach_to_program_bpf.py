@@ -41,7 +41,7 @@ class AttachToProgramSpec(runtime.TypedSpec["AttachToProgram"]):
         super().__init__(object_spec)
         self.maps = AttachToProgramMapSpecs(object_spec)
         self.programs = AttachToProgramProgramSpecs(object_spec)
-        self.data = AttachToProgramDataSpec(object_spec.maps[".data"])
+        self.data = AttachToProgramDataSpec(object_spec.maps[".data"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

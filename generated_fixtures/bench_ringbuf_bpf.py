@@ -84,7 +84,7 @@ class BenchRingbufSpec(runtime.TypedSpec["BenchRingbuf"]):
         super().__init__(object_spec)
         self.maps = BenchRingbufMapSpecs(object_spec)
         self.programs = BenchRingbufProgramSpecs(object_spec)
-        self.bss = BenchRingbufBssSpec(object_spec.maps[".bss"])
+        self.bss = BenchRingbufBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ class BigProgramSpec(runtime.TypedSpec["BigProgram"]):
         super().__init__(object_spec)
         self.maps = BigProgramMapSpecs(object_spec)
         self.programs = BigProgramProgramSpecs(object_spec)
-        self.data = BigProgramDataSpec(object_spec.maps[".data"])
+        self.data = BigProgramDataSpec(object_spec.maps[".data"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

@@ -71,7 +71,7 @@ class CallbacksSpec(runtime.TypedSpec["Callbacks"]):
         super().__init__(object_spec)
         self.maps = CallbacksMapSpecs(object_spec)
         self.programs = CallbacksProgramSpecs(object_spec)
-        self.bss = CallbacksBssSpec(object_spec.maps[".bss"])
+        self.bss = CallbacksBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

@@ -129,7 +129,7 @@ class CoreBitfieldsSpec(runtime.TypedSpec["CoreBitfields"]):
         super().__init__(object_spec)
         self.maps = CoreBitfieldsMapSpecs(object_spec)
         self.programs = CoreBitfieldsProgramSpecs(object_spec)
-        self.bss = CoreBitfieldsBssSpec(object_spec.maps[".bss"])
+        self.bss = CoreBitfieldsBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

@@ -112,7 +112,7 @@ class CoreEnumsSpec(runtime.TypedSpec["CoreEnums"]):
         super().__init__(object_spec)
         self.maps = CoreEnumsMapSpecs(object_spec)
         self.programs = CoreEnumsProgramSpecs(object_spec)
-        self.bss = CoreEnumsBssSpec(object_spec.maps[".bss"])
+        self.bss = CoreEnumsBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

@@ -185,7 +185,7 @@ class CoreFieldsSpec(runtime.TypedSpec["CoreFields"]):
         super().__init__(object_spec)
         self.maps = CoreFieldsMapSpecs(object_spec)
         self.programs = CoreFieldsProgramSpecs(object_spec)
-        self.bss = CoreFieldsBssSpec(object_spec.maps[".bss"])
+        self.bss = CoreFieldsBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

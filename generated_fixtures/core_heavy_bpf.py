@@ -37,7 +37,7 @@ class CoreHeavySpec(runtime.TypedSpec["CoreHeavy"]):
         super().__init__(object_spec)
         self.maps = CoreHeavyMapSpecs(object_spec)
         self.programs = CoreHeavyProgramSpecs(object_spec)
-        self.bss = CoreHeavyBssSpec(object_spec.maps[".bss"])
+        self.bss = CoreHeavyBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

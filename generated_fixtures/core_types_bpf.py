@@ -148,7 +148,7 @@ class CoreTypesSpec(runtime.TypedSpec["CoreTypes"]):
         super().__init__(object_spec)
         self.maps = CoreTypesMapSpecs(object_spec)
         self.programs = CoreTypesProgramSpecs(object_spec)
-        self.bss = CoreTypesBssSpec(object_spec.maps[".bss"])
+        self.bss = CoreTypesBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

@@ -52,8 +52,8 @@ class CpuV4Spec(runtime.TypedSpec["CpuV4"]):
         super().__init__(object_spec)
         self.maps = CpuV4MapSpecs(object_spec)
         self.programs = CpuV4ProgramSpecs(object_spec)
-        self.data = CpuV4DataSpec(object_spec.maps[".data"])
-        self.bss = CpuV4BssSpec(object_spec.maps[".bss"])
+        self.data = CpuV4DataSpec(object_spec.maps[".data"], object_spec.byte_order)
+        self.bss = CpuV4BssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

@@ -80,9 +80,11 @@ class CustomBssSpec(runtime.TypedSpec["CustomBss"]):
         super().__init__(object_spec)
         self.maps = CustomBssMapSpecs(object_spec)
         self.programs = CustomBssProgramSpecs(object_spec)
-        self.bss = CustomBssBssSpec(object_spec.maps[".bss"])
-        self.bss_x = CustomBssBssXSpec(object_spec.maps[".bss.x"])
-        self.bss_other = CustomBssBssOtherSpec(object_spec.maps[".bss.other"])
+        self.bss = CustomBssBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
+        self.bss_x = CustomBssBssXSpec(object_spec.maps[".bss.x"], object_spec.byte_order)
+        self.bss_other = CustomBssBssOtherSpec(
+            object_spec.maps[".bss.other"], object_spec.byte_order
+        )
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ class ErrGplOnlySpec(runtime.TypedSpec["ErrGplOnly"]):
         super().__init__(object_spec)
         self.maps = ErrGplOnlyMapSpecs(object_spec)
         self.programs = ErrGplOnlyProgramSpecs(object_spec)
-        self.bss = ErrGplOnlyBssSpec(object_spec.maps[".bss"])
+        self.bss = ErrGplOnlyBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ class ErrUnboundedLoopSpec(runtime.TypedSpec["ErrUnboundedLoop"]):
         super().__init__(object_spec)
         self.maps = ErrUnboundedLoopMapSpecs(object_spec)
         self.programs = ErrUnboundedLoopProgramSpecs(object_spec)
-        self.data = ErrUnboundedLoopDataSpec(object_spec.maps[".data"])
+        self.data = ErrUnboundedLoopDataSpec(object_spec.maps[".data"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

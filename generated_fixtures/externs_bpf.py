@@ -67,7 +67,7 @@ class ExternsSpec(runtime.TypedSpec["Externs"]):
         super().__init__(object_spec)
         self.maps = ExternsMapSpecs(object_spec)
         self.programs = ExternsProgramSpecs(object_spec)
-        self.bss = ExternsBssSpec(object_spec.maps[".bss"])
+        self.bss = ExternsBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ class ExternsMissingSpec(runtime.TypedSpec["ExternsMissing"]):
         super().__init__(object_spec)
         self.maps = ExternsMissingMapSpecs(object_spec)
         self.programs = ExternsMissingProgramSpecs(object_spec)
-        self.bss = ExternsMissingBssSpec(object_spec.maps[".bss"])
+        self.bss = ExternsMissingBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

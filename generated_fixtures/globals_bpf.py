@@ -196,11 +196,15 @@ class GlobalsSpec(runtime.TypedSpec["Globals"]):
         super().__init__(object_spec)
         self.maps = GlobalsMapSpecs(object_spec)
         self.programs = GlobalsProgramSpecs(object_spec)
-        self.rodata = GlobalsRodataSpec(object_spec.maps[".rodata"])
-        self.data = GlobalsDataSpec(object_spec.maps[".data"])
-        self.rodata_config = GlobalsRodataConfigSpec(object_spec.maps[".rodata.config"])
-        self.data_custom = GlobalsDataCustomSpec(object_spec.maps[".data.custom"])
-        self.bss = GlobalsBssSpec(object_spec.maps[".bss"])
+        self.rodata = GlobalsRodataSpec(object_spec.maps[".rodata"], object_spec.byte_order)
+        self.data = GlobalsDataSpec(object_spec.maps[".data"], object_spec.byte_order)
+        self.rodata_config = GlobalsRodataConfigSpec(
+            object_spec.maps[".rodata.config"], object_spec.byte_order
+        )
+        self.data_custom = GlobalsDataCustomSpec(
+            object_spec.maps[".data.custom"], object_spec.byte_order
+        )
+        self.bss = GlobalsBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

@@ -122,7 +122,7 @@ class KconfigKindsSpec(runtime.TypedSpec["KconfigKinds"]):
         super().__init__(object_spec)
         self.maps = KconfigKindsMapSpecs(object_spec)
         self.programs = KconfigKindsProgramSpecs(object_spec)
-        self.bss = KconfigKindsBssSpec(object_spec.maps[".bss"])
+        self.bss = KconfigKindsBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

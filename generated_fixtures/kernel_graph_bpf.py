@@ -137,7 +137,7 @@ class KernelGraphSpec(runtime.TypedSpec["KernelGraph"]):
         super().__init__(object_spec)
         self.maps = KernelGraphMapSpecs(object_spec)
         self.programs = KernelGraphProgramSpecs(object_spec)
-        self.bss = KernelGraphBssSpec(object_spec.maps[".bss"])
+        self.bss = KernelGraphBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

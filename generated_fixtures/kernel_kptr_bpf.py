@@ -60,7 +60,7 @@ class KernelKptrSpec(runtime.TypedSpec["KernelKptr"]):
         super().__init__(object_spec)
         self.maps = KernelKptrMapSpecs(object_spec)
         self.programs = KernelKptrProgramSpecs(object_spec)
-        self.bss = KernelKptrBssSpec(object_spec.maps[".bss"])
+        self.bss = KernelKptrBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

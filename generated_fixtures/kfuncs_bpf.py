@@ -43,7 +43,7 @@ class KfuncsSpec(runtime.TypedSpec["Kfuncs"]):
         super().__init__(object_spec)
         self.maps = KfuncsMapSpecs(object_spec)
         self.programs = KfuncsProgramSpecs(object_spec)
-        self.bss = KfuncsBssSpec(object_spec.maps[".bss"])
+        self.bss = KfuncsBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

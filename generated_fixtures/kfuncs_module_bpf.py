@@ -37,7 +37,7 @@ class KfuncsModuleSpec(runtime.TypedSpec["KfuncsModule"]):
         super().__init__(object_spec)
         self.maps = KfuncsModuleMapSpecs(object_spec)
         self.programs = KfuncsModuleProgramSpecs(object_spec)
-        self.data = KfuncsModuleDataSpec(object_spec.maps[".data"])
+        self.data = KfuncsModuleDataSpec(object_spec.maps[".data"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

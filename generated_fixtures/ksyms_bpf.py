@@ -50,8 +50,8 @@ class KsymsSpec(runtime.TypedSpec["Ksyms"]):
         super().__init__(object_spec)
         self.maps = KsymsMapSpecs(object_spec)
         self.programs = KsymsProgramSpecs(object_spec)
-        self.data = KsymsDataSpec(object_spec.maps[".data"])
-        self.bss = KsymsBssSpec(object_spec.maps[".bss"])
+        self.data = KsymsDataSpec(object_spec.maps[".data"], object_spec.byte_order)
+        self.bss = KsymsBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

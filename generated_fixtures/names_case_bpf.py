@@ -139,7 +139,7 @@ class NamesCaseSpec(runtime.TypedSpec["NamesCase"]):
         super().__init__(object_spec)
         self.maps = NamesCaseMapSpecs(object_spec)
         self.programs = NamesCaseProgramSpecs(object_spec)
-        self.data = NamesCaseDataSpec(object_spec.maps[".data"])
+        self.data = NamesCaseDataSpec(object_spec.maps[".data"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

@@ -323,9 +323,9 @@ class NamesClashSpec(runtime.TypedSpec["NamesClash"]):
         super().__init__(object_spec)
         self.maps = NamesClashMapSpecs(object_spec)
         self.programs = NamesClashProgramSpecs(object_spec)
-        self.data = NamesClashDataSpec(object_spec.maps[".data"])
-        self.rodata = NamesClashRodataSpec(object_spec.maps[".rodata"])
-        self.bss = NamesClashBssSpec(object_spec.maps[".bss"])
+        self.data = NamesClashDataSpec(object_spec.maps[".data"], object_spec.byte_order)
+        self.rodata = NamesClashRodataSpec(object_spec.maps[".rodata"], object_spec.byte_order)
+        self.bss = NamesClashBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

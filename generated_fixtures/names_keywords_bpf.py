@@ -616,9 +616,9 @@ class NamesKeywordsSpec(runtime.TypedSpec["NamesKeywords"]):
         super().__init__(object_spec)
         self.maps = NamesKeywordsMapSpecs(object_spec)
         self.programs = NamesKeywordsProgramSpecs(object_spec)
-        self.data = NamesKeywordsDataSpec(object_spec.maps[".data"])
-        self.rodata = NamesKeywordsRodataSpec(object_spec.maps[".rodata"])
-        self.bss = NamesKeywordsBssSpec(object_spec.maps[".bss"])
+        self.data = NamesKeywordsDataSpec(object_spec.maps[".data"], object_spec.byte_order)
+        self.rodata = NamesKeywordsRodataSpec(object_spec.maps[".rodata"], object_spec.byte_order)
+        self.bss = NamesKeywordsBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ class NoProgramsSpec(runtime.TypedSpec["NoPrograms"]):
         super().__init__(object_spec)
         self.maps = NoProgramsMapSpecs(object_spec)
         self.programs = NoProgramsProgramSpecs(object_spec)
-        self.rodata = NoProgramsRodataSpec(object_spec.maps[".rodata"])
+        self.rodata = NoProgramsRodataSpec(object_spec.maps[".rodata"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ class OptionalProgSpec(runtime.TypedSpec["OptionalProg"]):
         super().__init__(object_spec)
         self.maps = OptionalProgMapSpecs(object_spec)
         self.programs = OptionalProgProgramSpecs(object_spec)
-        self.bss = OptionalProgBssSpec(object_spec.maps[".bss"])
+        self.bss = OptionalProgBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ class PrintkStringsSpec(runtime.TypedSpec["PrintkStrings"]):
         super().__init__(object_spec)
         self.maps = PrintkStringsMapSpecs(object_spec)
         self.programs = PrintkStringsProgramSpecs(object_spec)
-        self.rodata = PrintkStringsRodataSpec(object_spec.maps[".rodata"])
+        self.rodata = PrintkStringsRodataSpec(object_spec.maps[".rodata"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

@@ -84,7 +84,7 @@ class ProgramRunsSpec(runtime.TypedSpec["ProgramRuns"]):
         super().__init__(object_spec)
         self.maps = ProgramRunsMapSpecs(object_spec)
         self.programs = ProgramRunsProgramSpecs(object_spec)
-        self.bss = ProgramRunsBssSpec(object_spec.maps[".bss"])
+        self.bss = ProgramRunsBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

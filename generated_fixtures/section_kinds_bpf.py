@@ -67,7 +67,7 @@ class SectionKindsSpec(runtime.TypedSpec["SectionKinds"]):
         super().__init__(object_spec)
         self.maps = SectionKindsMapSpecs(object_spec)
         self.programs = SectionKindsProgramSpecs(object_spec)
-        self.bss = SectionKindsBssSpec(object_spec.maps[".bss"])
+        self.bss = SectionKindsBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

@@ -156,7 +156,7 @@ class StructOpsSpec(runtime.TypedSpec["StructOps"]):
         super().__init__(object_spec)
         self.maps = StructOpsMapSpecs(object_spec)
         self.programs = StructOpsProgramSpecs(object_spec)
-        self.bss = StructOpsBssSpec(object_spec.maps[".bss"])
+        self.bss = StructOpsBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
         self.struct_ops = StructOpsStructOpsSpecs(object_spec)
 
 

@@ -43,7 +43,7 @@ class SubprogsSpec(runtime.TypedSpec["Subprogs"]):
         super().__init__(object_spec)
         self.maps = SubprogsMapSpecs(object_spec)
         self.programs = SubprogsProgramSpecs(object_spec)
-        self.bss = SubprogsBssSpec(object_spec.maps[".bss"])
+        self.bss = SubprogsBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

@@ -404,7 +404,7 @@ class TypesBitfieldsSpec(runtime.TypedSpec["TypesBitfields"]):
         super().__init__(object_spec)
         self.maps = TypesBitfieldsMapSpecs(object_spec)
         self.programs = TypesBitfieldsProgramSpecs(object_spec)
-        self.bss = TypesBitfieldsBssSpec(object_spec.maps[".bss"])
+        self.bss = TypesBitfieldsBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

@@ -896,7 +896,7 @@ class TypesCheckSpec(runtime.TypedSpec["TypesCheck"]):
         super().__init__(object_spec)
         self.maps = TypesCheckMapSpecs(object_spec)
         self.programs = TypesCheckProgramSpecs(object_spec)
-        self.bss = TypesCheckBssSpec(object_spec.maps[".bss"])
+        self.bss = TypesCheckBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

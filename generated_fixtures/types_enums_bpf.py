@@ -272,8 +272,8 @@ class TypesEnumsSpec(runtime.TypedSpec["TypesEnums"]):
         super().__init__(object_spec)
         self.maps = TypesEnumsMapSpecs(object_spec)
         self.programs = TypesEnumsProgramSpecs(object_spec)
-        self.data = TypesEnumsDataSpec(object_spec.maps[".data"])
-        self.bss = TypesEnumsBssSpec(object_spec.maps[".bss"])
+        self.data = TypesEnumsDataSpec(object_spec.maps[".data"], object_spec.byte_order)
+        self.bss = TypesEnumsBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

@@ -890,8 +890,8 @@ class TypesInitialSpec(runtime.TypedSpec["TypesInitial"]):
         super().__init__(object_spec)
         self.maps = TypesInitialMapSpecs(object_spec)
         self.programs = TypesInitialProgramSpecs(object_spec)
-        self.rodata = TypesInitialRodataSpec(object_spec.maps[".rodata"])
-        self.data = TypesInitialDataSpec(object_spec.maps[".data"])
+        self.rodata = TypesInitialRodataSpec(object_spec.maps[".rodata"], object_spec.byte_order)
+        self.data = TypesInitialDataSpec(object_spec.maps[".data"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

@@ -319,9 +319,9 @@ class TypesMiscSpec(runtime.TypedSpec["TypesMisc"]):
         super().__init__(object_spec)
         self.maps = TypesMiscMapSpecs(object_spec)
         self.programs = TypesMiscProgramSpecs(object_spec)
-        self.data = TypesMiscDataSpec(object_spec.maps[".data"])
-        self.rodata = TypesMiscRodataSpec(object_spec.maps[".rodata"])
-        self.bss = TypesMiscBssSpec(object_spec.maps[".bss"])
+        self.data = TypesMiscDataSpec(object_spec.maps[".data"], object_spec.byte_order)
+        self.rodata = TypesMiscRodataSpec(object_spec.maps[".rodata"], object_spec.byte_order)
+        self.bss = TypesMiscBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

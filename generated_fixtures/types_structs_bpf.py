@@ -445,7 +445,7 @@ class TypesStructsSpec(runtime.TypedSpec["TypesStructs"]):
         super().__init__(object_spec)
         self.maps = TypesStructsMapSpecs(object_spec)
         self.programs = TypesStructsProgramSpecs(object_spec)
-        self.bss = TypesStructsBssSpec(object_spec.maps[".bss"])
+        self.bss = TypesStructsBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

@@ -411,7 +411,7 @@ class TypesUnionsSpec(runtime.TypedSpec["TypesUnions"]):
         super().__init__(object_spec)
         self.maps = TypesUnionsMapSpecs(object_spec)
         self.programs = TypesUnionsProgramSpecs(object_spec)
-        self.bss = TypesUnionsBssSpec(object_spec.maps[".bss"])
+        self.bss = TypesUnionsBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

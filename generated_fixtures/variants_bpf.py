@@ -194,8 +194,8 @@ class VariantsSpec(runtime.TypedSpec["Variants"]):
         super().__init__(object_spec, _variants)
         self.maps = VariantsMapSpecs(object_spec)
         self.programs = VariantsProgramSpecs(object_spec)
-        self.rodata = VariantsRodataSpec(object_spec.maps[".rodata"])
-        self.data = VariantsDataSpec(object_spec.maps[".data"])
+        self.rodata = VariantsRodataSpec(object_spec.maps[".rodata"], object_spec.byte_order)
+        self.data = VariantsDataSpec(object_spec.maps[".data"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

@@ -13,6 +13,13 @@ import platform
 import struct
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# What an example gives is tested, not how long it took on a machine that has other things to do.
+settings.register_profile(
+    "any machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 #: ``__NR_bpf``, written down a second time: this check must not trust the code under test.
 _NR_BPF = {

@@ -98,9 +98,10 @@ class Collector:
                 return _number(typ, path)
             case Ptr():
                 return POINTER
-            case Float(size=size):
-                if size not in (4, 8):
-                    raise CodegenError(f"{path}: Python has no float of {size} bytes")
+            case Float(name=name, size=size):
+                # ``long double`` of other machines; GCC writes ``complex float``, 8 bytes
+                if size not in (2, 4, 8) or "complex" in name:
+                    return Raw(size)
                 return Number(size, python="float")
             case Array(element=element, length=length):
                 return self._array(element, length, path=path, hint=hint, depth=depth)
@@ -243,7 +244,8 @@ class Collector:
         owned = self.kernel_owned(leaf.type_id)
         if owned:
             return Left(leaf.name, f"{text} {name}, offset {offset}: {owned}")
-        value = self.value(leaf.type_id, path=path, hint=f"{natural}_{name}", depth=depth + 1)
+        hint = f"{natural}_{name}"
+        value = self.value(leaf.type_id, path=path, hint=hint, tail=tail, depth=depth + 1)
         if leaf.bit_size:
             return self._bitfield(leaf, parent, value, path, text)
         if bit:
@@ -365,7 +367,7 @@ def _check_overlap(members: tuple[Field | Left, ...], path: str) -> None:
 
 
 def _number(typ: Int, path: str) -> Number:
-    if typ.size not in (1, 2, 4, 8, 16):
+    if not 1 <= typ.size <= 16:
         raise CodegenError(f"{path}: there is no integer of {typ.size} bytes")
     if typ.boolean and typ.size == 1:
         return Number(1, python="bool")

@@ -126,7 +126,7 @@ def _number(value: Number) -> str:
     bits = value.size * 8
     if value.python == "float":
         return f"codec.F{bits}"
-    if bits > 64:
+    if value.size not in (1, 2, 4, 8):
         return (
             f"codec.Int({value.size}, signed=True)" if value.signed else f"codec.Int({value.size})"
         )

@@ -76,7 +76,7 @@ class StructOpsSpec(DataSpec):
 
     def __init__(self, object_spec: ObjectSpec, name: str) -> None:
         map_spec = object_spec.maps[name]
-        super().__init__(map_spec)
+        super().__init__(map_spec, object_spec.byte_order)
         object.__setattr__(self, "__map__", map_spec)
         object.__setattr__(self, "__object__", object_spec)
 

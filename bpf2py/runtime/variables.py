@@ -1,7 +1,7 @@
 """Global variables of a BPF object as attributes, before loading and after.
 
 In: a data section's spec, or its map.  Out: values.  Before loading a variable is read and written
-in ``MapSpec.data``.  After loading the section is a map with one element, mapped into this process
+in ``MapSpec.data``, in the byte order that the object was compiled for.  After loading the section is a map with one element, mapped into this process
 (Linux 5.5), so that a read or write is a memory access and no system call; on older kernels the
 element is read and written as a whole, and a write may undo what a program wrote meanwhile.
 
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Generic, Never, Protocol, Self, TypeVar, 
 
 from ..uapi import Cmd, MapFlags, MapType
 from .codec import Codec
+from .codec.base import BYTE_ORDER, ByteOrder
 from .errors import ClosedError
 
 if TYPE_CHECKING:
@@ -73,10 +74,12 @@ class _Place(Attribute, Generic[T]):
             self._format = word if word and self.offset % self.codec.size == 0 else ""
         return self._format
 
-    def explain(self, value: object, error: Exception) -> Exception:
+    def explain(
+        self, value: object, error: Exception, codec: Codec[Any] | None = None
+    ) -> Exception:
         """The error that says which variable and which range, for a refused *value*."""
         try:
-            self.codec.check(value, self.name)
+            (codec or self.codec).check(value, self.name)
         except (ValueError, TypeError) as better:
             return better
         return error
@@ -138,8 +141,8 @@ class DataSpec(_Section):
 
     __slots__ = ()
 
-    def __init__(self, map_spec: MapSpec) -> None:
-        object.__setattr__(self, "__access__", _Initial(map_spec))
+    def __init__(self, map_spec: MapSpec, byte_order: ByteOrder = BYTE_ORDER) -> None:
+        object.__setattr__(self, "__access__", _Initial(map_spec, byte_order))
 
 
 class Data(_Section):
@@ -154,8 +157,9 @@ class Data(_Section):
 class _Initial:
     """The bytes in a ``MapSpec``; missing ones are zero, as in ``.bss``."""
 
-    def __init__(self, spec: MapSpec) -> None:
+    def __init__(self, spec: MapSpec, byte_order: ByteOrder) -> None:
         self._spec = spec
+        self._order = byte_order
 
     def _data(self, end: int) -> bytearray:
         spec = self._spec
@@ -166,14 +170,16 @@ class _Initial:
         return spec.data
 
     def read(self, place: _Place[T]) -> T:
-        return place.codec.unpack(self._data(place.offset + place.codec.size), place.offset)
+        codec = place.codec.in_byte_order(self._order)
+        return codec.unpack(self._data(place.offset + codec.size), place.offset)
 
     def write(self, place: _Place[T], value: T) -> None:
-        data = self._data(place.offset + place.codec.size)
+        codec = place.codec.in_byte_order(self._order)
+        data = self._data(place.offset + codec.size)
         try:
-            place.codec.pack_into(data, place.offset, value)
+            codec.pack_into(data, place.offset, value)
         except (ValueError, TypeError) as error:
-            raise place.explain(value, error) from None
+            raise place.explain(value, error, codec) from None
 
 
 def _access(handle: MapHandle) -> _Access:

@@ -140,8 +140,8 @@ class OpensnoopSpec(runtime.TypedSpec["Opensnoop"]):
         super().__init__(object_spec)
         self.maps = OpensnoopMapSpecs(object_spec)
         self.programs = OpensnoopProgramSpecs(object_spec)
-        self.rodata = OpensnoopRodataSpec(object_spec.maps[".rodata"])
-        self.bss = OpensnoopBssSpec(object_spec.maps[".bss"])
+        self.rodata = OpensnoopRodataSpec(object_spec.maps[".rodata"], object_spec.byte_order)
+        self.bss = OpensnoopBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

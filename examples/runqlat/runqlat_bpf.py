@@ -85,8 +85,8 @@ class RunqlatSpec(runtime.TypedSpec["Runqlat"]):
         super().__init__(object_spec)
         self.maps = RunqlatMapSpecs(object_spec)
         self.programs = RunqlatProgramSpecs(object_spec)
-        self.rodata = RunqlatRodataSpec(object_spec.maps[".rodata"])
-        self.bss = RunqlatBssSpec(object_spec.maps[".bss"])
+        self.rodata = RunqlatRodataSpec(object_spec.maps[".rodata"], object_spec.byte_order)
+        self.bss = RunqlatBssSpec(object_spec.maps[".bss"], object_spec.byte_order)
 
 
 # ---- in the kernel -------------------------------------------------------------------------------

@@ -7,9 +7,12 @@ something.
 
 from __future__ import annotations
 
+import json
 import struct
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 INT, PTR, ARRAY, STRUCT, UNION, ENUM, FLOAT, ENUM64 = 1, 2, 3, 4, 5, 6, 16, 19
@@ -213,3 +216,43 @@ class RawBTF:
     def _string(self, offset: int) -> str:
         start = self.strings + offset
         return self.data[start : self.data.index(b"\0", start)].decode()
+
+
+_BPFTOOL_KINDS = {"STRUCT": STRUCT, "UNION": UNION, "ENUM": ENUM, "ENUM64": ENUM64}
+
+
+def compare_with_bpftool(raw: RawBTF, path: Path) -> tuple[int, list[str]]:
+    """How many structs, unions and enums bpftool sees in the file, and what it says otherwise.
+
+    Name, size, every member's type, bit offset and width, every enumerator.
+    """
+    command = ["bpftool", "--json", "btf", "dump", "file", str(path)]
+    types = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["types"]
+    found, wrong = 0, list[str]()
+    for row in types:
+        type_id, kind = row["id"], _BPFTOOL_KINDS.get(row["kind"])
+        if kind is None:
+            if raw.kind(type_id) in (*COMPOSITES, *ENUMS):
+                wrong.append(f"type {type_id}: {row['kind']}")
+            continue
+        found += 1
+        says: list[Any] = [kind, _named(row["name"]), row["size"]]
+        ours: list[Any] = [raw.kind(type_id), raw.name(type_id), raw.size(type_id)]
+        if kind in COMPOSITES:
+            says += [
+                (_named(m["name"]), m["type_id"], m["bits_offset"], m.get("bitfield_size", 0))
+                for m in row["members"]
+            ]
+            ours += raw.members(type_id)
+        else:
+            # modulo its width: bpftool 7.1 extends the sign of unsigned numbers, too
+            wide = 1 << (32 if kind == ENUM else 64)
+            says += [value["val"] % wide for value in row["values"]]
+            ours += [number % wide for number in raw.enumerators(type_id)]
+        if says != ours:
+            wrong.append(f"type {type_id}: {ours}, bpftool has {says}")
+    return found, wrong
+
+
+def _named(name: str) -> str:
+    return "" if name == "(anon)" else name

@@ -57,7 +57,7 @@ class Types:
         return self.add(t.Enum(name, 4, rows, signed))
 
     def table(self) -> btf.TypeTable:
-        return btf.decode(btf.encode(self.types, byte_order="little"))
+        return btf.decode(btf.encode(self.types, byte_order=sys.byteorder))
 
     def spec(
         self,
@@ -67,11 +67,11 @@ class Types:
     ) -> ObjectSpec:
         return ObjectSpec(
             name=name,
-            byte_order="little",
+            byte_order=sys.byteorder,
             license="GPL",
             maps={row.name: row for row in maps},
             programs={row.name: row for row in programs},
-            btf=btf.encode(self.types, byte_order="little"),
+            btf=btf.encode(self.types, byte_order=sys.byteorder),
             digest="00" * 32,
         )
 

@@ -14,6 +14,7 @@ import pytest
 from bpf2py.codegen import generate
 
 from .kernel_types import KERNEL_BTF, Kernel
+from .raw_btf import compare_with_bpftool
 
 ROOT = Path(__file__).resolve().parents[2]
 SEED = 7
@@ -40,6 +41,14 @@ def test_every_leaf_of_the_kernels_types_is_read_and_packed_where_its_btf_says(
     chosen = sorted(random.Random(SEED).sample(ids, SAMPLE))
     leaves = sum(kernel.check(group) for group in kernel.slices(chosen))
     assert leaves > SAMPLE
+
+
+def test_bpftool_reads_the_same_sizes_offsets_and_numbers(kernel: Kernel) -> None:
+    if shutil.which("bpftool") is None:
+        pytest.skip("needs bpftool")
+    found, wrong = compare_with_bpftool(kernel.raw, KERNEL_BTF)
+    assert found == len(kernel.ids())
+    assert wrong == []
 
 
 @pytest.mark.slow

@@ -5,9 +5,12 @@ from __future__ import annotations
 import dataclasses
 import enum
 import inspect
+import struct
+import sys
 
 import pytest
 
+from bpf2py import runtime
 from bpf2py.btf import types as t
 from bpf2py.codegen import CodegenError, generate
 from bpf2py.runtime import codec
@@ -278,6 +281,18 @@ def test_a_flexible_array_inside_another_struct_holds_nothing_and_the_comment_sa
     assert codec.of(cls).pack(cls(address=1)) == bytes(4) + b"\1\0\0\0"
 
 
+def test_a_flexible_array_that_ends_the_struct_at_the_end_is_what_follows() -> None:
+    types = Types()
+    inner = types.struct("inner", 4, ("n", types.u16, 0), ("d", types.array(types.u16, 0), 2))
+    types.struct("outer", 8, ("a", types.u32, 0), ("in", inner, 4))
+    module = types.module("outer")
+    value = module.Outer(1, module.Inner(2, [3, 4]))
+    data = b"".join(n.to_bytes(size, sys.byteorder) for n, size in [(1, 4), (2, 2), (3, 2), (4, 2)])
+    assert codec.pack(value) == data
+    assert codec.unpack(module.Outer, data) == value
+    assert len(codec.pack(module.Outer())) == codec.sizeof(module.Outer) == 8
+
+
 def test_one_struct_with_and_without_its_flexible_array_becomes_two_classes() -> None:
     types = Types()
     inner = types.struct("part", 4, ("n", types.u32, 0), ("d", types.array(types.u8, 0), 4))
@@ -393,16 +408,30 @@ def test_a_function_by_value_is_an_error() -> None:
     _refused(types, "s", r"^struct s\.f: a FUNC_PROTO is no type of a value")
 
 
-def test_a_float_that_python_does_not_have_is_an_error() -> None:
+@pytest.mark.parametrize(("name", "size"), [("long double", 16), ("complex float", 8)])
+def test_a_float_that_python_does_not_have_is_its_bytes(name: str, size: int) -> None:
     types = Types()
-    types.struct("s", 16, ("f", types.add(t.Float("long double", 16)), 0))
-    _refused(types, "s", r"^struct s\.f: Python has no float of 16 bytes")
+    types.struct("s", size, ("f", types.add(t.Float(name, size)), 0))
+    assert types.module("s").S().f == bytes(size)
 
 
-def test_an_integer_of_an_odd_size_is_an_error() -> None:
+def test_a_float_of_two_bytes_is_a_float() -> None:
     types = Types()
-    types.struct("s", 8, ("i", types.add(t.Int("_BitInt(24)", 3, 24)), 0))
-    _refused(types, "s", r"^struct s\.i: there is no integer of 3 bytes")
+    types.struct("s", 4, ("f", types.add(t.Float("__fp16", 2)), 2))
+    cls = types.module("s").S
+    assert codec.pack(cls(f=-1.5)) == struct.pack("=2xe", -1.5)
+    assert codec.unpack(cls, struct.pack("=2xe", 0.25)).f == 0.25
+    assert runtime.struct_format(cls) == "=2xe"
+    with pytest.raises(ValueError, match=r"S\.f: 1e\+30 does not fit __fp16"):
+        codec.pack(cls(f=1e30))
+
+
+def test_an_integer_of_an_odd_size_is_an_int() -> None:
+    types = Types()
+    types.struct("s", 8, ("i", types.add(t.Int("_BitInt(24)", 3, 24, signed=True)), 4))
+    cls = types.module("s").S
+    assert codec.unpack(cls, codec.pack(cls(i=-2))).i == -2
+    assert codec.pack(cls(i=-2))[4:7] == (-2).to_bytes(3, sys.byteorder, signed=True)
 
 
 def test_a_struct_that_contains_itself_is_an_error() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -20,10 +21,10 @@ class Attr:
         self.bytes = ctypes.string_at(place, size)
 
     def u32(self, offset: int) -> int:
-        return int.from_bytes(self.bytes[offset : offset + 4], "little")
+        return int.from_bytes(self.bytes[offset : offset + 4], sys.byteorder)
 
     def u64(self, offset: int) -> int:
-        return int.from_bytes(self.bytes[offset : offset + 8], "little")
+        return int.from_bytes(self.bytes[offset : offset + 8], sys.byteorder)
 
     def memory(self, offset: int, size: int) -> bytes:
         """What the address at *offset* points to."""

@@ -36,7 +36,7 @@ def refuse_with_log(log: str, code: int = errno.EACCES) -> object:
         if len(attr.bytes) == 144:
             text = log.encode()[: attr.u32(28) - 1] + b"\0"
             attr.write_memory(32, text)
-            attr.write(140, (len(log) + 1).to_bytes(4, "little"))
+            attr.write(140, (len(log) + 1).to_bytes(4, sys.byteorder))
         return -code
 
     return handler
@@ -409,7 +409,7 @@ def test_an_attach_target_must_be_named(kernel: FakeKernel) -> None:
 def test_a_log_larger_than_any_buffer_is_not_asked_for_again(kernel: FakeKernel) -> None:
     def refuse(attr: Attr) -> int:
         attr.write_memory(32, b"BPF program is too large\n\0")
-        attr.write(140, (1 << 30).to_bytes(4, "little"))
+        attr.write(140, (1 << 30).to_bytes(4, sys.byteorder))
         return -errno.ENOSPC
 
     kernel.handlers[Cmd.PROG_LOAD] = refuse

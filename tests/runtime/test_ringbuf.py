@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import struct
+import sys
 
 import pytest
 from hypothesis import given
@@ -71,7 +72,7 @@ class Memory:
     def commit(self, position: int) -> None:
         for start in (position % SIZE, position % SIZE + SIZE):
             if start + 4 <= len(self.ring):
-                self.ring[start + 3] &= 0x7F
+                self.ring[start + (3 if sys.byteorder == "little" else 0)] &= 0x7F
 
 
 def handle(flags: int = 0) -> MapHandle:

@@ -2,7 +2,7 @@
 
 In: tables in generated modules that say where things lie.  Out: :class:`Codec` objects, whose
 functions are compiled for exactly that type when first used.  Bytes are in the byte order of the
-machine this runs on.
+machine this runs on, or of another by :meth:`Codec.in_byte_order`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from .overlay import Forward, Member, Union, forward, member, union
 from .record import of, pack, sizeof, struct, unpack
 from .scalar import (
     BOOL,
+    F16,
     F32,
     F64,
     S8,
@@ -51,6 +52,7 @@ __all__ = [
     "S32",
     "S64",
     "BOOL",
+    "F16",
     "F32",
     "F64",
     "Int",

@@ -58,10 +58,10 @@ class Array(Codec[list[T]]):
     def _plain(self) -> _struct.Struct | None:
         """One format for all elements, where each is a single number as ``struct`` knows it."""
         if isinstance(self.element, Int | Float):
-            out = Reader()
+            out = Reader(self.order)
             self.element.read(out)
             if not out.format.endswith("s"):
-                return _struct.Struct(f"={self.count}{out.format[1:]}")
+                return _struct.Struct(f"{out.format[0]}{self.count}{out.format[1:]}")
         return None
 
     def write(self, out: Writer, value: str) -> None:

@@ -2,8 +2,10 @@
 
 In: a codec, which knows how its C type lies in memory.  Out: ``pack``, ``unpack`` and friends,
 written as Python source for exactly this type and compiled when first used.  A whole record, with
-everything nested in it, is read by one precompiled ``struct.Struct`` in the machine's byte order
-with explicit padding, and turned into its value by one expression; no loop over fields is left.
+everything nested in it, is read by one precompiled ``struct.Struct`` with explicit padding, and
+turned into its value by one expression; no loop over fields is left.
+
+Bytes are in this machine's order, but for codecs from :meth:`Codec.in_byte_order`.
 
 Not here: the C types themselves (``scalar``, ``array``, ``record``, ``overlay``).  Offsets come
 from the tables in generated modules, which have them from BTF; nothing is laid out again.
@@ -14,14 +16,16 @@ from __future__ import annotations
 import struct as _struct
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 T = TypeVar("T")
 
 #: Whatever holds the bytes to be unpacked: bytes, bytearray, memoryview, mmap, a ctypes array.
 Buffer: TypeAlias = Any
 
-BYTE_ORDER = sys.byteorder
+ByteOrder: TypeAlias = Literal["little", "big"]
+BYTE_ORDER: ByteOrder = sys.byteorder
+_PREFIXES = {"little": "<", "big": ">"}
 
 #: Arrays and nested structs of more values than this are read as one run of bytes first and taken
 #: apart by their own function: a line of a thousand names gains nothing.
@@ -33,7 +37,8 @@ PACK_ERRORS = (_struct.error, ValueError, TypeError, AttributeError, OverflowErr
 class Form:
     """A function under construction: the record's format, and names for constants it uses."""
 
-    def __init__(self) -> None:
+    def __init__(self, order: ByteOrder) -> None:
+        self.order = order
         self.position = 0
         self.statements: list[str] = []
         self.constants: dict[str, object] = {}
@@ -42,7 +47,7 @@ class Form:
 
     @property
     def format(self) -> str:
-        return "=" + "".join(self._format)
+        return _PREFIXES[self.order] + "".join(self._format)
 
     def constant(self, value: object) -> str:
         """A name for *value* inside the function."""
@@ -75,8 +80,8 @@ class Form:
 class Reader(Form):
     """A function that reads: each slot of the format gets a name."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, order: ByteOrder = BYTE_ORDER) -> None:
+        super().__init__(order)
         self.slots: list[str] = []
         #: Where the record begins, for what comes after its fixed part.
         self.buffer = "buffer"
@@ -91,8 +96,8 @@ class Reader(Form):
 class Writer(Form):
     """A function that writes: each slot of the format gets an expression."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, order: ByteOrder = BYTE_ORDER) -> None:
+        super().__init__(order)
         self.values: list[str] = []
         #: An expression for the bytes after the fixed part, if there are any.
         self.tail = ""
@@ -111,6 +116,27 @@ class Codec(Generic[T]):
 
     size: int
     variable: bool = False
+    #: The byte order of integers and floats in the bytes.
+    order: ByteOrder = BYTE_ORDER
+    _other: Codec[T]
+
+    def in_byte_order(self, order: ByteOrder) -> Codec[T]:
+        """The codec of the same C type on a machine of that byte order.
+
+        Bytes from another machine, and objects compiled for one, are read with it.  Unions that it
+        gives read their members in that order, too, and go only into bytes of that order.
+        """
+        if order == self.order:
+            return self
+        other: Codec[T] | None = self.__dict__.get("_other")
+        if other is None:
+            other = object.__new__(type(self))
+            for name, value in self.__dict__.items():
+                if name not in _SOURCES:
+                    other.__dict__[name] = _in_byte_order(value, order)
+            other.order = order
+            other._other, self._other = self, other
+        return other
 
     @property
     def full_size(self) -> int:
@@ -233,12 +259,21 @@ class Codec(Generic[T]):
         built: Callable[..., Any] | None = self.__dict__.get(name)
         if built is not None:
             return built
-        form = Writer() if name.startswith("pack") else Reader()
+        form = Writer(self.order) if name.startswith("pack") else Reader(self.order)
         text = _SOURCES[name](self, form)
         function = compile_function(text, name, self.c_name, form.constants)
         # An instance attribute hides the method: from now on callers get the function itself.
         self.__dict__[name] = function
         return function
+
+
+def _in_byte_order(part: Any, order: ByteOrder) -> Any:
+    """What a codec is made of, for its twin: the codecs in it, also those in tables of members."""
+    if isinstance(part, Codec):
+        return part.in_byte_order(order)
+    if isinstance(part, tuple):
+        return tuple(_in_byte_order(item, order) for item in part)
+    return part
 
 
 def compile_function(

@@ -66,6 +66,8 @@ def _format(codec: Codec[Any]) -> str:
     match codec:
         case Int() | Enum() | Bool() | Float() if codec.word:
             return codec.word
+        case Float():
+            return codec.code
         case Array(element=element, count=count):
             inner = _format(element)
             return f"{count}{inner}" if len(inner) == 1 else inner * count
@@ -88,8 +90,10 @@ def _dtype(numpy: Any, codec: Codec[Any]) -> Any:
     match codec:
         case Int(size=size, signed=signed) | Enum(size=size, signed=signed) if codec.word:
             return numpy.dtype(f"={'i' if signed else 'u'}{size}")
-        case Bool() | Float():
-            return numpy.dtype(f"={codec.word}")
+        case Bool():
+            return numpy.dtype("?")
+        case Float(size=size):
+            return numpy.dtype(f"=f{size}")
         case Text(size=size):
             return numpy.dtype(f"S{size}")
         case Bytes(size=size):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Generic, Self, TypeVar, overload
 
-from .base import Codec, Reader, T, Writer
+from .base import ByteOrder, Codec, Reader, T, Writer
 from .record import register
 
 U = TypeVar("U", bound="Union")
@@ -70,10 +70,18 @@ class Forward(Generic[T]):
         if instance is None:
             return self
         storage: Union = getattr(instance, self.union)
-        return self.member.__get__(storage, owner)
+        member = self._theirs(storage) if storage._foreign else self.member
+        return member.codec.unpack(storage._storage, member.offset)
 
     def __set__(self, instance: object, value: T) -> None:
-        self.member.__set__(getattr(instance, self.union), value)
+        storage: Union = getattr(instance, self.union)
+        member = self._theirs(storage) if storage._foreign else self.member
+        member.__set__(storage, value)
+
+    def _theirs(self, storage: Union) -> Member[T]:
+        """A union from another machine's bytes has members of its own."""
+        member: Member[T] = vars(type(storage))[self.member.name]
+        return member
 
 
 def member(codec: Codec[T], offset: int = 0) -> Member[T]:
@@ -99,6 +107,8 @@ class Union:
     __hash__ = None  # type: ignore[assignment]
 
     _size: ClassVar[int] = 0
+    #: Whether the bytes are in the other byte order than this machine's.
+    _foreign: ClassVar[bool] = False
     _storage: bytearray
 
     def __init__(self, data: bytes | bytearray | memoryview = b"", /, **member: Any) -> None:
@@ -135,6 +145,17 @@ class UnionCodec(Codec[U], Generic[U]):
         self.cls = cls
         self.size = size
 
+    def in_byte_order(self, order: ByteOrder) -> Codec[U]:
+        if order == self.order:
+            return self
+        other = self.__dict__.get("_other")
+        if other is None:
+            other = UnionCodec(_ordered(self.cls, order), self.size)
+            other.order = order
+            other._other, self._other = self, other
+            register(other.cls, other)
+        return other
+
     @property
     def c_name(self) -> str:
         return self.cls.__name__
@@ -156,8 +177,31 @@ class UnionCodec(Codec[U], Generic[U]):
         return storage
 
     def check(self, value: Any, path: str) -> None:
-        if type(value) is not self.cls:
-            raise TypeError(f"{path} takes {self.c_name}, not {type(value).__name__}")
+        if type(value) is self.cls:
+            return
+        other = self.__dict__.get("_other")
+        if other is not None and type(value) is other.cls:
+            raise TypeError(
+                f"{path} has {self.order}-endian bytes, this {self.c_name} has {other.order}-endian "
+                f"ones: read the union from there, change it, and assign it again"
+            )
+        raise TypeError(f"{path} takes {self.c_name}, not {type(value).__name__}")
+
+
+def _ordered(cls: type[U], order: ByteOrder) -> type[U]:
+    """A class like *cls* whose members are read in that order."""
+    members: dict[str, Any] = {
+        name: Member(value.codec.in_byte_order(order), value.offset)
+        for name, value in vars(cls).items()
+        if isinstance(value, Member)
+    }
+    names = {
+        "__slots__": (),
+        "_foreign": True,
+        "__module__": cls.__module__,
+        "__doc__": cls.__doc__,
+    }
+    return type(cls.__name__, (cls,), {**names, "__qualname__": cls.__qualname__, **members})
 
 
 def union(cls: type[U], size: int) -> Codec[U]:

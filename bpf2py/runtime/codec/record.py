@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Generic
 
 from .array import Tail
-from .base import INLINE_LIMIT, Buffer, Codec, Reader, T, Writer
+from .base import INLINE_LIMIT, Buffer, ByteOrder, Codec, Reader, T, Writer
 from .scalar import Bits, read_run, write_run
 
 _registry: dict[type, Codec[Any]] = {}
@@ -176,14 +176,24 @@ def struct(cls: type[T], size: int, members: tuple[Member, ...]) -> Codec[T]:
     return codec
 
 
-def pack(value: object) -> bytes:
-    """The bytes of a struct or union of a generated module, as C has them in memory."""
-    return of(type(value)).pack(value)
+def pack(value: object, *, byte_order: ByteOrder | None = None) -> bytes:
+    """The bytes of a struct or union of a generated module, as C has them in memory.
+
+    They are in this machine's byte order, or in *byte_order*, ``"little"`` or ``"big"``.
+    """
+    codec = of(type(value))
+    return (codec.in_byte_order(byte_order) if byte_order else codec).pack(value)
 
 
-def unpack(cls: type[T], buffer: Buffer, offset: int = 0) -> T:
-    """A struct or union of class *cls* from *buffer*; ValueError when that is too short."""
-    return of(cls).unpack(buffer, offset)
+def unpack(
+    cls: type[T], buffer: Buffer, offset: int = 0, *, byte_order: ByteOrder | None = None
+) -> T:
+    """A struct or union of class *cls* from *buffer*; ValueError when that is too short.
+
+    *byte_order* is that of the machine that wrote the bytes, if it is not this one's.
+    """
+    codec = of(cls)
+    return (codec.in_byte_order(byte_order) if byte_order else codec).unpack(buffer, offset)
 
 
 def sizeof(cls: type[Any]) -> int:

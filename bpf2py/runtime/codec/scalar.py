@@ -57,8 +57,12 @@ class Int(Number[int]):
         self.high = (1 << bits - 1) - 1 if signed else (1 << bits) - 1
 
     @property
-    def word(self) -> str:
+    def _code(self) -> str:
         return _INT_CODES.get((self.size, self.signed), "")
+
+    @property
+    def word(self) -> str:
+        return self._code if self.order == BYTE_ORDER or self.size == 1 else ""
 
     @property
     def c_name(self) -> str:
@@ -68,10 +72,10 @@ class Int(Number[int]):
         return number
 
     def read(self, out: Reader) -> str:
-        if self.word:
-            return out.slot(self.word, self.size)
+        if self._code:
+            return out.slot(self._code, self.size)
         name = out.slot(f"{self.size}s", self.size)
-        return f"{out.constant(int.from_bytes)}({name}, {BYTE_ORDER!r}, signed={self.signed})"
+        return f"{out.constant(int.from_bytes)}({name}, {self.order!r}, signed={self.signed})"
 
     def unpack_list(self, buffer: Buffer) -> list[int]:
         view = memoryview(buffer).cast("B")
@@ -80,11 +84,11 @@ class Int(Number[int]):
         return view.cast(self.word).tolist()  # type: ignore[call-overload,no-any-return]
 
     def write(self, out: Writer, value: str) -> None:
-        if self.word:
-            out.slot(self.word, self.size, value)
+        if self._code:
+            out.slot(self._code, self.size, value)
         else:
             to_bytes = out.constant(int.to_bytes)
-            text = f"{to_bytes}({value}, {self.size}, {BYTE_ORDER!r}, signed={self.signed})"
+            text = f"{to_bytes}({value}, {self.size}, {self.order!r}, signed={self.signed})"
             out.slot(f"{self.size}s", self.size, text)
 
     def check(self, value: Any, path: str) -> None:
@@ -118,25 +122,27 @@ class Bool(Number[bool]):
 
 
 class Float(Codec[float]):
-    """``float`` (4 bytes) or ``double`` (8)."""
+    """``__fp16`` (2 bytes), ``float`` (4) or ``double`` (8)."""
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self._code = {4: "f", 8: "d"}[size]
+        #: What ``struct`` calls it.
+        self.code = {2: "e", 4: "f", 8: "d"}[size]
 
     @property
     def word(self) -> str:
-        return self._code
+        # memoryview has no half floats before Python 3.12
+        return self.code if self.order == BYTE_ORDER and self.size > 2 else ""
 
     @property
     def c_name(self) -> str:
-        return "float" if self.size == 4 else "double"
+        return {2: "__fp16", 4: "float", 8: "double"}[self.size]
 
     def read(self, out: Reader) -> str:
-        return out.slot(self._code, self.size)
+        return out.slot(self.code, self.size)
 
     def write(self, out: Writer, value: str) -> None:
-        out.slot(self._code, self.size, value)
+        out.slot(self.code, self.size, value)
 
     def check(self, value: Any, path: str) -> None:
         if not hasattr(value, "__float__") and not hasattr(value, "__index__"):
@@ -144,7 +150,7 @@ class Float(Codec[float]):
         import struct
 
         try:
-            struct.pack(f"={self._code}", value)
+            struct.pack(f"={self.code}", value)
         except OverflowError:
             raise ValueError(f"{path}: {value} does not fit {self.c_name}") from None
 
@@ -287,7 +293,7 @@ class Bits(Codec[T]):
     def shift(self, run: int, distance: int) -> int:
         """Where the lowest bit lies in a run of *run* bytes that begins *distance* bytes before."""
         before = 8 * distance + self.bit_offset
-        return before if BYTE_ORDER == "little" else 8 * run - before - self.bit_size
+        return before if self.order == "little" else 8 * run - before - self.bit_size
 
     def from_run(self, out: Reader, name: str, run: int, distance: int) -> str:
         """The expression of the value cut out of the int *name*, a run of *run* bytes."""
@@ -320,20 +326,20 @@ class Bits(Codec[T]):
         if len(view) < self.size:
             raise self._short(buffer, offset)
         shift = self.shift(self.size, 0)
-        kept = int.from_bytes(view, BYTE_ORDER) & ~(self.mask << shift)
-        view[:] = (kept | self._to_bits(value) << shift).to_bytes(self.size, BYTE_ORDER)
+        kept = int.from_bytes(view, self.order) & ~(self.mask << shift)
+        view[:] = (kept | self._to_bits(value) << shift).to_bytes(self.size, self.order)
 
     def check(self, value: Any, path: str) -> None:
         _check_int(value, path, self.c_name, self.low, self.high)
 
 
 def read_run(out: Reader, size: int) -> str:
-    """A run of *size* bytes as one unsigned int in the machine's byte order; gives its name."""
+    """A run of *size* bytes as one unsigned int; gives its name."""
     code = _INT_CODES.get((size, False))
     if code:
         return out.slot(code, size)
     slot, name = out.slot(f"{size}s", size), out.local()
-    out.statements.append(f"{name} = {out.constant(int.from_bytes)}({slot}, {BYTE_ORDER!r})")
+    out.statements.append(f"{name} = {out.constant(int.from_bytes)}({slot}, {out.order!r})")
     return name
 
 
@@ -343,7 +349,7 @@ def write_run(out: Writer, size: int, value: str) -> None:
     if code:
         out.slot(code, size, value)
     else:
-        out.slot(f"{size}s", size, f"({value}).to_bytes({size}, {BYTE_ORDER!r})")
+        out.slot(f"{size}s", size, f"({value}).to_bytes({size}, {out.order!r})")
 
 
 U8 = Int(1)
@@ -355,5 +361,6 @@ S16 = Int(2, signed=True)
 S32 = Int(4, signed=True)
 S64 = Int(8, signed=True)
 BOOL = Bool()
+F16 = Float(2)
 F32 = Float(4)
 F64 = Float(8)
