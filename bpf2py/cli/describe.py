@@ -19,7 +19,7 @@ from ..btf.ext_info import decode_core_relocations, decode_line_info
 from ..btf.layout import size_of
 from ..btf.types import Enum, Enum64
 from ..codegen.c_text import c_text
-from ..spec import MapSpec, ObjectSpec, ProgramSpec
+from ..spec import KCONFIG, ExternKind, ExternSpec, MapSpec, ObjectSpec, ProgramSpec
 from ..uapi import BTFKind, CoreRelocationKind
 from .values import read_value
 
@@ -43,6 +43,7 @@ def describe(spec: ObjectSpec) -> dict[str, Any]:
         "variables": [
             variable for each in spec.maps.values() for variable in _variables(each, table)
         ],
+        "externs": [_extern(each, table) for each in spec.externs.values()],
         "types": list(_types(table)) if table is not None else [],
         "core_relocations": [
             record
@@ -102,10 +103,22 @@ def _variables(spec: MapSpec, table: TypeTable | None) -> Iterator[dict[str, Any
             "offset": variable.offset,
             "size": variable.size,
             "linkage": name_of(variable.linkage),
+            # The kernel's configuration has no values before loading.
             "value": (
-                read_value(table, variable.type_id, piece) if table and known else piece.hex()
+                None
+                if spec.section == KCONFIG
+                else read_value(table, variable.type_id, piece) if table and known else piece.hex()
             ),
         }
+
+
+def _extern(spec: ExternSpec, table: TypeTable | None) -> dict[str, Any]:
+    return {
+        "name": spec.name,
+        "kind": "kconfig" if spec.kind <= ExternKind.TEXT else spec.kind.name.lower(),
+        "weak": spec.weak,
+        "type": _c(table, spec.type_id),
+    }
 
 
 def _types(table: TypeTable) -> Iterator[dict[str, Any]]:

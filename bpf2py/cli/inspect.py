@@ -81,6 +81,16 @@ def show(console: Console, document: dict[str, Any]) -> None:
         [
             (each["name"], each["section"], each["type"] or "", _short(each["value"]))
             for each in document["variables"]
+            if each["value"] is not None
+        ],
+    )
+    _print(
+        console,
+        "Externs",
+        ("name", "kind", "type", "needed"),
+        [
+            (each["name"], each["kind"], each["type"] or "", "if there" if each["weak"] else "yes")
+            for each in document["externs"]
         ],
     )
     _print(

@@ -60,9 +60,9 @@ def read_externs(elf: ElfObject, table: TypeTable | None) -> dict[str, ExternSpe
                 )
             extern = ExternSpec(name=name, kind=kind, type_id=target, weak=weak)
             values.append((-align_of(table, target), size_of(table, target), name, extern))
-    values.sort(key=lambda row: row[:3])
+    values.sort(key=lambda row: (*row[:2], _bytes(row[2])))
     found = {name: extern for _, _, name, extern in values}
-    return found | {name: others[name] for name in sorted(others, key=str.encode)}
+    return found | {name: others[name] for name in sorted(others, key=_bytes)}
 
 
 def kconfig_map(table: TypeTable | None, externs: dict[str, ExternSpec]) -> MapSpec | None:
@@ -151,6 +151,11 @@ def made_acceptable(
             entry.pack_into(patched, at + 12 + 12 * i, target, offset, size)
             word.pack_into(patched, table.offset(target) + 12, Linkage.GLOBAL)
     return bytes(patched)
+
+
+def _bytes(name: str) -> bytes:
+    """What strcmp() compares."""
+    return name.encode("utf-8", "surrogateescape")
 
 
 def _sections(table: TypeTable, name: str) -> list[tuple[int, Datasec]]:

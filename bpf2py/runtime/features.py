@@ -13,6 +13,7 @@ from struct import Struct
 from typing import TYPE_CHECKING
 
 from ..uapi import AttachType, MapType, ProgType
+from .privileges import with_memlock
 from .syscalls.bpf import ENOTSUPP
 from .syscalls.btf import btf_load
 from .syscalls.fd import FD
@@ -82,8 +83,9 @@ def _registers(dst: int, src: int) -> int:
 
 def _loads(prog_type: ProgType, insns: bytes, what: str) -> bool:
     """Whether the verifier takes these instructions; a refusal for other reasons is raised."""
+    request = LoadRequest(prog_type, insns, license="GPL", what=what)
     try:
-        FD(prog_load(LoadRequest(prog_type, insns, license="GPL", what=what)), what).close()
+        FD(with_memlock(lambda: prog_load(request)), what).close()
     except OSError as exc:
         if exc.errno not in (errno.EINVAL, errno.EACCES):
             raise
@@ -149,7 +151,7 @@ def knows_context_tags() -> bool:
     )
     records = _FUNC_INFO.pack(0, main) + _FUNC_INFO.pack(2, function)
     try:
-        with FD(btf_load(blob, what=what, explain=False), what) as btf:
+        with FD(with_memlock(lambda: btf_load(blob, what=what, explain=False)), what) as btf:
             request = LoadRequest(
                 ProgType.SOCKET_FILTER,
                 insns,
@@ -158,7 +160,7 @@ def knows_context_tags() -> bool:
                 btf_fd=btf.fileno(),
                 func_info=records,
             )
-            FD(prog_load(request), what).close()
+            FD(with_memlock(lambda: prog_load(request)), what).close()
     except OSError as exc:
         if exc.errno == errno.EPERM:
             raise

@@ -21,7 +21,6 @@ from ..uapi import AttachType, MapType, ProgType
 from . import machine
 from .create import MapMaker
 from .loaded import Loaded
-from .older import older_request
 from .privileges import why_eperm, with_memlock
 from .programs.base import LoadedProgram
 from .relocate import relocated
@@ -310,7 +309,7 @@ class _ProgramLoader:
                 # With its traceback it would keep this frame, and this frame it.
                 refused = exc.with_traceback(None)
         number, log, error = load_with_log(request, level or 1)
-        while error is not None and (older := older_request(request, error)) is not None:
+        while error is not None and (older := _older_request(request, error)) is not None:
             request = older
             number, log, error = load_with_log(request, level or 1)
         text = log.text
@@ -411,10 +410,17 @@ def _load_anyhow(request: LoadRequest) -> int:
         try:
             return prog_load(request)
         except OSError as exc:
-            older = older_request(request, exc)
+            older = _older_request(request, exc)
             if older is None:
                 raise
             request = older
+
+
+def _older_request(request: LoadRequest, error: OSError) -> LoadRequest | None:
+    """What to ask of an older kernel; imported only when something was refused."""
+    from .older import older_request
+
+    return older_request(request, error)
 
 
 def load_with_log(request: LoadRequest, level: int) -> tuple[int | None, LogBuffer, OSError | None]:

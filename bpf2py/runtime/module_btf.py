@@ -7,6 +7,7 @@ loading that never needed it.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,15 @@ def module_tables(kernel: TypeTable, name: str = "") -> Iterator[tuple[str, FD, 
     """
     from ..btf import BTFError, decode
 
-    for number in obj.btf_ids():
+    try:
+        numbers = list(obj.btf_ids())
+    except PermissionError:
+        return  # without CAP_SYS_ADMIN there are none, as in load_module_btfs() of libbpf
+    except OSError as exc:
+        if exc.errno != errno.EINVAL:
+            raise
+        return  # before 5.1
+    for number in numbers:
         try:
             fd = obj.btf_by_id(number)
         except OSError:

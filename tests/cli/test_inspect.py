@@ -24,6 +24,7 @@ KEYS = {
         "maps",
         "programs",
         "variables",
+        "externs",
         "types",
         "core_relocations",
     },
@@ -59,6 +60,7 @@ KEYS = {
         "maps",
     },
     "variables": {"name", "section", "type", "offset", "size", "linkage", "value"},
+    "externs": {"name", "kind", "weak", "type"},
     "types": {"name", "kind", "size", "declaration"},
     "core_relocations": {
         "program",
@@ -99,7 +101,7 @@ def test_every_fixture_is_shown_or_refused_in_one_line(path: Path) -> None:
     document = json.loads(as_json.stdout)
     assert document["format"] == 1
     assert set(document) == KEYS[""]
-    for table in ("maps", "programs", "variables", "types", "core_relocations"):
+    for table in ("maps", "programs", "variables", "externs", "types", "core_relocations"):
         for row in document[table]:
             assert set(row) == KEYS[table]
     for program in document["programs"]:
@@ -181,3 +183,22 @@ def test_what_c_puts_into_maps_is_shown() -> None:
     assert ["by_link", "init", "on_init"] in [line.split() for line in text.splitlines()]
     assert "not created by default" in text
     assert "sum" in shown("arena")
+
+
+def test_externs_are_listed_with_whether_they_may_be_missing() -> None:
+    functions = by_name(inspect("kfuncs")["externs"])
+    assert functions["bpf_iter_num_destroy"] == {
+        "name": "bpf_iter_num_destroy",
+        "kind": "function",
+        "weak": False,
+        "type": "void (struct bpf_iter_num___mine *)",
+    }
+    document = inspect("externs")
+    externs = by_name(document["externs"])
+    assert (externs["CONFIG_HZ"]["kind"], externs["CONFIG_HZ"]["weak"]) == ("kconfig", True)
+    assert (externs["schedule"]["kind"], externs["schedule"]["type"]) == ("address", None)
+    # Nobody knows it before the object is loaded.
+    assert by_name(document["variables"])["CONFIG_HZ"]["value"] is None
+    text = CliRunner().invoke(cli, ["inspect", str(FIXTURES / "externs.bpf.o")]).stdout
+    assert "Externs" in text
+    assert "if there" in text

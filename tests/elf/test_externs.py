@@ -83,6 +83,16 @@ def test_what_an_extern_is_comes_from_its_type_and_binding() -> None:
     ]
 
 
+def test_names_that_are_no_text_are_names() -> None:
+    types = [
+        *BASE,
+        t.Var("b\udcff", INT, Linkage.EXTERN),
+        t.Var("a\udc80", INT, Linkage.EXTERN),
+        t.Datasec(".ksyms", 0, (t.SectionVar(6, 0, 4), t.SectionVar(7, 0, 4))),
+    ]
+    assert list(read(types).externs) == ["a\udc80", "b\udcff"]
+
+
 def test_an_extern_that_no_code_uses_is_weak() -> None:
     assert all(extern.weak for extern in read(extern_types()).externs.values())
 

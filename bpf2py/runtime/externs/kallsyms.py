@@ -35,7 +35,7 @@ def find_addresses(names: Iterable[str], *, text: bytes | None = None) -> dict[s
     text = _read() if text is None else text
     found: dict[str, int] = {}
     for name in names:
-        addresses = set(_addresses(text, name.encode()))
+        addresses = set(_addresses(text, os.fsencode(name)))
         if len(addresses) > 1:
             places = " and ".join(f"0x{address:x}" for address in sorted(addresses))
             raise ValueError(f"kernel symbol {name!r} is ambiguous: it is at {places}")

@@ -114,7 +114,7 @@ class _Values:
         self._looked.append(where)
         text = b"\n" + text
         for name, extern in list(self.open.items()):
-            key = f"\n{name}=".encode()
+            key = os.fsencode(f"\n{name}=")
             at = text.find(key) if name.startswith(_PREFIX) else -1
             if at >= 0:
                 end = text.find(b"\n", at + 1)

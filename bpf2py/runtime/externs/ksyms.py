@@ -27,6 +27,7 @@ _WORDS = {
     ExternKind.FUNCTION: ("kernel function", BTFKind.FUNC),
 }
 _LOOKED = "it is not in the BTF of the kernel or of its loaded modules"
+_NO_MODULES = "without CAP_SYS_ADMIN those cannot be looked at"
 _LOOKED_NAMES = f"it is not in {KALLSYMS} (variables are there with CONFIG_KALLSYMS_ALL only)"
 
 
@@ -110,7 +111,8 @@ class Symbols:
             left = self._find_in_modules(left, local, view)
         for extern in left:
             if not extern.weak:
-                raise self._missing(extern, _WORDS[extern.kind][0], _LOOKED)
+                why = _LOOKED if _may_read_modules() else f"{_LOOKED} ({_NO_MODULES})"
+                raise self._missing(extern, _WORDS[extern.kind][0], why)
 
     def _find_in_modules(
         self, externs: list[ExternSpec], local: TypeView, view: TypeView
@@ -199,6 +201,12 @@ class Symbols:
             "uses it; declare it __weak and ask bpf_ksym_exists() to do without"
         )
         return NotSupportedError(f"{word} {extern.name!r}", hint=hint)
+
+
+def _may_read_modules() -> bool:
+    from ..privileges import effective_capabilities
+
+    return bool(effective_capabilities() >> 21 & 1)  # CAP_SYS_ADMIN
 
 
 def _kernel_name(extern: ExternSpec) -> str:

@@ -237,6 +237,14 @@ def test_a_variable_has_no_versions(kernel: Kernel, resolve: Resolve) -> None:
     assert not resolve(("runqueues___v1", V, 4), weak=True).found["runqueues___v1"].type_id
 
 
+def test_without_the_right_to_read_modules_that_is_said(
+    monkeypatch: pytest.MonkeyPatch, kernel: Kernel, resolve: Resolve
+) -> None:
+    monkeypatch.setattr("bpf2py.runtime.privileges.effective_capabilities", lambda: 1 << 39)
+    with pytest.raises(NotSupportedError, match="without CAP_SYS_ADMIN those cannot be"):
+        resolve(("nowhere", F, 2))
+
+
 # ---- instructions ----
 
 
