@@ -5,7 +5,8 @@ small tool's start, and most of what importing a module of many structs costs, f
 a tool makes a few.  In: a class with annotations and defaults, and nothing of inheritance,
 ``ClassVar`` and ``__post_init__``.  Out: a class with slots, made, compared, printed, hashed,
 matched, copied and pickled like the standard's, with the same constructor at the same speed; what
-``dataclasses.fields``, ``asdict`` and ``replace`` look at appears when they look.
+``dataclasses.fields``, ``asdict`` and ``replace`` look at appears when they look.  A class that has
+``__late__`` gives it the keyword arguments that are no fields, once the fields are there.
 Every attribute of its own has two underscores on both sides: no member of C is called like that.
 """
 
@@ -81,6 +82,10 @@ class _Layout:
                 body.append(f" __set__(self, {name!r}, {value})\n")
             else:
                 body.append(f" self.{name} = {value}\n")
+        if late := getattr(self.cls, "__late__", None):
+            known["__late__"] = late
+            head.append("**__late_values__")
+            body.append(" if __late_values__: __late__(self, __late_values__)\n")
         exec(f"def __init__({', '.join(head)}):\n{''.join(body) or ' pass'}", known)
         init: Any = known["__init__"]
         init.__qualname__ = f"{self.cls.__qualname__}.__init__"

@@ -25,6 +25,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 LOCK = HERE / "objects.lock"
+OUR_HEADER = ROOT / "bpf2py" / "include" / "bpf2py.h"
 
 #: <linux/types.h> needs <asm/types.h>, which distributions keep in a folder per architecture.
 ASM_INCLUDES = (
@@ -82,11 +83,12 @@ class Job:
         return self.output.relative_to(ROOT).as_posix()
 
     def digest(self) -> str:
-        """Of the source, the headers beside it that it takes in, and the way to compile."""
+        """Of the source, those of our headers that it takes in, and the way to compile."""
         source = self.source.read_bytes()
         text = hashlib.sha256(source)
-        for header in sorted(self.source.parent.glob("*.h")):
-            if b'#include "%s"' % header.name.encode() in source:
+        for header in (*sorted(self.source.parent.glob("*.h")), OUR_HEADER):
+            name = header.name.encode()
+            if b'#include "%s"' % name in source or b"#include <%s>" % name in source:
                 text.update(header.read_bytes())
         how = (self.build.infix, self.build.target, self.build.cpu, self.flags)
         text.update(repr(how).encode())

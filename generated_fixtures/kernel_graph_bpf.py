@@ -85,7 +85,15 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class Shared:
-    """``struct shared``, 16 bytes, aligned to 8."""
+    """``struct shared``, 16 bytes, aligned to 8.
+
+    ::
+
+        struct shared {
+            struct counter *counters;
+            __u32 users;
+        };
+    """
 
     # struct counter * counters, offset 0: the kernel's own
     users: int = 0  # __u32, offset 8

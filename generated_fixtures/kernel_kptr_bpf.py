@@ -12,7 +12,16 @@ from bpf2py.runtime import codec
 
 @codec.dataclass(slots=True)
 class Holder:
-    """``struct holder``, 24 bytes, aligned to 8."""
+    """``struct holder``, 24 bytes, aligned to 8.
+
+    ::
+
+        struct holder {
+            __u64 before;
+            struct task_struct *task;
+            __u32 after;
+        };
+    """
 
     before: int = 0  # __u64, offset 0
     # struct task_struct * task, offset 8: the kernel's own

@@ -324,6 +324,25 @@ class Nested:
     mid = codec.forward("union_16", NestedUnion16.mid)  # __u64, offset 18 bit 4 width 24
     high = codec.forward("union_16", NestedUnion16.high)  # __u64, offset 21 bit 4 width 20
 
+    if typing.TYPE_CHECKING:
+
+        def __init__(
+            self,
+            head: int = ...,
+            x: int = ...,
+            y: int = ...,
+            union_8: NestedUnion8 = ...,
+            union_16: NestedUnion16 = ...,
+            kinds: list[AllKinds] = ...,
+            *,
+            z: int = ...,
+            w: int = ...,
+            all: int = ...,
+            low: int = ...,
+            mid: int = ...,
+            high: int = ...,
+        ) -> None: ...
+
 
 codec.struct(
     Nested,

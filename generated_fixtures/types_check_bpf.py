@@ -503,6 +503,19 @@ class Address:
     v6 = codec.forward("union_8", AddressUnion8.v6)  # struct, offset 8
     path = codec.forward("union_8", AddressUnion8.path)  # char[20], offset 8
 
+    if typing.TYPE_CHECKING:
+
+        def __init__(
+            self,
+            family: int = ...,
+            union_8: AddressUnion8 = ...,
+            named: Word = ...,
+            *,
+            v4: int = ...,
+            v6: AddressUnion8V6 = ...,
+            path: str = ...,
+        ) -> None: ...
+
 
 codec.struct(
     Address,
@@ -610,6 +623,22 @@ class Deep:
 
     four = codec.forward("union_32", DeepUnion32.four)  # __u32, offset 32
     five = codec.forward("union_32", DeepUnion32.five)  # __s8, offset 32
+
+    if typing.TYPE_CHECKING:
+
+        def __init__(
+            self,
+            before: int = ...,
+            one: int = ...,
+            two: str = ...,
+            three: int = ...,
+            union_32: DeepUnion32 = ...,
+            inner: DeepInner = ...,
+            after: int = ...,
+            *,
+            four: int = ...,
+            five: int = ...,
+        ) -> None: ...
 
 
 codec.struct(

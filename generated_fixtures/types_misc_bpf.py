@@ -201,7 +201,22 @@ codec.struct(
 
 @codec.dataclass(slots=True)
 class Pointers:
-    """``struct pointers``, 72 bytes, aligned to 8."""
+    """``struct pointers``, 72 bytes, aligned to 8.
+
+    ::
+
+        struct pointers {
+            void *anything;
+            const char *text;
+            struct forward_only *forward;
+            struct pointers *self_type;
+            int (*function)(int, const struct pointers *);
+            handler_t handler;
+            void **twice;
+            int (*array_pointer)[4];
+            __u32 *tagged;
+        };
+    """
 
     anything: int = 0  # void *, offset 0
     text: int = 0  # const char *, offset 8

@@ -195,6 +195,26 @@ class Tagged:
     z = codec.forward("union_4", TaggedUnion4.z)  # __u32, offset 12
     letter = codec.forward("union_4", TaggedUnion4.letter)  # char, offset 12
 
+    if typing.TYPE_CHECKING:
+
+        def __init__(
+            self,
+            tag: int = ...,
+            union_4: TaggedUnion4 = ...,
+            number: Number = ...,
+            numbers: list[Number] = ...,
+            inline_named: TaggedInlineNamed = ...,
+            *,
+            integer: int = ...,
+            text: str = ...,
+            half: int = ...,
+            quarter: int = ...,
+            x: int = ...,
+            y: int = ...,
+            z: int = ...,
+            letter: int = ...,
+        ) -> None: ...
+
 
 codec.struct(
     Tagged,
@@ -255,6 +275,9 @@ class InAddrAny(codec.Union):
     v4 = codec.member(codec.U32)  # __u32, offset 0
     v6 = codec.member(codec.Array(codec.U32, 4))  # __u32[4], offset 0
     local = codec.member(codec.of(InAddrAnyLocal))  # struct, offset 0
+
+    def __hash__(self) -> int:
+        return hash(bytes(self))
 
     if typing.TYPE_CHECKING:
 

@@ -95,6 +95,21 @@ class Header:
     high = codec.forward("union_4", HeaderUnion4.high)  # __u8, offset 4 bit 3 width 5
     raw = codec.forward("union_4", HeaderUnion4.raw)  # __u8, offset 4
 
+    if typing.TYPE_CHECKING:
+
+        def __init__(
+            self,
+            ihl: int = ...,
+            version: int = ...,
+            tos: int = ...,
+            total: int = ...,
+            union_4: HeaderUnion4 = ...,
+            *,
+            low: int = ...,
+            high: int = ...,
+            raw: int = ...,
+        ) -> None: ...
+
 
 if _layout == 0:
     codec.struct(

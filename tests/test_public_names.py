@@ -57,6 +57,11 @@ NAMES = {
     "struct_format",
     "numpy_dtype",
     "layout_digest",
+    # values that views make
+    "BootTime",
+    "Hex",
+    "KTime",
+    "Nanoseconds",
     # programs
     "BTFTracepoint",
     "Program",

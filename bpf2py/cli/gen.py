@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import click
 
 from ..codegen import vendor
+from ..codegen.views import VIEWS
 from ..project import modules, output
 from ..project.modules import module_name
 from ..project.variants import split_arch
@@ -30,7 +31,9 @@ class Options:
 
     types: tuple[str, ...] = ()
     events: tuple[tuple[str, str], ...] = ()
+    views: tuple[tuple[str, str], ...] = ()
     as_bytes: tuple[str, ...] = ()
+    strip_enum_prefix: bool = False
     class_name: str = ""
     vendor: bool = False
     sidecar: bool = False
@@ -50,6 +53,19 @@ def _events(
             raise click.BadParameter(f"{value!r} is not MAP=TYPE, as in events=event")
         pairs.append((map_name, type_name))
     return tuple(pairs)
+
+
+def _views(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    """Each ``PLACE=VIEW`` as a pair; of a place that is said twice the last one counts."""
+    pairs: dict[str, str] = {}
+    for value in values:
+        place, _, view = value.rpartition("=")
+        if not place.strip() or not view.strip():
+            raise click.BadParameter(f"{value!r} is not PLACE=VIEW, as in event.saddr=ipv4")
+        pairs[place.strip()] = view.strip()
+    return tuple(pairs.items())
 
 
 _OPTIONS = (
@@ -76,11 +92,27 @@ _OPTIONS = (
         help="What a ring buffer or perf array carries, where the C map has no __type(value, …).",
     ),
     click.option(
+        "--view",
+        "views",
+        multiple=True,
+        callback=_views,
+        metavar="PLACE=VIEW",
+        help="Show STRUCT.MEMBER, VARIABLE, MAP:key or TYPE as "
+        f"{', '.join(name for name in VIEWS if name not in ('enum', 'flags'))}, "
+        "enum:NAME or flags:NAME; may be repeated.",
+    ),
+    click.option(
         "--bytes",
         "as_bytes",
         multiple=True,
-        metavar="STRUCT.MEMBER",
-        help="Make this char array bytes, all of it, instead of str; may be repeated.",
+        metavar="PLACE",
+        help="Make this char array bytes, all of it, instead of str: --view PLACE=bytes.",
+    ),
+    click.option(
+        "--strip-enum-prefix",
+        "--strip-prefix",
+        is_flag=True,
+        help="Leave out of the members of an enum what all their names begin with.",
     ),
     click.option(
         "--class",
@@ -249,7 +281,9 @@ def _generate(request: Request, path: Path, options: Options) -> modules.Generat
         class_name=options.class_name,
         types=options.types,
         events=dict(options.events),
+        views=dict(options.views),
         as_bytes=options.as_bytes,
+        strip_enum_prefix=options.strip_enum_prefix,
     )
 
 

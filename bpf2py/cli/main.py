@@ -21,6 +21,7 @@ COMMANDS = {
     "build": "Compile BPF C sources with clang, then generate their modules.",
     "features": "Show what the running kernel can do.",
     "gen": "Generate typed Python modules from compiled BPF objects.",
+    "include": "Print the folder of bpf2py.h, for the compiler's -I.",
     "inspect": "Show what a compiled BPF object contains.",
     "min-btf": "Cut a kernel's BTF down to what some objects need.",
     "vmlinux": "Write a kernel's types as a C header.",

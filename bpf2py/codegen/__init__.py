@@ -27,7 +27,9 @@ def generate(
     package: str = "bpf2py",
     types: Sequence[str] = (),
     events: Mapping[str, str] = MappingProxyType({}),
+    views: Mapping[str, str] = MappingProxyType({}),
     as_bytes: Sequence[str] = (),
+    strip_enum_prefix: bool = False,
 ) -> str:
     """The text of the module for *spec*; the same spec and options give the same text.
 
@@ -41,6 +43,8 @@ def generate(
         package=package,
         types=types,
         events=events,
+        views=views,
         as_bytes=as_bytes,
+        strip_enum_prefix=strip_enum_prefix,
     )
     return render(describe(spec, options))

@@ -7,7 +7,8 @@ is bounded, sizes are checked against those of the containing type.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from types import MappingProxyType
 
 from ..btf import BTFError, TypeTable
 from ..btf.layout import PlacedMember, members
@@ -50,9 +51,11 @@ from .layouts import (
     Text,
     UnionDef,
     Value,
+    Viewed,
 )
 from .names import pascal_case
 from .tables import KERNEL_OWNED, KPTR_TAGS
+from .views import NONE, OF_BITFIELDS, View, Views, shown_as, untyped, viewed
 
 #: Deeper than the kernel lets a type nest (``MAX_RESOLVE_DEPTH`` is 32).
 MAX_DEPTH = 64
@@ -62,19 +65,18 @@ POINTER = Number(8)
 
 
 class Collector:
-    """Collects definitions while values are asked for.
+    """Collects definitions while values are asked for; ``views`` are configured ones by place."""
 
-    ``as_bytes`` are C paths (``event.comm``) of ``char`` arrays that shall be ``bytes``; the ones
-    met are in ``as_bytes_met``.
-    """
-
-    def __init__(self, table: TypeTable, *, as_bytes: Collection[str] = ()) -> None:
+    def __init__(
+        self, table: TypeTable, *, views: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self.table = table
+        self.views = Views(table, views)
         self.definitions: list[Definition] = []
         #: The first type that each definition was made from.
         self.type_ids: list[int] = []
-        self.as_bytes = frozenset(as_bytes)
-        self.as_bytes_met: set[str] = set()
+        #: The enums whose members are flags: places among the definitions.
+        self.flags: set[int] = set()
         self._index: dict[Definition, int] = {}
         self._done: dict[tuple[int, bool], int] = {}
         self._active: set[int] = set()
@@ -82,15 +84,28 @@ class Collector:
         self._budget = MAX_MEMBERS
 
     def value(
-        self, type_id: int, *, path: str, hint: str, tail: bool = False, depth: int = 0
+        self,
+        type_id: int,
+        *,
+        path: str,
+        hint: str,
+        tail: bool = False,
+        depth: int = 0,
+        view: View | None = None,
     ) -> Value:
         """What a value of that type is in Python.
 
         ``path`` is the C path for errors, ``hint`` the C name for a type that has none; with
-        ``tail``, a flexible array member at the very end holds what follows in the buffer.
+        ``tail``, a flexible array member at the very end holds what follows in the buffer.  A
+        ``view`` is that of the place, which goes before that of the type.
         """
         if depth > MAX_DEPTH:
             raise CodegenError(f"{path}: nested too deeply")
+        view = view or self.views.of_type(type_id)
+        if view and view.name != NONE:
+            return viewed(
+                self.table, view, type_id, path, lambda enum: self._held(enum, view, hint)
+            )
         resolved = self.table.resolve(type_id)
         typ = self.table[resolved]
         match typ:
@@ -104,7 +119,7 @@ class Collector:
                     return Raw(size)
                 return Number(size, python="float")
             case Array(element=element, length=length):
-                return self._array(element, length, path=path, hint=hint, depth=depth)
+                return self._array(element, length, path, hint, depth, view)
             case Enum() | Enum64():
                 if not typ.values:  # declared, never defined: an int is all that is known
                     return Number(typ.size, typ.signed)
@@ -128,7 +143,7 @@ class Collector:
             match value:
                 case ListOf(element=element) | RestOf(element=element):
                     todo.append(element)
-                case Named(index=index) if index not in found:
+                case Named(index=index) | Viewed(index=index) if index not in found and index >= 0:
                     found.add(index)
                     definition = self.definitions[index]
                     if not isinstance(definition, EnumDef):
@@ -160,6 +175,15 @@ class Collector:
         definition = EnumDef(pascal_case(natural), c_name, typ.size, typ.signed, values)
         return self._add(definition, type_id)
 
+    def _held(self, type_id: int, view: View, hint: str) -> int:
+        """The enum that an integer holds under *view*."""
+        typ = self.table[type_id]
+        assert isinstance(typ, Enum | Enum64)
+        index = self._enum(type_id, typ, hint)
+        if view.name == "flags":
+            self.flags.add(index)
+        return index
+
     def _c_name(self, type_id: int, typ: Struct | Union | Enum | Enum64) -> str:
         text = c_text(self.table, type_id)
         if typ.name:
@@ -181,15 +205,16 @@ class Collector:
             if typ.name or type_id in self._typedefs:
                 path = self._c_name(type_id, typ)
             union = isinstance(typ, Union)
-            leaves = list(self._leaves(typ, 0, union, path, depth))
+            tagged = list(self._leaves(type_id, typ, 0, union, path, depth))
+            leaves = [leaf for leaf, _ in tagged]
             last = leaves[-1] if leaves and not union else None
             parts = tuple(
                 (
-                    self._untyped(leaf, leaves, typ, path)
+                    self._untyped(leaf, tag, leaves, typ, path)
                     if isinstance(self._innermost(leaf.type_id), Void)
-                    else self._member(leaf, typ, path, natural, tail and leaf is last, depth)
+                    else self._member(leaf, tag, typ, path, natural, tail and leaf is last, depth)
                 )
-                for leaf in leaves
+                for leaf, tag in tagged
             )
             if not union:
                 _check_overlap(parts, path)
@@ -202,27 +227,30 @@ class Collector:
         return index
 
     def _leaves(
-        self, typ: Struct | Union, base: int, union: bool, path: str, depth: int
-    ) -> Iterator[PlacedMember]:
-        """The members, those of anonymous structs among them; in a union also those of unions.
+        self, type_id: int, typ: Struct | Union, base: int, union: bool, path: str, depth: int
+    ) -> Iterator[tuple[PlacedMember, View | None]]:
+        """The members with their tags, those of anonymous structs among them; in a union also
+        those of unions.
 
         Their bits are counted from *base*.
         """
         if depth > MAX_DEPTH:
             raise CodegenError(f"{path}: nested too deeply")
-        for member in members(self.table, typ):
+        for number, member in enumerate(members(self.table, typ)):
             self._budget -= 1
             if self._budget < 0:
                 raise CodegenError(f"{path}: more than {MAX_MEMBERS} members")
             offset = base + member.bit_offset
-            inner = self.table[self.table.resolve(member.type_id)]
+            resolved = self.table.resolve(member.type_id)
+            inner = self.table[resolved]
             match inner:
                 case _ if member.name:
-                    yield member._replace(bit_offset=offset)
+                    tag = self.views.of_member(type_id, number)
+                    yield member._replace(bit_offset=offset), tag
                 case Union() if not union:
-                    yield member._replace(bit_offset=offset)
+                    yield member._replace(bit_offset=offset), None
                 case Struct() | Union():
-                    yield from self._leaves(inner, offset, union, path, depth + 1)
+                    yield from self._leaves(resolved, inner, offset, union, path, depth + 1)
                 case Int() if member.bit_size:
                     pass  # ``int : 4``: padding
                 case _:
@@ -231,6 +259,7 @@ class Collector:
     def _member(
         self,
         leaf: PlacedMember,
+        tag: View | None,
         parent: Struct | Union,
         path: str,
         natural: str,
@@ -239,13 +268,16 @@ class Collector:
     ) -> Field | Left:
         offset, bit = divmod(leaf.bit_offset, 8)
         name = leaf.name or f"union_{offset}"
-        path = f"{path}.{name}"
+        path = f"{path}.{name}" if leaf.name else path  # as C says it: without the union
         text = self._text(leaf.type_id, path)
         owned = self.kernel_owned(leaf.type_id)
         if owned:
             return Left(leaf.name, f"{text} {name}, offset {offset}: {owned}")
+        view = self.views.at(path, tag) if leaf.name else None
         hint = f"{natural}_{name}"
-        value = self.value(leaf.type_id, path=path, hint=hint, tail=tail, depth=depth + 1)
+        value = self.value(
+            leaf.type_id, path=path, hint=hint, tail=tail, depth=depth + 1, view=view
+        )
         if leaf.bit_size:
             return self._bitfield(leaf, parent, value, path, text)
         if bit:
@@ -253,16 +285,18 @@ class Collector:
         if offset + value.size > parent.size:
             raise CodegenError(f"{path}: ends outside of its {parent.size} bytes")
         if tail and (rest := _rest_of(value)) is not None:
-            return Field(leaf.name, offset, rest, text.replace("[0]", "[]", 1))
+            return Field(leaf.name, offset, rest, text.replace("[0]", "[]", 1) + shown_as(rest))
         if value.size == 0:
             return Left(leaf.name, f"{text} {name}, offset {offset}: has no bytes here")
-        if isinstance(value, Text) and path.split(" ", 1)[-1] in self.as_bytes:
-            self.as_bytes_met.add(path.split(" ", 1)[-1])
-            value = Raw(value.size)
-        return Field(leaf.name, offset, value, text)
+        return Field(leaf.name, offset, value, text + shown_as(value))
 
     def _untyped(
-        self, leaf: PlacedMember, leaves: list[PlacedMember], parent: Struct | Union, path: str
+        self,
+        leaf: PlacedMember,
+        tag: View | None,
+        leaves: list[PlacedMember],
+        parent: Struct | Union,
+        path: str,
     ) -> Field | Left:
         """A member that BTF has no type for: clang writes ``_Atomic`` and ``_Complex`` as void.
 
@@ -277,7 +311,9 @@ class Collector:
             raise CodegenError(f"{path}.{leaf.name}: ends outside of its {parent.size} bytes")
         if not room:
             return Left(leaf.name, f"{safe(leaf.name)}, offset {offset}: has no bytes here")
-        return Field(leaf.name, offset, Raw(room), "of no type in the BTF")
+        path = f"{path}.{leaf.name}"
+        value = untyped(self.views.at(path, tag), room, path)
+        return Field(leaf.name, offset, value, "of no type in the BTF" + shown_as(value))
 
     def _bitfield(
         self,
@@ -289,11 +325,16 @@ class Collector:
     ) -> Field:
         start, width = leaf.bit_offset, leaf.bit_size
         enum = isinstance(value, Named) and isinstance(self.definitions[value.index], EnumDef)
-        if not enum and not (isinstance(value, Number) and value.python != "float"):
-            raise CodegenError(f"{path}: a bitfield of {text}")
+        plain = isinstance(value, Number) and value.python != "float"
+        if (
+            not enum
+            and not plain
+            and not (isinstance(value, Viewed) and value.view in OF_BITFIELDS)
+        ):
+            raise CodegenError(f"{path}: a bitfield of {text}{shown_as(value)}")
         if width > value.size * 8 or start + width > parent.size * 8:
             raise CodegenError(f"{path}: {width} bits from bit {start} on do not fit")
-        return Field(leaf.name, start // 8, value, text, (start % 8, width))
+        return Field(leaf.name, start // 8, value, text + shown_as(value), (start % 8, width))
 
     # ---- parts ----
 
@@ -303,7 +344,9 @@ class Collector:
         except CodegenError as exc:
             raise CodegenError(f"{path}: {exc}") from None
 
-    def _array(self, element: int, length: int, *, path: str, hint: str, depth: int) -> Value:
+    def _array(
+        self, element: int, length: int, path: str, hint: str, depth: int, view: View | None
+    ) -> Value:
         inner = self.table[self.table.resolve(element)]
         if isinstance(inner, Int) and inner.size == 1 and inner.bits == 8 and not inner.boolean:
             # ``char name[0]`` is an empty text: the struct around it decides what that means
@@ -311,7 +354,7 @@ class Collector:
                 return Text(length)
             if not inner.signed:
                 return Raw(length)
-        value = self.value(element, path=path, hint=hint, depth=depth + 1)
+        value = self.value(element, path=path, hint=hint, depth=depth + 1, view=view)
         return ListOf(value, length, value.size * length)
 
     def kernel_owned(self, type_id: int) -> str:
@@ -349,7 +392,7 @@ def _rest_of(value: Value) -> RestOf | None:
     match value:
         case ListOf(element=element, length=0) if element.size:
             return RestOf(element)
-        case Text(size=0) | Raw(size=0):
+        case Text(size=0) | Raw(size=0) | Viewed(view="hextext", size=0):
             return RestOf(value)
         case _:
             return None

@@ -38,9 +38,12 @@ from .operations import operations
 from .options import Options
 from .pytypes import Source
 from .tables import Takes, map_class, program_class
+from .views import shown_as
 
 #: The kernel's configuration: read when the object is loaded, nothing to set before or after.
 KCONFIG = ".kconfig"
+#: What ``BPF2PY_COUNT_DROPS`` of bpf2py.h puts before the name of a ring buffer, as its counter's.
+DROPPED = "bpf2py_dropped_"
 #: Names that pycodestyle's E741 refuses wherever they are bound.
 _AMBIGUOUS = frozenset("lIO")
 #: The parts of an object, and what follows the object's name in their classes.
@@ -68,7 +71,12 @@ def describe(object_spec: ObjectSpec, options: Options) -> ModuleModel:
         wanted += [base, f"{base}Spec"]
     wanted += [f"{prefix}{names.pascal_case(name)}Spec" for name in gathered.settings]
     own = names.assign_classes(wanted, reserved=())
-    source, types = describe_types(gathered.collector, reserved=own, keys=gathered.keys)
+    source, types = describe_types(
+        gathered.collector,
+        reserved=own,
+        keys=gathered.keys,
+        strip_enum_prefix=options.strip_enum_prefix,
+    )
 
     map_names = names.assign(maps, reserved=names.CONTAINER_RESERVED, where="maps")
     program_names = names.assign(
@@ -180,8 +188,12 @@ def _class_name(object_spec: ObjectSpec, options: Options) -> str:
 def _map(
     source: Source, gathered: Gathered, map_spec: MapSpec, *, name: str, c_name: str
 ) -> MapModel:
-    arguments = [f"loaded.map({c_name!r})", *map(source.codec, gathered.maps[c_name])]
-    if map_class(map_spec.map_type).takes is Takes.INNER:
+    values, takes = gathered.maps[c_name], map_class(map_spec.map_type).takes
+    views = dict(zip(takes.value, map(shown_as, values), strict=False))
+    dropped = f"{DROPPED}{c_name}"
+    counted = takes is Takes.EVENT and dropped in gathered.maps
+    arguments = [f"loaded.map({c_name!r})", *map(source.codec, values)]
+    if takes is Takes.INNER:
         arguments.append(_inner(source, map_spec.inner, gathered.inner.get(c_name, ())))
     return MapModel(
         name=name,
@@ -190,8 +202,9 @@ def _map(
         key_size=map_spec.key_size,
         value_size=map_spec.value_size,
         arguments=tuple(arguments),
-        doc=map_doc(gathered.collector.table, map_spec, 8),
-        spec_doc=map_doc(gathered.collector.table, map_spec, 4),
+        counter=dropped if counted else "",
+        doc=map_doc(gathered.collector.table, map_spec, 8, views),
+        spec_doc=map_doc(gathered.collector.table, map_spec, 4, views),
     )
 
 
@@ -233,6 +246,7 @@ def _section(
                 offset=variable.offset,
                 doc=paragraph(
                     f"``{_storage(variable)}{c_text(table, variable.type_id, name)}``"
+                    + shown_as(gathered.variables[section, name])
                     if variable.type_id
                     else f"``{safe(name)}``, {variable.size} bytes of no known type"
                 ),
@@ -277,6 +291,9 @@ def _standard(types: Collection[TypeModel], *, renamed: dict[str, str]) -> tuple
                 found.add("enum")
             case StructModel():
                 lines = [field.code for field in model.fields]
+                lines += [annotation for _, annotation in model.keywords]
+                if model.keywords:
+                    found.add("typing")
             case UnionModel():
                 lines = [model.bytes_name, *(annotation for _, annotation in model.keywords)]
                 if model.keywords:

@@ -31,12 +31,16 @@ TypeModel = EnumModel | StructModel | UnionModel
 
 
 def describe_types(
-    collector: Collector, *, reserved: Collection[str], keys: Collection[Value]
+    collector: Collector,
+    *,
+    reserved: Collection[str],
+    keys: Collection[Value],
+    strip_enum_prefix: bool = False,
 ) -> tuple[Source, tuple[TypeModel, ...]]:
     """Models of every definition met: enums first, then structs and unions, parts before wholes."""
     definitions = collector.definitions
     class_names = names.assign_classes((d.natural for d in definitions), reserved=reserved)
-    builder = _Builder(collector, class_names, reserved, collector.reachable(keys))
+    builder = _Builder(collector, class_names, reserved, keys, strip_enum_prefix)
     return builder.source, builder.models()
 
 
@@ -46,20 +50,26 @@ class _Builder:
         collector: Collector,
         class_names: Sequence[str],
         reserved: Collection[str],
-        hashable: Collection[int],
+        keys: Collection[Value],
+        strip_enum_prefix: bool,
     ) -> None:
         self.collector = collector
+        self.strip_enum_prefix = strip_enum_prefix
         self.definitions = definitions = collector.definitions
         self.names = class_names
         self.taken = names.STRUCT_RESERVED.union(reserved, class_names)
-        self.hashable = hashable
+        self.keys = keys
+        self.hashable = collector.reachable(keys)
         #: Per definition, the Python name of each member.
         self.members = [
             self._member_names(definition, name)
             for definition, name in zip(definitions, class_names, strict=True)
         ]
         self.source = Source(
-            definitions, class_names, [self._zero(i) for i in range(len(definitions))]
+            definitions,
+            class_names,
+            [self._zero(i) for i in range(len(definitions))],
+            collector.flags,
         )
 
     def models(self) -> tuple[TypeModel, ...]:
@@ -81,8 +91,13 @@ class _Builder:
         where = definition.c_name
         match definition:
             case EnumDef(values=values):
-                c_names = [name for name, _ in values]
-                return names.assign(c_names, where=where, enum_class=class_name)
+                short = {name: name for name, _ in values}
+                if self.strip_enum_prefix:
+                    short = names.without_prefix(
+                        short, enum_name=where.removeprefix("enum "), enum_class=class_name
+                    )
+                given = names.assign(short.values(), where=where, enum_class=class_name)
+                return {name: given[shorter] for name, shorter in short.items()}
             case UnionDef(members=members):
                 c_names = [member.c_name for member in members if isinstance(member, Field)]
                 return names.assign(c_names, reserved=self.taken | {"_storage"}, where=where)
@@ -111,6 +126,8 @@ class _Builder:
         definition = self.definitions[index]
         if not isinstance(definition, EnumDef):
             return ""
+        if index in self.collector.flags:
+            return f"{self.names[index]}(0)"
         for c_name, number in definition.values:
             if number == 0:
                 member = self.members[index][c_name]
@@ -130,6 +147,7 @@ class _Builder:
         return EnumModel(
             name=self.names[index],
             doc=self._doc(index),
+            flags=index in self.collector.flags,
             members=tuple((members[c_name], number) for c_name, number in definition.values),
         )
 
@@ -138,6 +156,8 @@ class _Builder:
         shadowed = BUILTINS & set(members.values())
         fields: list[FieldModel] = []
         forwards: list[FieldModel] = []
+        parameters: list[tuple[str, str]] = []
+        keywords: list[tuple[str, str]] = []
         layout: list[tuple[str, int, str]] = []
         above: list[str] = []
         for member in definition.members:
@@ -148,10 +168,15 @@ class _Builder:
             annotation = self.source.annotation(member.value, shadowed)
             code = f"{name}: {annotation} = {self.source.default(member.value, shadowed)}"
             fields.append(_line(code, _comment(member), tuple(above)))
+            parameters.append((name, annotation))
             above = []
             layout.append((name, member.offset, self.source.field_codec(member.value, member.bits)))
             if not member.c_name:
                 forwards += self._forwards(member, name, members)
+                keywords += [
+                    (members[part.c_name], self.source.annotation(part.value, shadowed))
+                    for part in _fields(self._definition(member.value))
+                ]
         plain = self._plainly_hashable(Named(index, definition.size))
         key = index in self.hashable
         return StructModel(
@@ -162,6 +187,8 @@ class _Builder:
             + (", unsafe_hash=True)" if key and plain else ")"),
             fields=tuple(fields),
             forwards=tuple(forwards),
+            parameters=tuple(parameters),
+            keywords=tuple(keywords),
             notes=tuple(above),
             hash_by_bytes=key and not plain,
             layout=tuple(layout),
@@ -205,6 +232,7 @@ class _Builder:
             size=definition.size,
             members=tuple(lines),
             notes=tuple(above),
+            is_key=Named(index, definition.size) in self.keys,
             keywords=tuple(keywords),
             bytes_name="builtins.bytes" if "bytes" in shadowed else "bytes",
             layout=tuple(layout),

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from ..btf import BTFError, TypeTable
 from ..btf.c_format import declaration
@@ -27,6 +29,8 @@ INDENT = 4
 DECLARATION_LINES = 30
 #: Between members: bytes that C source does not mention (``char: 8;``).
 _GAP = re.compile(r"\t+[a-z ]+: \d+;")
+#: What a pointer is tagged with, as ``__user`` and ``__rcu`` are: nothing that C people write out.
+_TYPE_TAG = re.compile(r'__attribute__\(\(btf_type_tag\("\w*"\)\)\) ')
 
 
 def paragraph(text: str, indent: int = INDENT) -> str:
@@ -47,7 +51,7 @@ def type_doc(table: TypeTable, type_id: int, definition: Definition) -> str:
     summary = f"``{definition.c_name}``, {bytes_text(definition.size)}"
     lines: list[str] = []
     try:
-        text = declaration(table, type_id)
+        text = _TYPE_TAG.sub("", declaration(table, type_id))
         # An aligned attribute is not in the BTF; where one left a gap, nothing is said.
         if not any(_GAP.fullmatch(line) for line in text.split("\n")):
             summary += f", aligned to {align_of(table, type_id)}"
@@ -96,8 +100,13 @@ def _cut(lines: list[str]) -> list[str]:
     return [*lines[:end], f"\t/* {len(lines) - 1 - end} more lines */", lines[-1]]
 
 
-def map_doc(table: TypeTable, map_spec: MapSpec, indent: int) -> str:
-    """What the C source says of a map."""
+def map_doc(
+    table: TypeTable,
+    map_spec: MapSpec,
+    indent: int,
+    views: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """What the C source says of a map; *views* is what is said behind its key, value and events."""
     text = [f"``{map_type_name(map_spec.map_type)}``"]
     struct_ops = map_spec.map_type == MapType.STRUCT_OPS
     for word, type_id, size in (
@@ -106,9 +115,9 @@ def map_doc(table: TypeTable, map_spec: MapSpec, indent: int) -> str:
         ("events", map_spec.event_type_id, 0),
     ):
         if type_id:
-            text.append(f"{word} ``{c_text(table, type_id)}``")
+            text.append(f"{word} ``{c_text(table, type_id)}``{views.get(word, '')}")
         elif size and map_spec.map_type != MapType.PERF_EVENT_ARRAY:  # of descriptors
-            text.append(f"{word} of {bytes_text(size)}")
+            text.append(f"{word} of {bytes_text(size)}{views.get(word, '')}")
     if map_spec.max_entries and not struct_ops:
         unit = "bytes" if map_spec.map_type in RING_BUFFERS else "entries"
         unit = "pages" if map_spec.map_type == MapType.ARENA else unit

@@ -89,6 +89,8 @@ def differences(old: Facts, new: Facts) -> Iterator[str]:
 
 def _type(model: EnumModel | StructModel | UnionModel) -> Iterator[tuple[str, Fact]]:
     if isinstance(model, EnumModel):
+        if model.flags:  # no member can be called like that
+            yield "class", "enum.IntFlag"
         yield from model.members
         return
     yield "size", model.size

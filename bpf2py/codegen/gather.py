@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from .. import btf, spec
 from ..btf.errors import UnknownTypeError
+from ..btf.kept import kept_types
 from ..btf.pick import known_names, pick
 from ..uapi import MapType
 from .c_text import c_text
@@ -21,6 +22,7 @@ from .layouts import Number, Raw, Value
 from .operations import settings
 from .options import Options
 from .tables import INDEXED, Takes, map_class
+from .views import untyped
 
 _EVENT_MAPS = frozenset({MapType.RINGBUF, MapType.PERF_EVENT_ARRAY, MapType.USER_RINGBUF})
 _LISTED = 60
@@ -50,7 +52,7 @@ class Gathered:
 def gather(object_spec: spec.ObjectSpec, options: Options) -> Gathered:
     """Find every type that the module needs; ``options.events`` are written into the spec."""
     data = object_spec.btf or btf.encode([], byte_order=object_spec.byte_order)
-    collector = Collector(btf.decode(data), as_bytes=options.as_bytes)
+    collector = Collector(btf.decode(data), views=options.all_views())
     gathered = Gathered(collector)
     _set_events(object_spec, options, collector)
     for name, map_spec in object_spec.maps.items():
@@ -62,12 +64,13 @@ def gather(object_spec: spec.ObjectSpec, options: Options) -> Gathered:
                 _gather_variables(gathered, map_spec)
             elif map_spec.map_type == MapType.STRUCT_OPS:
                 gathered.settings[name] = settings(collector, map_spec)
+    for type_id in kept_types(collector.table):
+        path = c_text(collector.table, type_id)
+        collector.value(type_id, path=path, hint=path, tail=True)
     for type_name in options.types:
         hint = type_name.rpartition(" ")[2]
         collector.value(_find(collector, type_name), path=type_name, hint=hint, tail=True)
-    missed = sorted(set(options.as_bytes) - collector.as_bytes_met)
-    if missed:
-        raise CodegenError(f"no char array is called {_list(missed)}")
+    collector.views.require_all_met()
     return gathered
 
 
@@ -96,8 +99,13 @@ def _map_values(gathered: Gathered, name: str, map_spec: spec.MapSpec) -> tuple[
     path = f"map {name}"
     events: tuple[Value, ...] = ()  # without a type, the runtime gives the bytes
     if map_spec.event_type_id:
+        views = gathered.collector.views
         event = gathered.collector.value(
-            map_spec.event_type_id, path=f"{path}: event", hint=f"{name}_event", tail=True
+            map_spec.event_type_id,
+            path=f"{path}: event",
+            hint=f"{name}_event",
+            tail=True,
+            view=views.at(f"{path}: event", views.of_map(name, "value")),
         )
         events = (event,)
     takes = map_class(map_spec.map_type).takes
@@ -107,23 +115,23 @@ def _map_values(gathered: Gathered, name: str, map_spec: spec.MapSpec) -> tuple[
         return ()
     value: Value = Raw(map_spec.value_size)  # a descriptor where no value is asked for
     if takes in (Takes.KEY_VALUE, Takes.VALUE):
-        value = _sized(gathered, f"{path}: value", map_spec.value_type_id, map_spec.value_size)
+        value = _sized(gathered, name, "value", map_spec.value_type_id, map_spec.value_size)
     if takes is Takes.VALUE:
         return (value,)
-    if map_spec.map_type in INDEXED and not map_spec.key_type_id and map_spec.key_size == 4:
-        key: Value = Number(4)
-    else:
-        key = _sized(gathered, f"{path}: key", map_spec.key_type_id, map_spec.key_size)
+    key = _sized(gathered, name, "key", map_spec.key_type_id, map_spec.key_size)
+    if map_spec.map_type in INDEXED and key == Raw(4):
+        key = Number(4)
     gathered.keys.append(key)
     return (key, value) if takes is Takes.KEY_VALUE else (key,)
 
 
-def _sized(gathered: Gathered, path: str, type_id: int, size: int) -> Value:
-    """The value of that type; plain bytes where BTF says nothing."""
+def _sized(gathered: Gathered, name: str, part: str, type_id: int, size: int) -> Value:
+    """A map's key or value; plain bytes where BTF says nothing, and no view does."""
+    path, views = f"map {name}: {part}", gathered.collector.views
+    view = views.at(path, views.of_map(name, part))
     if not type_id:
-        return Raw(size)
-    hint = path.removeprefix("map ").replace(": ", "_")
-    value = gathered.collector.value(type_id, path=path, hint=hint)
+        return untyped(view, size, path)
+    value = gathered.collector.value(type_id, path=path, hint=f"{name}_{part}", view=view)
     if value.size != size:
         raise CodegenError(f"{path}: has {size} bytes, but its type has {value.size}")
     return value
@@ -132,6 +140,7 @@ def _sized(gathered: Gathered, path: str, type_id: int, size: int) -> Value:
 def _gather_variables(gathered: Gathered, map_spec: spec.MapSpec) -> None:
     section, collector = section_name(map_spec), gathered.collector
     size = len(map_spec.data or b"") if section == ARENA else map_spec.value_size
+    views = collector.views
     notes = gathered.notes.setdefault(section, [])
     for name, variable in map_spec.variables.items():
         path = f"{section}: {name}"
@@ -139,11 +148,14 @@ def _gather_variables(gathered: Gathered, map_spec: spec.MapSpec) -> None:
             continue
         if variable.offset < 0 or variable.offset + variable.size > size:
             raise CodegenError(f"{path}: lies outside of its section")
+        left = collector.kernel_owned(variable.type_id) if variable.type_id else ""
+        view = None if left else views.at(path, views.of_variable(section, name))
         if not variable.type_id:
-            gathered.variables[section, name] = Raw(variable.size)
+            gathered.variables[section, name] = untyped(view, variable.size, path)
             continue
-        left = collector.kernel_owned(variable.type_id)
-        value = Raw(0) if left else collector.value(variable.type_id, path=path, hint=name)
+        value: Value = Raw(0)
+        if not left:
+            value = collector.value(variable.type_id, path=path, hint=name, view=view)
         if value.size > variable.size:
             raise CodegenError(f"{path}: has {variable.size} bytes, but its type has {value.size}")
         if value.size:

@@ -48,8 +48,8 @@ class ListOf:
 
 @dataclass(frozen=True, slots=True)
 class RestOf:
-    """A flexible array member: what follows in the buffer; of text or bytes, ``element`` is one
-    of size 0.
+    """A flexible array member: what follows in the buffer; of text, bytes or hexadecimal digits,
+    ``element`` is one of size 0.
     """
 
     element: Value
@@ -64,7 +64,20 @@ class Named:
     size: int
 
 
-Value: TypeAlias = Number | Text | Raw | ListOf | RestOf | Named
+@dataclass(frozen=True, slots=True)
+class Viewed:
+    """Bytes or an integer as something else; ``view`` is a row of ``pytypes.VIEWED``.
+
+    ``index`` is the enum's place among the definitions, where the view is one of an enum.
+    """
+
+    view: str
+    size: int
+    signed: bool = False
+    index: int = -1
+
+
+Value: TypeAlias = Number | Text | Raw | ListOf | RestOf | Named | Viewed
 
 
 @dataclass(frozen=True, slots=True)

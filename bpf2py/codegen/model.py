@@ -16,6 +16,8 @@ class EnumModel:
     template: ClassVar[str] = "enum.py.j2"
     name: str
     doc: str
+    #: Whether it is a set of flags.
+    flags: bool
     #: (Python name, number), as in C.
     members: tuple[tuple[str, int], ...]
 
@@ -39,6 +41,10 @@ class StructModel:
     fields: tuple[FieldModel, ...]
     #: Members of anonymous unions, as attributes of the struct.
     forwards: tuple[FieldModel, ...]
+    #: (Python name, annotation): what the constructor takes where there are forwards, the fields
+    #: and then those.
+    parameters: tuple[tuple[str, str], ...]
+    keywords: tuple[tuple[str, str], ...]
     #: Comments about members that come after the last field and are not in the class.
     notes: tuple[str, ...]
     #: A key that is no plain tuple of hashable values is hashed by its bytes.
@@ -57,6 +63,8 @@ class UnionModel:
     size: int
     members: tuple[FieldModel, ...]
     notes: tuple[str, ...]
+    #: Whether a map has such keys; those are hashed by their bytes.
+    is_key: bool
     #: (Python name, annotation): what the constructor takes one of.
     keywords: tuple[tuple[str, str], ...]
     #: How the class says ``bytes`` and ``None``.
@@ -76,6 +84,8 @@ class MapModel:
     value_size: int
     #: What the class is made with: the map's handle and codecs.
     arguments: tuple[str, ...]
+    #: The map that counts what found no room in this one.
+    counter: str
     #: The same text for the indent of a loaded map, and of its spec.
     doc: str
     spec_doc: str

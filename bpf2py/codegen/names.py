@@ -20,11 +20,18 @@ case: ``struct sock_key`` is ``SockKey``, ``enum xdp_action`` is ``XdpAction``. 
 any lower-case letter is read as words: ``TCP_STATE`` is ``TcpState``.  Where two different types
 come to the same name, the second is ``SockKey_2``, the third ``SockKey_3``, in file order.
 
+**Prefixes of enums** stay, unless the option says otherwise.  Then the members lose the words
+(``TCP_``; a word ends behind an underscore) that all their names begin with, or, where they do not
+agree, the enum's own name.  Of names that begin with two underscores nothing is asked.  Fewer words
+go, down to none, where a member's rest would be in need of an ``_`` by the rule above, or would be
+another member's name.
+
 In: C names.  Out: Python identifiers.  Not here: which names meet in which place (describe.py).
 """
 
 from __future__ import annotations
 
+import itertools
 import keyword
 import unicodedata
 from collections.abc import Iterable
@@ -136,6 +143,42 @@ def assign(
         result[name] = candidate
         taken.add(candidate)
     return {name: result[name] for name in names}
+
+
+def without_prefix(c_names: Iterable[str], *, enum_name: str, enum_class: str) -> dict[str, str]:
+    """What is left of the name of each member of an enum, its C name and Python name given; see
+    the rule above.
+    """
+    names = list(c_names)
+    asked = [name for name in names if not name.startswith("__")]
+    prefix = ""
+    if len(asked) > 1:  # what the first and the last in order share, all share
+        pairs = zip(min(asked), max(asked), strict=False)
+        prefix = "".join(a for a, _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+    prefix = prefix[: prefix.rfind("_") + 1] or f"{enum_name}_"
+
+    def rest(name: str) -> str:
+        return name[len(prefix) :] if name.lower().startswith(prefix.lower()) else name
+
+    while prefix.strip("_"):
+        short = {name: rest(name) for name in names}
+        usable = all(
+            left == name or _needs_nothing(left, enum_class) for name, left in short.items()
+        )
+        if usable and len(set(short.values())) == len(names):
+            return short
+        prefix = prefix[: prefix.rstrip("_").rfind("_") + 1]
+    return {name: name for name in names}
+
+
+def _needs_nothing(name: str, enum_class: str) -> bool:
+    """Whether a member of an enum can have that name as it is, and is not private by it."""
+    return (
+        name.isidentifier()
+        and not name.startswith("_")
+        and name not in ENUM_RESERVED
+        and not _unusable(name, enum_class)
+    )
 
 
 def assign_classes(wanted: Iterable[str], *, reserved: Iterable[str]) -> list[str]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from .errors import CodegenError
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -15,9 +17,12 @@ class Options:
     object's name; ``package`` is where the module imports the runtime from (``bpf2py``, or the
     place of a copy).  ``types`` are C types to generate though nothing refers to them
     (``struct event`` or ``event``; for an enum also one of its values); ``events`` says which C
-    type the ring buffer or perf array of that name carries; ``as_bytes`` are members
-    (``event.comm``) that shall be ``bytes`` though C says ``char``; ``sidecar`` is the name of a
-    file to lie beside the module with its instructions, BTF and data, which are text in it else.
+    type the ring buffer or perf array of that name carries; ``views`` says what a member
+    (``event.saddr``), variable, map key (``counts: key``) or type shall be (``ipv4``), the rules
+    are in views.py; ``as_bytes`` are those that shall be ``bytes``.  With ``strip_enum_prefix`` the
+    members of enums lose what all their names begin with, as names.py says.  ``sidecar`` is the
+    name of a file to lie beside the module with its instructions, BTF and data, which are text in
+    it else.
     """
 
     file_name: str = ""
@@ -25,5 +30,14 @@ class Options:
     package: str = "bpf2py"
     types: Sequence[str] = ()
     events: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    views: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     as_bytes: Sequence[str] = ()
+    strip_enum_prefix: bool = False
     sidecar: str = ""
+
+    def all_views(self) -> dict[str, str]:
+        """``views`` and ``as_bytes`` as one; :class:`CodegenError` for a place in both."""
+        for place in self.as_bytes:
+            if self.views.get(place, "bytes") != "bytes":
+                raise CodegenError(f"{place}: is in views and in as_bytes: choose one")
+        return {**dict.fromkeys(self.as_bytes, "bytes"), **self.views}

@@ -18,13 +18,13 @@ from ..uapi import ProgType as _P
 class Takes(enum.Enum):
     """Which codecs a map class is given, after the map itself."""
 
-    KEY_VALUE = enum.auto()
-    KEY = enum.auto()
-    VALUE = enum.auto()
-    EVENT = enum.auto()
-    NOTHING = enum.auto()
+    KEY_VALUE = ("key", "value")
+    KEY = ("key",)
+    VALUE = ("value",)
+    EVENT = ("events",)
+    NOTHING = ()
     #: The key, and what makes the inner map.
-    INNER = enum.auto()
+    INNER = ("key", "inner")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,9 @@ parse_btf_map_def() of libbpf, except for what a ring buffer carries.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+from ..btf.kept import kept_events
 from ..btf.layout import size_of
 from ..btf.table import TypeTable
 from ..btf.types import Array, Datasec, Enum, Enum64, Int, Member, Ptr, Struct, Var
@@ -20,6 +23,7 @@ from .reader import ElfObject
 #: Map types that carry events: ``__type(value, struct event)`` documents what user space reads.
 #: The kernel takes no value type there (and for ring buffers no value size either).
 _RING_BUFFERS = frozenset((MapType.RINGBUF, MapType.USER_RINGBUF))
+_EVENT_MAPS = _RING_BUFFERS | {MapType.PERF_EVENT_ARRAY}
 _MAPS_OF_MAPS = frozenset((MapType.ARRAY_OF_MAPS, MapType.HASH_OF_MAPS))
 #: A file descriptor, as perf event arrays and arrays of programs or maps hold it.
 _FD_SIZE = 4
@@ -59,7 +63,18 @@ def declared_maps(elf: ElfObject, table: TypeTable | None) -> dict[int, MapSpec]
             raise elf.error(f"map {var.name!r} is static or hidden; declare it without 'static'")
         names.add(var.name)
         maps[row.offset] = _Definition(elf, table, var.name).read(var.target)
+    _name_events(elf, table, maps.values())
     return maps
+
+
+def _name_events(elf: ElfObject, table: TypeTable, maps: Collection[MapSpec]) -> None:
+    """What ``BPF2PY_EVENT(map, type)`` of bpf2py.h says."""
+    for name, type_id in kept_events(table).items():
+        found = next((each for each in maps if each.name == name), None)
+        if found is None or found.map_type not in _EVENT_MAPS:
+            what = "is no ring buffer or perf array" if found else "is not in the object"
+            raise elf.error(f"BPF2PY_EVENT({name}, …): map {name!r} {what}")
+        found.event_type_id = type_id
 
 
 class _Definition:
@@ -119,9 +134,7 @@ class _Definition:
                 raise self._error(f"has a member {unknown!r}, which is not known")
 
     def _carries_events(self) -> bool:
-        return self._spec.map_type in _RING_BUFFERS or (
-            self._spec.map_type == MapType.PERF_EVENT_ARRAY
-        )
+        return self._spec.map_type in _EVENT_MAPS
 
     def _events(self) -> None:
         """Move the value type of a map of events to where the kernel does not see it."""

@@ -11,6 +11,7 @@ and the build hooks are two users of this room.
 
 from __future__ import annotations
 
+from .compiler import INCLUDE_FOLDER
 from .config import Project, Target, find, load
 from .errors import CompileError, ConfigError
 from .plan import Job, inputs, plan
@@ -20,6 +21,7 @@ from .state import State
 __all__ = [
     "CompileError",
     "ConfigError",
+    "INCLUDE_FOLDER",
     "Job",
     "Outcome",
     "Project",

@@ -31,6 +31,9 @@ _HEADERS = {
     "x86": ("x86_64-linux-gnu", "x86-linux-any"),
 }
 
+#: The folder of ``bpf2py.h``, which says views and types in C.
+INCLUDE_FOLDER = Path(__file__).resolve().parents[1] / "include"
+
 #: Versions that Linux distributions package under their number, newest first; 13 is the oldest
 #: with all that current BPF headers use.
 _CLANG_VERSIONS = range(29, 12, -1)
@@ -84,13 +87,12 @@ class Compiler:
         ]
 
     def _include_folders(self, architecture: str) -> list[str]:
-        """The system's headers, behind all others: a BPF target has no folder of its own."""
+        """Our header and the system's, behind all others: a BPF target has no folder of its own."""
         multiarch, zig_folder = _HEADERS.get(architecture, ("", ""))
         host = f"{platform.machine()}-linux-gnu"
         # asm/ of the wanted architecture, or of this machine: BPF programs hardly care
         asm = next((f for f in (multiarch, host) if f and Path("/usr/include", f).is_dir()), None)
-        folders = [f"/usr/include/{asm}"] if asm else []
-        folders.append("/usr/include")
+        folders = [str(INCLUDE_FOLDER), *([f"/usr/include/{asm}"] if asm else []), "/usr/include"]
         if self.is_zig and (zig := _zig_headers()):
             folders += [str(zig / zig_folder), str(zig / "any-linux-any")]
         return [word for folder in folders for word in ("-idirafter", folder)]

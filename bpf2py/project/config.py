@@ -30,6 +30,7 @@ _COMMON = {
     "cpu": "a string or a list of strings",
     "vmlinux": "true or false",
     "vendor": "true or false",
+    "strip-enum-prefix": "true or false",
     "sidecar": "true or false",
     "object-dir": "a string",
     "output-dir": "a string",
@@ -39,6 +40,7 @@ _OF_A_TARGET = {
     "objects": "a list of strings",
     "types": "a list of strings",
     "events": "a table of strings",
+    "views": "a table of strings",
     "bytes": "a list of strings",
     "class": "a string",
     "as-one": "a string",
@@ -74,7 +76,9 @@ class Target:
     output_dir: str = ""
     types: tuple[str, ...] = ()
     events: tuple[tuple[str, str], ...] = ()
+    views: tuple[tuple[str, str], ...] = ()
     as_bytes: tuple[str, ...] = ()
+    strip_enum_prefix: bool = False
     class_name: str = ""
     as_one: str = ""
 

@@ -126,10 +126,10 @@ class _Reader:
 
     def _class(self, found: Facts, node: ast.ClassDef) -> None:
         match [ast.unparse(base) for base in node.bases]:
-            case ["enum.IntEnum"]:
-                found[self._subject(node)] = {
-                    name: ast.literal_eval(value) for name, value in _assigned(node)
-                }
+            case ["enum.IntEnum" | "enum.IntFlag" as kind]:
+                members = {name: ast.literal_eval(value) for name, value in _assigned(node)}
+                flags = {"class": kind} if kind == "enum.IntFlag" else {}
+                found[self._subject(node)] = flags | members
             case ["runtime.Maps"]:
                 for call in _made(node):
                     c_name, codecs = _c_name(call), [ast.unparse(each) for each in call.args[1:]]

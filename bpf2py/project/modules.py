@@ -90,7 +90,9 @@ def generated(
     class_name: str = "",
     types: Sequence[str] = (),
     events: Mapping[str, str] = MappingProxyType({}),
+    views: Mapping[str, str] = MappingProxyType({}),
     as_bytes: Sequence[str] = (),
+    strip_enum_prefix: bool = False,
 ) -> Generated:
     """The module of *objects*, which are one or are together called *name*, to lie at *module*.
 
@@ -111,7 +113,9 @@ def generated(
         package=vendor.import_name(module.parent) if vendored else "bpf2py",
         types=types,
         events=events,
+        views=views,
         as_bytes=as_bytes,
+        strip_enum_prefix=strip_enum_prefix,
         sidecar=f"{module.stem}.bin" if sidecar else "",
     )
     model = describe_variants(sources, options)

@@ -230,7 +230,9 @@ class _Maker:
                 class_name=target.class_name,
                 types=target.types,
                 events=dict(target.events),
+                views=dict(target.views),
                 as_bytes=target.as_bytes,
+                strip_enum_prefix=target.strip_enum_prefix,
             )
 
     def _digests(self, paths: Iterable[Path], begun: int) -> dict[str, str]:

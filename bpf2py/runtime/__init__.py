@@ -24,7 +24,7 @@ from .typed_spec import MapSpecs, ProgramSpecs, TypedSpec
 
 if TYPE_CHECKING:
     from .beside import sidecar
-    from .codec import pack, sizeof, unpack
+    from .codec import BootTime, Hex, KTime, Nanoseconds, pack, sizeof, unpack
     from .codec.exports import numpy_dtype, struct_format
     from .digest import layout_digest
     from .events.ringbuf import RingBuf
@@ -96,6 +96,11 @@ __all__ = [
     "struct_format",
     "numpy_dtype",
     "layout_digest",
+    # values that views make
+    "Nanoseconds",
+    "KTime",
+    "BootTime",
+    "Hex",
     # programs
     "Program",
     "BTFTracepoint",
@@ -125,6 +130,7 @@ __all__ = [
 _HOMES = {
     "beside": ("sidecar",),
     "codec": ("pack", "unpack", "sizeof"),
+    "codec.values": ("Nanoseconds", "KTime", "BootTime", "Hex"),
     "codec.exports": ("struct_format", "numpy_dtype"),
     "digest": ("layout_digest",),
     "events.ringbuf": ("RingBuf",),

@@ -126,6 +126,55 @@ def test_a_member_can_stay_bytes(tmp_path: Path) -> None:
     assert "    comm: bytes = " in (tmp_path / "opensnoop_bpf.py").read_text()
 
 
+def test_views_are_chosen_by_option(tmp_path: Path) -> None:
+    opensnoop = FIXTURES.parent / "examples" / "opensnoop" / "opensnoop.bpf.o"
+    options = ("--view", "event.fname=bytes", "--view", "start:key=hex", "--view=target_pid=hex")
+    assert run(opensnoop, "-o", tmp_path, *options, "--bytes", "event.comm").exit_code == 0
+    text = (tmp_path / "opensnoop_bpf.py").read_text()
+    assert "    comm: bytes = " in text
+    assert "    fname: bytes = " in text
+    assert 'loaded.map("start"), codec.As(codec.Hex, codec.U64)' in text
+    assert "target_pid = runtime.Variable(codec.As(codec.Hex, codec.U32), 0)" in text
+
+
+@pytest.mark.parametrize("view", ["event.comm", "=bytes", "event.comm=", " = "])
+def test_a_view_is_place_and_view(tmp_path: Path, view: str) -> None:
+    result = run(MINIMAL, "-o", tmp_path, "--view", view)
+    assert result.exit_code == 2
+    assert "PLACE=VIEW" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("view", "message"),
+    [
+        ("event.com=bytes", "nothing in the module is called 'event.com' (did you mean"),
+        ("event.comm=ip", "no such view; there are: ipv4"),
+        ("event.comm=ipv4", "struct event.comm: view 'ipv4': char[16] is not 4 bytes"),
+    ],
+)
+def test_a_wrong_view_is_one_line(tmp_path: Path, view: str, message: str) -> None:
+    opensnoop = FIXTURES.parent / "examples" / "opensnoop" / "opensnoop.bpf.o"
+    result = run(opensnoop, "-o", tmp_path, "--view", view)
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_tag_in_c_is_switched_off_by_option(tmp_path: Path) -> None:
+    views = FIXTURES / "types_views.bpf.o"
+    assert run(views, "-o", tmp_path, "--view", "event.saddr=none").exit_code == 0
+    assert "    saddr: int = 0  # __u32, offset 28" in (tmp_path / "types_views_bpf.py").read_text()
+
+
+@pytest.mark.parametrize("option", ["--strip-enum-prefix", "--strip-prefix"])
+def test_members_of_enums_lose_their_prefix_by_option(tmp_path: Path, option: str) -> None:
+    assert run(FIXTURES / "types_views.bpf.o", "-o", tmp_path, option).exit_code == 0
+    text = (tmp_path / "types_views_bpf.py").read_text()
+    assert "    FIN = 1\n    SYN = 2\n    ACK = 16\n" in text
+    assert "    DROP = -1\n" in text
+
+
 def test_generated_modules_pass_the_type_check(tmp_path: Path) -> None:
     result = run(GLOBALS, "-o", tmp_path, "--typecheck")
     assert result.exit_code == 0, result.output

@@ -56,6 +56,10 @@ class Types:
         rows = tuple(t.Enumerator(key, value) for key, value in values.items())
         return self.add(t.Enum(name, 4, rows, signed))
 
+    def tag(self, text: str, target: int, component: int = -1) -> int:
+        """A declaration tag of ours on a type, variable or member."""
+        return self.add(t.DeclTag(f"bpf2py:{text}", target, component))
+
     def table(self) -> btf.TypeTable:
         return btf.decode(btf.encode(self.types, byte_order=sys.byteorder))
 
@@ -81,11 +85,20 @@ class Types:
         maps: Iterable[MapSpec] = (),
         programs: Iterable[ProgramSpec] = (),
         events: Mapping[str, str] | None = None,
+        views: Mapping[str, str] | None = None,
         as_bytes: Sequence[str] = (),
+        strip_enum_prefix: bool = False,
     ) -> Any:
         """The imported module with those types."""
         spec = self.spec(maps, programs)
-        text = generate(spec, types=types, events=events or {}, as_bytes=as_bytes)
+        text = generate(
+            spec,
+            types=types,
+            events=events or {},
+            views=views or {},
+            as_bytes=as_bytes,
+            strip_enum_prefix=strip_enum_prefix,
+        )
         return imported(text)
 
 

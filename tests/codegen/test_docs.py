@@ -56,6 +56,17 @@ def test_unions_enums_and_typedefs_are_declared_as_in_c() -> None:
     assert pair_t.endswith("    } pair_t;")
 
 
+def test_a_tag_of_a_pointer_is_not_shown_and_hides_nothing() -> None:
+    types = Types()
+    user = types.pointer(types.add(t.TypeTag("user", types.s32)))
+    arena = types.pointer(types.add(t.TypeTag("address_space(1)", types.s32, attribute=True)))
+    types.struct("s", 16, ("a", user, 0), ("b", arena, 8))
+    doc = inspect.getdoc(types.module("s").S)
+    assert doc is not None
+    assert "    int *a;\n" in doc
+    assert "*b;\n" in doc
+
+
 def test_a_long_declaration_is_cut_behind_a_whole_member() -> None:
     types = Types()
     types.struct("s", 400, *((f"m{i}", types.u32, 4 * i) for i in range(100)))

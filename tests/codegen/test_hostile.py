@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from bpf2py import btf
 from bpf2py.btf import types as t
 from bpf2py.codegen import CodegenError, generate
+from bpf2py.codegen.views import VIEWS
 from bpf2py.spec import ObjectSpec, VariableSpec
 from bpf2py.uapi import MapType
 
@@ -28,6 +29,7 @@ MEMBERS = st.lists(
     st.builds(t.Member, NAMES, IDS, BITS, st.sampled_from([0, 0, 1, 7, 40])), max_size=4
 )
 ENUMERATORS = st.lists(st.builds(t.Enumerator, NAMES, st.integers(0, 9)), max_size=3).map(tuple)
+VIEW_NAMES = st.sampled_from([*sorted(VIEWS.keys() - {"enum"}), "flags:a", "enum:b", "enum:x y"])
 TYPES = st.one_of(
     st.builds(t.Int, NAMES, SIZES, st.integers(0, 128), st.integers(0, 9), st.booleans()),
     st.builds(t.Ptr, IDS),
@@ -40,6 +42,10 @@ TYPES = st.one_of(
     st.builds(t.Const, IDS),
     st.builds(t.FuncProto, IDS, st.lists(st.builds(t.Param, NAMES, IDS), max_size=3).map(tuple)),
     st.builds(t.TypeTag, st.sampled_from(["kptr", "x"]), IDS),
+    st.builds(t.DeclTag, VIEW_NAMES.map("bpf2py:{}".format), IDS, st.integers(-1, 3)),
+    st.builds(t.Var, NAMES, IDS),
+    st.builds(t.Datasec, st.sampled_from([".bss", ".maps", ".bpf2py"]), SIZES,
+              st.lists(st.builds(t.SectionVar, IDS, SIZES, SIZES), max_size=2).map(tuple)),
 )  # fmt: skip
 
 

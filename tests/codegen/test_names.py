@@ -164,3 +164,64 @@ def test_any_text_becomes_an_identifier_that_python_reads_as_itself(text: str) -
     if not keyword.iskeyword(name):
         exec(f"{name} = 1", scope)
         assert scope[name] == 1
+
+
+# ---- prefixes of enums ----
+
+
+@pytest.mark.parametrize(
+    ("enum_name", "c_names", "left"),
+    [
+        ("tcp_state", ["TCP_STATE_OPEN", "TCP_STATE_SHUT"], ["OPEN", "SHUT"]),
+        ("xdp_action", ["XDP_ABORTED", "XDP_DROP"], ["ABORTED", "DROP"]),
+        ("color", ["color_red", "color_dark_red"], ["red", "dark_red"]),
+        ("", ["MAX_A", "MAX_B"], ["A", "B"]),  # without a name
+        # a word ends behind an underscore
+        ("e", ["FOOBAR", "FOOBAZ"], ["FOOBAR", "FOOBAZ"]),
+        ("e", ["FOO_BAR", "FOO_BAZ"], ["BAR", "BAZ"]),
+        ("e", ["FOO", "FOO_BAR"], ["FOO", "FOO_BAR"]),
+        ("e", ["A_B", "A_B_C"], ["B", "B_C"]),
+        ("e", ["A__B", "A__C"], ["B", "C"]),
+        # one member agrees with itself about everything: the enum's name then
+        ("limit", ["LIMIT_MAX_CPUS"], ["MAX_CPUS"]),
+        ("limit", ["MAX_CPUS"], ["MAX_CPUS"]),
+        # where they do not agree, the enum's name
+        ("verdict", ["VERDICT_PASS", "DROP"], ["PASS", "DROP"]),
+        ("verdict", ["VERDICT_PASS", "PASS"], ["VERDICT_PASS", "PASS"]),
+        ("map_type", ["MAP_TYPE_HASH", "MAP_TYPE_ARRAY", "__MAX_MAP_TYPE"],
+         ["HASH", "ARRAY", "__MAX_MAP_TYPE"]),
+        # fewer words, where all of them would leave what Python cannot have
+        ("v", ["PROTO_IP_4", "PROTO_IP_6"], ["IP_4", "IP_6"]),
+        ("v", ["IP_4", "IP_6"], ["IP_4", "IP_6"]),
+        ("k", ["kind_is_class", "kind_is_x"], ["is_class", "is_x"]),
+        ("k", ["kind_None", "kind_x"], ["kind_None", "kind_x"]),
+        ("k", ["kind_of_name", "kind_of_x"], ["of_name", "of_x"]),
+        ("k", ["K__x", "K_y"], ["K__x", "K_y"]),
+        ("k", ["A_", "A_B"], ["A_", "A_B"]),
+        ("k", [], []),
+        ("k", ["__A", "__B"], ["__A", "__B"]),
+    ],
+)  # fmt: skip
+def test_members_of_an_enum_lose_the_words_that_all_begin_with(
+    enum_name: str, c_names: list[str], left: list[str]
+) -> None:
+    found = names.without_prefix(c_names, enum_name=enum_name, enum_class="E")
+    assert found == dict(zip(c_names, left, strict=True))
+
+
+@given(
+    st.lists(st.lists(C_NAMES, min_size=1, max_size=3).map("_".join), unique=True, max_size=5),
+    C_NAMES,
+)
+def test_what_is_left_of_any_enum_is_as_usable_as_before(
+    c_names: list[str], enum_name: str
+) -> None:
+    found = names.without_prefix(c_names, enum_name=enum_name, enum_class="E")
+    assert list(found) == c_names
+    assert len(set(found.values())) == len(c_names)
+    for c_name, left in found.items():
+        assert c_name.endswith(left)
+        if left != c_name:
+            given = names.assign([left], where="enum", enum_class="E")
+            assert given == {left: left}
+            assert left[0] != "_"

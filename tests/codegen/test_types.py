@@ -382,7 +382,9 @@ def test_a_char_array_can_be_bytes_if_the_user_says_so() -> None:
     types = Types()
     types.struct("event", 8, ("comm", types.array(types.char, 8), 0))
     assert types.module("event", as_bytes=["event.comm"]).Event().comm == bytes(8)
-    with pytest.raises(CodegenError, match=r"no char array is called event\.nope"):
+    with pytest.raises(
+        CodegenError, match=r"nothing .* 'event\.nope' \(did you mean 'event\.comm'"
+    ):
         types.module("event", as_bytes=["event.nope"])
 
 

@@ -14,6 +14,7 @@ def test_one_target_needs_no_list(tmp_path: Path) -> None:
     project(
         tmp_path,
         'sources = ["bpf/*.bpf.c"]\ncflags = ["-DX"]\nevents = { a = "event" }\n'
+        'views = { "event.saddr" = "ipv4" }\nstrip-enum-prefix = true\n'
         'bytes = ["event.comm"]\nclass = "Tool"\noutput-dir = "out"\ntypecheck = true\n',
     )
     found = load(tmp_path / "pyproject.toml")
@@ -23,6 +24,8 @@ def test_one_target_needs_no_list(tmp_path: Path) -> None:
             sources=("bpf/*.bpf.c",),
             cflags=("-DX",),
             events=(("a", "event"),),
+            views=(("event.saddr", "ipv4"),),
+            strip_enum_prefix=True,
             as_bytes=("event.comm",),
             class_name="Tool",
             output_dir="out",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import random
 import struct
 import sys
@@ -11,9 +12,14 @@ import pytest
 
 from bpf2py import runtime
 from bpf2py.runtime import codec
-from generated_fixtures import types_check_bpf, types_structs_bpf, types_unions_bpf
+from generated_fixtures import (
+    types_check_bpf,
+    types_structs_bpf,
+    types_unions_bpf,
+    types_views_bpf,
+)
 
-MODULES = (types_check_bpf, types_structs_bpf, types_unions_bpf)
+MODULES = (types_check_bpf, types_structs_bpf, types_unions_bpf, types_views_bpf)
 CLASSES = [
     cls
     for module in MODULES
@@ -110,6 +116,24 @@ def test_a_union_is_its_bytes(numpy: Any) -> None:
     assert (kind, offset) == (numpy.dtype("V16"), 4)
     assert runtime.numpy_dtype(types_unions_bpf.TaggedUnion4) == numpy.dtype("V16")
     assert runtime.struct_format(types_unions_bpf.TaggedUnion4) == "=16s"
+
+
+def test_a_view_is_its_number_or_its_bytes(numpy: Any) -> None:
+    flow = types_views_bpf.Flow(
+        ipaddress.IPv4Address("10.0.0.1"), 443, "aa:bb:cc:00:01:02", types_views_bpf.TcpFlag(18)
+    )
+    data = runtime.pack(flow)
+    (row,) = numpy.frombuffer(data, runtime.numpy_dtype(types_views_bpf.Flow))
+    assert ipaddress.IPv4Address(int(row["saddr"])) == flow.saddr
+    assert (row["port"], row["mac"].tobytes().hex(":"), row["flags"]) == (443, flow.mac, 18)
+    assert runtime.struct_format(types_views_bpf.Flow) == "=4s2s6sH2x"
+    found = struct.unpack(runtime.struct_format(types_views_bpf.Flow), data)
+    assert found == (b"\n\0\0\1", b"\x01\xbb", b"\xaa\xbb\xcc\0\1\2", 18)
+    event = runtime.numpy_dtype(types_views_bpf.Event)
+    assert event["duration"] == numpy.dtype("=u8")
+    assert event["verdict"] == numpy.dtype("=i2")
+    assert event["hops"] == numpy.dtype((">u4", (3,)))
+    assert event["saddr6"] == numpy.dtype(("u1", (16,)))
 
 
 def test_without_numpy_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

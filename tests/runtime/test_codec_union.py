@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import struct
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -156,3 +157,41 @@ def test_a_member_beyond_the_storage_is_refused() -> None:
 
     with pytest.raises(ValueError, match=r"Small\.v6 lies outside of the 4 bytes"):
         codec.union(Small, 4)
+
+
+@codec.dataclass(slots=True)
+class Both:
+    port: int = 0
+    union_4: Address = codec.field(default_factory=Address)
+
+    v4 = codec.forward("union_4", Address.v4)
+    pair = codec.forward("union_4", Address.pair)
+    second = codec.forward("union_4", Address.second)
+
+    if TYPE_CHECKING:
+
+        def __init__(self, port: int = ..., union_4: Address = ..., *, v4: int = ..., pair: Pair = ..., second: int = ...,
+        ) -> None: ...  # fmt: skip
+
+
+codec.struct(Both, 20, (("port", 0, codec.U16), ("union_4", 4, codec.of(Address))))
+
+
+def test_a_struct_is_made_from_members_of_its_anonymous_unions() -> None:
+    assert Both(80, v4=7) == Both(80, Address(v4=7))
+    assert Both(v4=1, second=2).pair == Pair(1, 2)  # as an anonymous struct inside the union
+    with pytest.raises(TypeError, match=r"Both\.__init__\(\) got an unexpected .* 'v5'"):
+        Both(80, v5=7)  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match=r"Address\.v4: -1 does not fit __u32"):
+        Both(v4=-1)
+    given = Address(v4=1)
+    assert Both(union_4=given, second=2).pair == Pair(1, 2)
+    assert given == Address(v4=1)
+
+
+def test_a_member_of_an_anonymous_union_is_replaced_in_the_copy_alone() -> None:
+    one = Both(80, v4=7)
+    two = dataclasses.replace(one, v4=8)  # type: ignore[call-arg]  # mypy asks for fields
+    assert (one.v4, two.v4, two.port) == (7, 8, 80)
+    assert copy.deepcopy(two) == two
+    assert codec.unpack(Both, codec.pack(two)) == two

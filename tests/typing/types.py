@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any, assert_type
 
+from bpf2py import runtime
 from generated_fixtures.types_bitfields_bpf import AllKinds, Negative, Small
 from generated_fixtures.types_unions_bpf import InAddrAny, Number, Tagged, TaggedUnion4
+from generated_fixtures.types_views_bpf import Event, Flow, TcpFlag, TcpState, TypesViews
+from generated_fixtures.types_views_bpf import Number as UnionKey
 
 
 def structs() -> None:
@@ -32,9 +37,66 @@ def unions() -> None:
     assert_type(Number(b"12345678").d, float)
     InAddrAny(v4="1")  # type: ignore[call-overload]
     InAddrAny(v4=1, v6=[1])  # type: ignore[call-overload]
+    Tagged(tag=1, text=5)  # type: ignore[arg-type]
+    Tagged(tag=1, txt="x")  # type: ignore[call-arg]
+    assert_type(Tagged(1, x=1, y=2), Tagged)
     value = Tagged(tag=1, union_4=TaggedUnion4(text="x"))
     assert_type(value.text, str)
     assert_type(value.half, int)
     assert_type(value.numbers, list[Number])
     value.text = "y"
     value.text = 1  # type: ignore[assignment]
+
+
+def views() -> None:
+    event = Event(saddr=IPv4Address("10.0.0.1"), flags=TcpFlag.TCP_FLAG_SYN | TcpFlag.TCP_FLAG_ACK)
+    assert_type(event.saddr, IPv4Address)
+    assert_type(event.saddr6, IPv6Address)
+    assert_type(event.hops, list[IPv4Address])
+    assert_type(event.source, str)
+    assert_type(event.macs, list[str])
+    assert_type(event.sport, int)
+    assert_type(event.ktime, runtime.KTime)
+    assert_type(event.ktime - event.boottime, runtime.Nanoseconds)
+    assert_type(event.ktime.datetime(), datetime.datetime)
+    assert_type(event.duration.timedelta(), datetime.timedelta)
+    assert_type(event.duration.seconds, float)
+    assert_type(event.name, str)
+    assert_type(event.raw, bytes)
+    assert_type(event.digest, str)
+    assert_type(event.pointer, int)
+    assert_type(event.flags, TcpFlag)
+    assert_type(event.low_flags, TcpFlag)
+    assert_type(event.state, TcpState | int)
+    assert_type(event.peer.v4, IPv4Address)
+    assert_type(event.number_union.big, int)
+    Event(saddr="10.0.0.1")  # type: ignore[arg-type]
+    Event(saddr=1)  # type: ignore[arg-type]
+    Event(flags=3)  # type: ignore[arg-type]
+    Event(source=b"123456")  # type: ignore[arg-type]
+    Event(duration=5)  # type: ignore[arg-type]
+    event.peer.v4 = IPv6Address("::1")  # type: ignore[assignment]
+    event.hops = ["1.2.3.4"]  # type: ignore[list-item]
+    assert_type({Flow(): 1}, dict[Flow, int])
+    assert_type({UnionKey(): 1}, dict[UnionKey, int])
+
+
+def viewed_maps(loaded: TypesViews) -> None:
+    maps = loaded.maps
+    assert_type(maps.by_address, runtime.HashMap[IPv4Address, runtime.Nanoseconds])
+    assert_type(maps.by_flow, runtime.HashMap[Flow, TcpFlag])
+    maps.by_address[IPv4Address("10.0.0.1")] = runtime.Nanoseconds(5)
+    maps.by_address["10.0.0.1"] = runtime.Nanoseconds(5)  # type: ignore[index]
+    maps.by_address[IPv4Address("10.0.0.1")] = 5  # type: ignore[assignment]
+    for packet in maps.packets:
+        assert_type(packet.hops, list[IPv4Address])
+
+
+def viewed_variables(loaded: TypesViews) -> None:
+    spec = TypesViews.spec()
+    spec.rodata.target = IPv4Address("10.0.0.1")
+    spec.rodata.target = "10.0.0.1"  # type: ignore[assignment]
+    assert_type(loaded.rodata.gateway, str)
+    assert_type(loaded.bss.started.datetime(), datetime.datetime)
+    loaded.bss.seen_flags |= TcpFlag.TCP_FLAG_FIN
+    loaded.bss.seen_flags = 1  # type: ignore[assignment]

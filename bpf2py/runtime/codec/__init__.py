@@ -7,6 +7,8 @@ machine this runs on, or of another by :meth:`Codec.in_byte_order`.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ...records import dataclass, field
 from .array import Array, Padded, Rest, RestBytes, RestText
 from .base import Buffer, Codec
@@ -33,6 +35,12 @@ from .scalar import (
     Int,
     Text,
 )
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
+
+    from .values import BootTime, Hex, KTime, Nanoseconds
+    from .views import BE16, BE32, BE64, IPV4, IPV6, MAC, As, BigEndian, Flags, HexText, RestHex
 
 __all__ = [
     "Codec",
@@ -80,4 +88,38 @@ __all__ = [
     "member",
     "Forward",
     "forward",
+    # views: bytes and integers as something else, and what they then are
+    "IPV4",
+    "IPV6",
+    "MAC",
+    "BE16",
+    "BE32",
+    "BE64",
+    "BigEndian",
+    "As",
+    "Flags",
+    "HexText",
+    "RestHex",
+    "IPv4Address",
+    "IPv6Address",
+    "Nanoseconds",
+    "KTime",
+    "BootTime",
+    "Hex",
 ]
+
+if not TYPE_CHECKING:  # most modules use no view, and few of those an address
+
+    def __getattr__(name):
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        if name in ("IPv4Address", "IPv6Address"):
+            home = import_module("ipaddress")
+        elif name in ("Nanoseconds", "KTime", "BootTime", "Hex"):
+            home = import_module(".values", __name__)
+        else:
+            home = import_module(".views", __name__)
+        value = globals()[name] = getattr(home, name)
+        return value

@@ -2,8 +2,10 @@
 
 In: a struct or union class.  Out: a format string, or a ``numpy.dtype``, of C's size, every member
 at C's offset, in the byte order of this machine.  What neither can say is bytes: a union, an
-integer of 16 bytes, and bitfields, the run of which shares bytes.  A flexible array member is left
-out: it has no size.  NumPy is imported when a dtype is asked for, and by nothing else.
+integer of 16 bytes, and bitfields, the run of which shares bytes.  Of a member with a view the
+number or the bytes that C has; in network byte order a number for NumPy, which knows byte orders,
+and bytes for ``struct``.  A flexible array member is left out: it has no size.  NumPy is imported
+when a dtype is asked for, and by nothing else.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from .array import Array, Tail
 from .base import Codec
 from .record import Struct, of
 from .scalar import Bits, Bool, Bytes, Enum, Float, Int, Text
+from .views import IPV4, IPV6, MAC, As, BigEndian, Flags, HexText
 
 
 def struct_format(cls: type[Any]) -> str:
@@ -30,8 +33,9 @@ def numpy_dtype(cls: type[Any]) -> Any:
     """A ``numpy.dtype`` for a struct or union class, to be given to ``numpy.frombuffer``.
 
     Fields are called like the attributes; a run of bitfields is ``bits_8`` (``V`` bytes) where it
-    begins at offset 8.  Enums are their integers, ``char[n]`` is ``S``, ``unsigned char[n]`` an
-    array of ``u1``, a union ``V`` bytes under the attribute that holds it.  Raises TypeError if
+    begins at offset 8.  Enums and flags are their integers, ``char[n]`` is ``S``, ``unsigned char[n]``
+    an array of ``u1``, a union ``V`` bytes under the attribute that holds it; ``ipv4`` is ``>u4``,
+    ``ipv6`` and ``mac`` are arrays of ``u1``.  Raises TypeError if
     *cls* is no class of a generated module, ModuleNotFoundError without NumPy.
     """
     from importlib import import_module
@@ -64,7 +68,7 @@ def _parts(codec: Struct[Any]) -> Iterator[tuple[str, int, int, Codec[Any] | Non
 
 def _format(codec: Codec[Any]) -> str:
     match codec:
-        case Int() | Enum() | Bool() | Float() if codec.word:
+        case Int() | Enum() | Bool() | Float() | As() | Flags() if codec.word:
             return codec.word
         case Float():
             return codec.code
@@ -88,16 +92,20 @@ def _padding(size: int) -> str:
 
 def _dtype(numpy: Any, codec: Codec[Any]) -> Any:
     match codec:
-        case Int(size=size, signed=signed) | Enum(size=size, signed=signed) if codec.word:
-            return numpy.dtype(f"={'i' if signed else 'u'}{size}")
+        case Int() | Enum() | As() | Flags() if codec.word:
+            return numpy.dtype(f"={'i' if codec.signed else 'u'}{codec.size}")
+        case BigEndian(size=size, signed=signed):
+            return numpy.dtype(f">{'i' if signed else 'u'}{size}")
+        case _ if codec is IPV4:
+            return numpy.dtype(">u4")
         case Bool():
             return numpy.dtype("?")
         case Float(size=size):
             return numpy.dtype(f"=f{size}")
         case Text(size=size):
             return numpy.dtype(f"S{size}")
-        case Bytes(size=size):
-            return numpy.dtype(("u1", (size,)))
+        case _ if isinstance(codec, Bytes | HexText) or codec in (IPV6, MAC):
+            return numpy.dtype(("u1", (codec.size,)))
         case Array(element=element, count=count):
             return numpy.dtype((_dtype(numpy, element), (count,)))
         case Struct():

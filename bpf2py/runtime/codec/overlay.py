@@ -7,7 +7,7 @@ and changing the copy changes nothing.  Assigning to the member stores.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, overload
 
 from .base import ByteOrder, Codec, Reader, T, Writer
 from .record import register
@@ -62,6 +62,9 @@ class Forward(Generic[T]):
         self.union = union
         self.member = member
 
+    def __set_name__(self, owner: Any, name: str) -> None:
+        owner.__late__ = _set_members
+
     @overload
     def __get__(self, instance: None, owner: type) -> Self: ...
     @overload
@@ -84,6 +87,22 @@ class Forward(Generic[T]):
         return member
 
 
+def _set_members(instance: Any, members: dict[str, Any]) -> None:
+    """Keyword arguments of a struct that are members of its anonymous unions, in their order.
+
+    They are written into copies of the unions: whoever gave one may go on to use it.
+    """
+    cls = type(instance)
+    for name in members:
+        if not isinstance(found := getattr(cls, name, None), Forward):
+            raise TypeError(
+                f"{cls.__name__}.__init__() got an unexpected keyword argument {name!r}"
+            )
+        setattr(instance, found.union, getattr(instance, found.union).__copy__())
+    for name, value in members.items():
+        setattr(instance, name, value)
+
+
 def member(codec: Codec[T], offset: int = 0) -> Member[T]:
     """A view of a union's storage as *codec*, *offset* bytes into it."""
     return Member(codec, offset)
@@ -100,11 +119,13 @@ def forward(union: str, member: Member[T]) -> Forward[T]:
 class Union:
     """Base of all unions.  Made from its bytes, from one member by keyword, or all zero.
 
-    ``bytes(value)`` gives the storage; two unions are equal when class and bytes are.
+    ``bytes(value)`` gives the storage; two unions are equal when class and bytes are.  Like all
+    that is compared by value and changes, they have no hash, but for those that are a map's keys.
     """
 
     __slots__ = ("_storage",)
-    __hash__ = None  # type: ignore[assignment]
+    if not TYPE_CHECKING:  # keys of maps have one of their own, which mypy allows over no None
+        __hash__ = None
 
     _size: ClassVar[int] = 0
     #: Whether the bytes are in the other byte order than this machine's.

@@ -27,7 +27,8 @@ _INT_CODES = {
 }
 
 
-def _check_int(value: Any, path: str, c_name: str, low: int, high: int) -> None:
+def check_int(value: Any, path: str, c_name: str, low: int, high: int) -> None:
+    """Raise the error that names *path* if *value* is no integer from *low* to *high*."""
     if not hasattr(value, "__index__"):
         raise TypeError(f"{path}: {c_name} takes an int, not {type(value).__name__}")
     number = int(value)
@@ -92,7 +93,7 @@ class Int(Number[int]):
             out.slot(f"{self.size}s", self.size, text)
 
     def check(self, value: Any, path: str) -> None:
-        _check_int(value, path, self.c_name, self.low, self.high)
+        check_int(value, path, self.c_name, self.low, self.high)
 
 
 class Bool(Number[bool]):
@@ -262,7 +263,7 @@ class Enum(Number[E | int], Generic[E]):
         self._int.write(out, value)
 
     def check(self, value: Any, path: str) -> None:
-        _check_int(value, path, self.c_name, self._int.low, self._int.high)
+        check_int(value, path, self.c_name, self._int.low, self._int.high)
 
 
 class Bits(Codec[T]):
@@ -330,7 +331,7 @@ class Bits(Codec[T]):
         view[:] = (kept | self._to_bits(value) << shift).to_bytes(self.size, self.order)
 
     def check(self, value: Any, path: str) -> None:
-        _check_int(value, path, self.c_name, self.low, self.high)
+        check_int(value, path, self.c_name, self.low, self.high)
 
 
 def read_run(out: Reader, size: int) -> str:

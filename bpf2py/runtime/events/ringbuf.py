@@ -29,7 +29,7 @@ decoded and not yet handed out stay with the :class:`RingBuf`: when a loop body 
 a task is cancelled, the next ``for``, ``read`` or ``drain`` on it begins with the event after the
 one that was handed out last.  They are lost only when the process ends or the map is closed.  An
 event that was handed out never comes again.  A record the kernel had no room for is not here, and
-no ring buffer counts those: the program saw the failure and has to count it.
+no ring buffer counts those: the program saw the failure and has to count it (:attr:`dropped`).
 
 Two readers of one ring take each other's events and must not run at the same time in different
 processes (there is one position); threads may share a :class:`RingBuf`, each event goes to one.
@@ -47,7 +47,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
 
 from ...uapi import MapFlags, MapType
-from ..codec import Bytes, Codec, Padded, RestBytes
+from ..codec import U64, Bytes, Codec, Padded, RestBytes
 from ..errors import ClosedError, NotSupportedError
 from ..maps.base import AnyMap
 from ..maps.handle import MapHandle
@@ -134,11 +134,26 @@ class RingBuf(AnyMap, Generic[T]):
     map_types: ClassVar[tuple[MapType, ...]] = (MapType.RINGBUF,)
 
     @overload
-    def __init__(self: RingBuf[bytes], handle: MapHandle, event: None = None) -> None: ...
+    def __init__(
+        self: RingBuf[bytes],
+        handle: MapHandle,
+        event: None = None,
+        *,
+        dropped: MapHandle | None = None,
+    ) -> None: ...
     @overload
-    def __init__(self, handle: MapHandle, event: Codec[T]) -> None: ...
-    def __init__(self, handle: MapHandle, event: Codec[Any] | None = None) -> None:
+    def __init__(
+        self, handle: MapHandle, event: Codec[T], *, dropped: MapHandle | None = None
+    ) -> None: ...
+    def __init__(
+        self,
+        handle: MapHandle,
+        event: Codec[Any] | None = None,
+        *,
+        dropped: MapHandle | None = None,
+    ) -> None:
         super().__init__(handle)
+        self._dropped = dropped
         if handle.flags & MapFlags.RB_OVERWRITE:
             raise NotSupportedError(
                 f"reading {handle.what}", hint="it is in overwrite mode (BPF_F_RB_OVERWRITE)"
@@ -152,6 +167,18 @@ class RingBuf(AnyMap, Generic[T]):
         handle.at_close.append(self._drop)
 
     # -- reading -------------------------------------------------------------------------------
+
+    @property
+    def dropped(self) -> int | None:
+        """How many events found no room since the map was made; None if no program counts them.
+
+        ``BPF2PY_COUNT_DROPS`` of ``bpf2py.h`` makes programs count, in a map of their own.
+        """
+        if self._dropped is None:
+            return None
+        from ..maps.percpu import PerCPUArrayMap
+
+        return sum(PerCPUArrayMap(self._dropped, U64)[0])
 
     def __iter__(self) -> Iterator[T]:
         return self.read()
