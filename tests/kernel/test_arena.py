@@ -11,7 +11,11 @@ import pytest
 from bpf2py import runtime
 from bpf2py.elf import read_object_file
 from bpf2py.runtime import ClosedError, codec
+from bpf2py.runtime.maps.handle import MapHandle
+from bpf2py.runtime.maps.kinds import untyped
+from bpf2py.runtime.syscalls.map import map_create
 from bpf2py.spec import Pinning
+from bpf2py.uapi import MapFlags, MapType
 from generated_fixtures.arena_bpf import Arena, ArenaSpec, Node
 from tests.kernel.abilities import requires
 
@@ -184,6 +188,23 @@ def test_an_arena_is_made_without_an_object() -> None:
         mine.write(mine.address + 100, 5, codec.U16)
         assert bytes(mine.memory[100:102]) == b"\5\0"
         assert mine.info().max_entries == 2
+
+
+def test_an_arena_that_is_opened_as_any_map_is_one() -> None:
+    fd = map_create(
+        MapType.ARENA,
+        name="any",
+        key_size=0,
+        value_size=0,
+        max_entries=1,
+        flags=MapFlags.MMAPABLE,
+        map_extra=ADDRESS,
+    )
+    with untyped(MapHandle.from_fd(fd)) as opened:
+        assert isinstance(opened, runtime.Arena)
+        assert opened.address == ADDRESS
+        opened.write(ADDRESS + 8, 9, codec.U64)
+        assert opened.read(ADDRESS + 8, codec.U64) == 9
 
 
 def test_an_object_without_a_module_has_its_arena() -> None:

@@ -116,7 +116,13 @@ class Arena(AnyMap):
             flags=int(flags),
             map_extra=address,
         )
-        return owning(handle, lambda: cls(_adopted(handle, address)))
+
+        def mapped() -> Self:
+            arena = _adopted(handle, address)
+            arena.fill(b"")  # before that no program that uses it can be loaded
+            return cls(arena)
+
+        return owning(handle, mapped)
 
     @classmethod
     def open_pinned(cls, path: str | os.PathLike[str]) -> Self:
@@ -169,7 +175,8 @@ class Arena(AnyMap):
     @property
     def _arena(self) -> ArenaHandle:
         self._handle.fileno()  # says why there is none
-        assert isinstance(self._handle, ArenaHandle)
+        if not isinstance(self._handle, ArenaHandle):  # opened as any map
+            self._handle = _adopted(self._handle, self._handle.info().map_extra)
         return self._handle
 
     def _offset(self, address: int) -> int | None:
@@ -192,7 +199,7 @@ class Arena(AnyMap):
 
 
 def _adopted(handle: MapHandle, address: int) -> ArenaHandle:
-    """The same map as an arena, mapped: before that no program that uses it can be loaded."""
+    """The same map as an arena, which is the descriptor's owner from now on."""
     arena = ArenaHandle(
         handle.fd,
         name=handle.name,
@@ -203,5 +210,4 @@ def _adopted(handle: MapHandle, address: int) -> ArenaHandle:
         flags=int(handle.flags),
     )
     arena.wanted_address = address
-    arena.fill(b"")
     return arena
