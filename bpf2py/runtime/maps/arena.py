@@ -116,13 +116,13 @@ class Arena(AnyMap):
             flags=int(flags),
             map_extra=address,
         )
-
-        def mapped() -> Self:
-            arena = _adopted(handle, address)
-            arena.fill(b"")  # before that no program that uses it can be loaded
+        arena = _adopted(handle, address)
+        try:
+            arena.fill(b"")  # before it is mapped no program that uses it can be loaded
             return cls(arena)
-
-        return owning(handle, mapped)
+        except BaseException:
+            arena.close()
+            raise
 
     @classmethod
     def open_pinned(cls, path: str | os.PathLike[str]) -> Self:
