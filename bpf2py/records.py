@@ -2,8 +2,8 @@
 
 The standard one imports ``inspect`` and compiles five functions for each class: a quarter of a
 small tool's start, and most of what importing a module of many structs costs, for classes of which
-a tool makes a few.  In: a class with annotations and defaults, and nothing of inheritance,
-``ClassVar`` and ``__post_init__``.  Out: a class with slots, made, compared, printed, hashed,
+a tool makes a few.  In: a class with annotations (as text) and defaults, and nothing
+of inheritance and ``__post_init__``.  Out: a class with slots, made, compared, printed, hashed,
 matched, copied and pickled like the standard's, with the same constructor at the same speed; what
 ``dataclasses.fields``, ``asdict`` and ``replace`` look at appears when they look.  A class that has
 ``__late__`` gives it the keyword arguments that are no fields, once the fields are there.
@@ -40,6 +40,12 @@ def field(*, default_factory: Callable[[], T]) -> T:
     return _Factory(default_factory)  # type: ignore[return-value]
 
 
+def _fields(cls: type) -> dict[str, str]:
+    """The annotations of *cls* that are fields of its instances."""
+    annotations: dict[str, str] = cls.__annotations__
+    return {name: text for name, text in annotations.items() if not text.startswith("ClassVar[")}
+
+
 class _Layout:
     """What a class was declared with, and what is made of that when asked for."""
 
@@ -48,7 +54,8 @@ class _Layout:
 
     def __init__(self, cls: type, defaults: dict[str, Any], options: dict[str, bool]) -> None:
         self.cls = cls
-        self.names = tuple(cls.__annotations__)
+        self.annotations = _fields(cls)
+        self.names = tuple(self.annotations)
         self.defaults = defaults
         self.options = options
         self.loops = LOOPS
@@ -89,7 +96,7 @@ class _Layout:
         exec(f"def __init__({', '.join(head)}):\n{''.join(body) or ' pass'}", known)
         init: Any = known["__init__"]
         init.__qualname__ = f"{self.cls.__qualname__}.__init__"
-        init.__annotations__ = {**self.cls.__annotations__, "return": None}
+        init.__annotations__ = {**self.annotations, "return": None}
         if "__init__" not in vars(self.cls):
             self.cls.__init__ = init  # type: ignore[misc]
         return init  # type: ignore[no-any-return]
@@ -106,7 +113,7 @@ class _Layout:
             return dataclasses.field(default=default)
 
         options: dict[str, Any] = {"slots": True, **self.options}
-        rows = [(name, self.cls.__annotations__[name], standard(name)) for name in self.names]
+        rows = [(name, self.annotations[name], standard(name)) for name in self.names]
         return dataclasses.make_dataclass(self.cls.__name__, rows, **options)
 
 
@@ -135,6 +142,23 @@ def replace(record: T, **changes: Any) -> T:
     return type(record)(**{**dict(layout.pairs(record)), **changes})
 
 
+def pairs(record: Dataclass) -> Iterator[tuple[str, Any]]:
+    """Name and value of each field of *record*."""
+    return record.__layout__.pairs(record)
+
+
+def changed(record: object) -> Iterator[tuple[str, Any]]:
+    """Name and value of each field of *record* that is not what its class says it starts with."""
+    known: Any = record
+    layout: _Layout = known.__layout__
+    for name, value in layout.pairs(record):
+        default = layout.defaults.get(name, record)  # none of them is the record itself
+        if isinstance(default, _Factory):
+            default = default.make()
+        if value != default or type(value) is not type(default):
+            yield name, value
+
+
 class Dataclass:
     """The base of all classes made by :func:`dataclass`."""
 
@@ -150,7 +174,7 @@ class Dataclass:
     def __init__(self, *args: Any, **values: Any) -> None:
         layout = self.__layout__
         whole = {**layout.defaults, **values}
-        if args or layout.loops == 0 or whole.keys() != layout.cls.__annotations__.keys():
+        if args or layout.loops == 0 or whole.keys() != layout.annotations.keys():
             layout.init(self, *args, **values)  # the class's own from now on; it also complains
             return
         layout.loops -= 1
@@ -211,7 +235,7 @@ def dataclass(
     def make(cls: type[T]) -> type[T]:
         body = dict(vars(cls))
         del body["__dict__"], body["__weakref__"]
-        names = tuple(cls.__annotations__)
+        names = tuple(_fields(cls))
         defaults = {name: body.pop(name) for name in names if name in body}
         if not (frozen or unsafe_hash):  # as of all that is compared by value and changes
             body.setdefault("__hash__", None)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import typing
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -48,6 +48,7 @@ def make(module: Any) -> list[Any]:
     class Frozen:
         """Unchangeable."""
 
+        kind: ClassVar[str] = "of the class"
         a: int
         b: int | None = None
 
@@ -372,3 +373,11 @@ def test_importing_a_module_of_structs_compiles_no_method(tmp_path: Path) -> Non
     assert done.stderr == ""
     # those of the object's own classes, none of a struct's
     assert int(done.stdout) == text.count("def __init__")
+
+
+def test_what_was_changed_is_what_differs_from_the_defaults_in_value_or_type() -> None:
+    plain, named, *_ = make(records)
+    assert list(records.changed(plain(1))) == [("a", 1)]
+    assert list(records.changed(plain(1, "c", [0, 0]))) == [("a", 1), ("b", "c")]
+    assert list(records.changed(plain(1, many=[]))) == [("a", 1), ("many", [])]
+    assert list(records.changed(named(a=2, b=True))) == [("b", True), ("a", 2)]

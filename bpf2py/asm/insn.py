@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from ..records import dataclass
 from .opcodes import LD_IMM64
 from .patch import FIELDS, ByteOrder, InstructionError, iter_fields, pack_registers
 

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..records import dataclass
 from ..uapi import CoreRelocationKind
 from .errors import BTFError
 from .header import MAGIC_BYTES, PREFIX, Blob, ByteOrder

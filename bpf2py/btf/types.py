@@ -6,9 +6,9 @@ those of <linux/btf.h>.  Sizes are bytes, except where a name says bits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
+from ..records import dataclass
 from ..uapi import BTFKind
 
 

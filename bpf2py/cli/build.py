@@ -18,7 +18,7 @@ from ..project.compile import compile_source, require_compiler, write_vmlinux
 from ..project.modules import ObjectFile, module_name
 from ..project.variants import ARCHS, CPUS, TARGETS, Build, builds
 from . import gen
-from .main import Failure
+from .main import Failure, require_packages
 
 
 @click.command("build")
@@ -96,6 +96,7 @@ def command(
     With several --target, --arch or --cpu the source is compiled for each (opensnoop.arm64.bpf.o,
     opensnoop.x86.bpf.o), and one module has them all: see `bpf2py gen --as-one`.
     """
+    require_packages("elftools", "jinja2")
     options = gen.Options(**rest)
     found = require_compiler(cc)
     host = compiler.host_architecture()

@@ -7,19 +7,16 @@ file as it was.  Without objects the nearest ``pyproject.toml`` says what to do.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 import click
 
-from ..codegen import vendor
-from ..codegen.views import VIEWS
 from ..project import modules, output
 from ..project.modules import module_name
 from ..project.variants import split_arch
-from . import gen_project
+from ..records import dataclass
 from .main import Failure
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -98,7 +95,7 @@ _OPTIONS = (
         callback=_views,
         metavar="PLACE=VIEW",
         help="Show STRUCT.MEMBER, VARIABLE, MAP:key or TYPE as "
-        f"{', '.join(name for name in VIEWS if name not in ('enum', 'flags'))}, "
+        "ipv4, ipv6, mac, be16, be32, be64, ns, ktime, boottime, text, bytes, hex, none, "
         "enum:NAME or flags:NAME; may be repeated.",
     ),
     click.option(
@@ -124,7 +121,7 @@ _OPTIONS = (
     click.option(
         "--vendor",
         is_flag=True,
-        help=f"Copy the runtime beside the modules as {vendor.FOLDER}/: no bpf2py needed then.",
+        help="Copy the runtime beside the modules as _bpf2py/: no bpf2py needed then.",
     ),
     click.option(
         "--sidecar",
@@ -189,6 +186,8 @@ def command(
     only what changed is made.
     """
     if not files:
+        from . import gen_project
+
         gen_project.run(
             click.get_current_context(),
             watch=watch,
@@ -258,6 +257,8 @@ def run(
         binaries |= made.bytes_beside(path)
     stale: list[Path] = []
     if options.vendor:
+        from ..codegen import vendor
+
         for directory in sorted({path.parent for path in texts}):
             folder = directory / vendor.FOLDER
             vendor.require_ours(folder)
@@ -305,6 +306,8 @@ def _write(
         if path in shown:
             click.echo(f"{path}: {'written' if path in changed else 'unchanged'}")
         else:
+            from ..codegen import vendor
+
             folder = next(parent for parent in path.parents if parent.name == vendor.FOLDER)
             folders[folder] = folders.get(folder, False) or path in changed
     for path in objects:

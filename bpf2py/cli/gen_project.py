@@ -15,7 +15,6 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from ..codegen import vendor
 from ..project import Outcome, Project, State, Status, build, find, load, modules
 from ..project.watch import Watcher, watched
 from .main import Failure, failure
@@ -113,6 +112,8 @@ def _show(project: Project, outcome: Outcome) -> None:
         click.echo(reason)
     match outcome.status:
         case Status.WRITTEN:
+            from ..codegen import vendor
+
             copied = any(vendor.FOLDER in path.parts for path in outcome.files)
             beside = f", and {vendor.FOLDER}/ beside it" if copied else ""
             click.echo(f"{module}: written{beside}")

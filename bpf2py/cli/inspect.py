@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from ..elf import read_object
 from .describe import describe
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 #: Longer values are cut in the tables; ``--json`` has them whole.
 _MAX_VALUE = 48
@@ -37,6 +37,8 @@ def command(file: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(document, indent=2))
         return
+    from rich.console import Console
+
     console = Console()
     if not console.is_terminal:
         # a pipe has no width: nothing is wrapped, so that every row stays one line
@@ -46,6 +48,8 @@ def command(file: Path, as_json: bool) -> None:
 
 def show(console: Console, document: dict[str, Any]) -> None:
     """Print the document as tables; those without rows are left out."""
+    from rich.text import Text
+
     console.print(
         Text(
             f"{document['name']}: {document['byte_order']}-endian, "
@@ -152,6 +156,9 @@ def _short(value: object) -> str:
 def _print(
     console: Console, title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]
 ) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
     if not rows:
         return
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)

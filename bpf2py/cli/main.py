@@ -8,6 +8,7 @@ that ``bpf2py --help`` is quick and each command misses only the packages it nee
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 from typing import IO, Any
 
@@ -90,6 +91,13 @@ class _Group(click.Group):
 def failure(error: Exception) -> Failure:
     """An error of the rooms as a refusal for people."""
     return Failure(_sentence(error), hint=_hint(error))
+
+
+def require_packages(*packages: str) -> None:
+    """Complain now about packages of the build extra that are wanted later; nothing is imported."""
+    for package in packages:
+        if importlib.util.find_spec(package) is None:
+            raise ModuleNotFoundError(f"No module named {package!r}", name=package)
 
 
 def _is_for_people(error: Exception) -> bool:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection
-from dataclasses import replace
 
 from .. import spec
+from ..records import replace
 from ..spec import Linkage, MapSpec, ObjectSpec, VariableSpec
 from . import facts, names
 from .c_text import c_text, safe

@@ -11,7 +11,8 @@ from collections.abc import Collection, Sequence
 
 from . import names
 from .collect import Collector
-from .docs import INDENT, LINE_LENGTH, type_doc
+from .docs import INDENT, type_doc
+from .format import LINE_LENGTH
 from .layouts import (
     Definition,
     EnumDef,

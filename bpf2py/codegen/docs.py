@@ -20,10 +20,10 @@ from ..spec import MapSpec, ObjectSpec, Pinning, ProgramSpec
 from ..uapi import MapFlags, MapType
 from .c_text import c_text, safe
 from .errors import CodegenError
+from .format import LINE_LENGTH
 from .layouts import Definition, EnumDef, UnionDef
 from .tables import RING_BUFFERS
 
-LINE_LENGTH = 100
 INDENT = 4
 #: Lines of a declaration that are shown; of a longer one the beginning.
 DECLARATION_LINES = 30

@@ -8,12 +8,12 @@ that are static in a file are there like global ones; those that are static in a
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from .. import btf, spec
 from ..btf.errors import UnknownTypeError
 from ..btf.kept import kept_types
 from ..btf.pick import known_names, pick
+from ..records import dataclass, field
 from ..uapi import MapType
 from .c_text import c_text
 from .collect import Collector

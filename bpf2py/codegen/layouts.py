@@ -10,8 +10,9 @@ types that look the same are equal, and become one class.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from ..records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,19 @@
 """Values of ``bpf2py.spec`` as Python source: the description inside a generated module.
 
 In: a spec.  Out: an expression that makes an equal one, or statements that make one of another, in
-terms of the modules ``spec``, ``uapi`` and ``runtime``.  Fields that have their default are left out, so a new field with a default
-changes no module that does not use it.  Not here: line breaks (black makes them).
+terms of the modules ``spec``, ``uapi`` and ``runtime``.  Fields that have their default are left
+out, so a new field with a default changes no module that does not use it.  Not here: line breaks
+(``format`` makes them).
 """
 
 from __future__ import annotations
 
 import binascii
-import dataclasses
 import enum
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Any
 
+from .. import records
 from .. import spec as _spec
 from .. import uapi as _uapi
 from .errors import CodegenError
@@ -97,7 +97,7 @@ class _Writer:
                     for key, item in value.items()
                 )
                 return f"{{{', '.join(rows)}}}"
-            case _ if _is_record(value):
+            case records.Dataclass() if type(value).__module__ in _MODULES:
                 return self._dataclass(value)
             case _:
                 raise CodegenError(f"a {type(value).__name__} has no place in a description")
@@ -110,38 +110,19 @@ class _Writer:
             case dict(), dict() if list(old) == list(new):
                 for key in old:
                     yield from self.changes(f"{target}[{key!r}]", old[key], new[key])
-            case _ if _is_record(old) and type(old) is type(new) and not _is_optional(target):
-                for field in dataclasses.fields(_record(old)):
-                    name = field.name
-                    yield from self.changes(
-                        f"{target}.{name}", getattr(old, name), getattr(new, name)
-                    )
+            case records.Dataclass(), _ if type(old) is type(new) and not _is_optional(target):
+                for name, value in records.pairs(old):
+                    yield from self.changes(f"{target}.{name}", value, getattr(new, name))
             case _:
                 yield f"{target} = {self.expression(new)}"
 
     def _bytes(self, data: bytes) -> str:
         return repr(data) if len(data) <= SHORT else self._write(data)
 
-    def _dataclass(self, value: object) -> str:
-        words: list[str] = []
-        for field in dataclasses.fields(_record(value)):
-            item = getattr(value, field.name)
-            default = field.default
-            if field.default_factory is not dataclasses.MISSING:
-                default = field.default_factory()
-            if default is dataclasses.MISSING or item != default or type(item) is not type(default):
-                words.append(f"{field.name}={self.expression(item)}")
+    def _dataclass(self, value: records.Dataclass) -> str:
+        words = [f"{name}={self.expression(item)}" for name, item in records.changed(value)]
         cls = type(value)
         return f"{_MODULES[cls.__module__]}.{cls.__name__}({', '.join(words)})"
-
-
-def _is_record(value: object) -> bool:
-    return dataclasses.is_dataclass(value) and type(value).__module__ in _MODULES
-
-
-def _record(value: object) -> Any:
-    """*value*, which :func:`_is_record`: ``dataclasses.fields`` wants to be told."""
-    return value
 
 
 def _is_optional(target: str) -> bool:

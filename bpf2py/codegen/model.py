@@ -7,13 +7,12 @@ In: nothing; ``describe`` makes these.  Out: nothing; ``render`` lays them out. 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from ..records import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class EnumModel:
-    template: ClassVar[str] = "enum.py.j2"
+    template = "enum.py.j2"
     name: str
     doc: str
     #: Whether it is a set of flags.
@@ -33,7 +32,7 @@ class FieldModel:
 
 @dataclass(frozen=True, slots=True)
 class StructModel:
-    template: ClassVar[str] = "struct.py.j2"
+    template = "struct.py.j2"
     name: str
     doc: str
     size: int
@@ -57,7 +56,7 @@ class StructModel:
 
 @dataclass(frozen=True, slots=True)
 class UnionModel:
-    template: ClassVar[str] = "union.py.j2"
+    template = "union.py.j2"
     name: str
     doc: str
     size: int

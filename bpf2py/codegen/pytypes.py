@@ -8,8 +8,8 @@ that name.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
+from ..records import dataclass
 from .layouts import Definition, EnumDef, ListOf, Named, Number, Raw, RestOf, Text, Value, Viewed
 
 #: The built-in names that generated annotations and defaults use.

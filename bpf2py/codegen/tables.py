@@ -8,8 +8,8 @@ not import it, so a test holds the two together.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
+from ..records import dataclass
 from ..uapi import AttachType as _A
 from ..uapi import MapType as _M
 from ..uapi import ProgType as _P

@@ -19,9 +19,9 @@ What does not keep to them is a :class:`CodegenError` that names the two objects
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 from ..asm import cpu
+from ..records import dataclass, replace
 from ..spec import ObjectSpec
 from . import facts
 from .c_text import safe

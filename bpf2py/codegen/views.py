@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from ..btf import BTFError, TypeTable
 from ..btf.layout import size_of
@@ -40,6 +39,7 @@ from ..btf.types import (
     Var,
     Volatile,
 )
+from ..records import dataclass
 from ..uapi import BTFKind
 from .c_text import c_text, safe
 from .errors import CodegenError

@@ -14,9 +14,9 @@ from __future__ import annotations
 import struct
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from ..btf.ext_info import CORE_RELOCATION_SIZE, FUNC_INFO_SIZE, LINE_INFO_SIZE, ExtInfo
+from ..records import dataclass
 from ..spec import ExternRelocation, MapRelocation
 from .programs import INSN_SIZE, ExternReference, Function, FunctionReference, Functions
 from .reader import ElfObject

@@ -3,8 +3,9 @@
 In: the bytes of a file that anybody may have damaged.  Out: an :class:`ElfObject`, or an
 ``ObjectError`` that names the place; never another exception, and never more memory than a small
 multiple of the file.  Not here: what the sections mean.  This is the only module that imports
-pyelftools, which decodes the file header and the section headers; symbols and relocations are two
-flat tables of which an object can have thousands, so they are unpacked in one go.
+pyelftools, and only when a file is read: its structs decode the file header and the section
+headers (its ``ELFFile`` brings DWARF along).  Symbols and relocations are two flat tables of which
+an object can have thousands, so they are unpacked in one go.
 """
 
 from __future__ import annotations
@@ -13,12 +14,9 @@ import functools
 import io
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
-from elftools.common.utils import struct_parse
-from elftools.elf.elffile import ELFFile
-
+from ..records import dataclass
 from ..spec import ByteOrder
 from .errors import ObjectError
 
@@ -145,6 +143,8 @@ def named_sections(stream: BinaryIO, names: Iterable[str], *, name: str) -> dict
 
     Only the headers and these sections are read.  *name* is for messages.  Raises ``ObjectError``.
     """
+    from elftools.elf.elffile import ELFFile
+
     try:
         elf = ELFFile(stream)
         found = {each: elf.get_section_by_name(each) for each in names}
@@ -159,15 +159,24 @@ def is_debug(section: str) -> bool:
 
 
 def _sections(data: bytes, name: str) -> tuple[tuple[Section, ...], ByteOrder]:
+    from elftools.common.utils import struct_parse
+    from elftools.elf.structs import ELFStructs
+
     if data[:4] != b"\x7fELF":
         raise ObjectError(f"{name}: not an ELF file; give the .o that clang -target bpf wrote")
     if len(data) < _EHDR_SIZE:
         raise ObjectError(f"{name}: the file ends inside its ELF header; compile it again")
     if data[4] != 2:
         raise ObjectError(f"{name}: a 32-bit ELF file; BPF objects are 64-bit")
+    if data[5] not in (1, 2):
+        raise ObjectError(f"{name}: the ELF header cannot be read (byte order {data[5]})")
+    little_endian = data[5] == 1
+    structs = ELFStructs(little_endian=little_endian, elfclass=64)
+    structs.create_basic_structs()
+    stream = io.BytesIO(data)
     try:
-        elf = ELFFile(io.BytesIO(data))
-        header = elf.header
+        header = struct_parse(structs.Elf_Ehdr, stream, stream_pos=0)
+        structs.create_advanced_structs(header["e_type"], header["e_machine"])
         machine, kind = header["e_machine"], header["e_type"]
         offset, count = int(header["e_shoff"]), int(header["e_shnum"])
         names_index = int(header["e_shstrndx"])
@@ -182,9 +191,9 @@ def _sections(data: bytes, name: str) -> tuple[tuple[Section, ...], ByteOrder]:
     if entry_size != _SHDR_SIZE or not count or offset + count * entry_size > len(data):
         raise ObjectError(f"{name}: the section headers do not lie inside the file")
     try:
-        parse = functools.partial(struct_parse, elf.structs.Elf_Shdr, elf.stream)
+        parse = functools.partial(struct_parse, structs.Elf_Shdr, stream)
         headers = [parse(stream_pos=offset + i * entry_size) for i in range(count)]
-        kinds = struct.Struct("<I" if elf.little_endian else ">I")
+        kinds = struct.Struct("<I" if little_endian else ">I")
         rows = [
             (
                 int(row["sh_name"]),
@@ -227,7 +236,7 @@ def _sections(data: bytes, name: str) -> tuple[tuple[Section, ...], ByteOrder]:
         )
         for i, row in enumerate(rows)
     )
-    return sections, "little" if elf.little_endian else "big"
+    return sections, "little" if little_endian else "big"
 
 
 def _string(table: bytes, offset: int, what: str, name: str) -> str:

@@ -8,8 +8,8 @@ that matches wins.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
+from ..records import dataclass
 from ..uapi import AttachType as _A
 from ..uapi import ProgFlags
 from ..uapi import ProgType as _P

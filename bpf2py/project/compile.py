@@ -8,13 +8,15 @@ and with what arguments, :mod:`.mend` what its complaints mean.
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..btf import c_format, decode
 from . import mend, output
 from .compiler import Compiler, find_compiler
 from .errors import CompileError
+
+if TYPE_CHECKING:
+    import subprocess
 
 _VMLINUX = Path("/sys/kernel/btf/vmlinux")
 
@@ -57,6 +59,8 @@ def compile_source(
         said = _COLOR.sub("", done.stderr)
         raise CompileError(summary(said, source), diagnostics=done.stderr, hint=mend.hint(said))
     if strip := compiler.strip_command(result):
+        import subprocess
+
         subprocess.run(strip, check=False)
     return done.stderr
 
@@ -97,11 +101,15 @@ def write_vmlinux(path: Path) -> bool:
         data = _VMLINUX.read_bytes()
     except FileNotFoundError:
         raise CompileError(f"this kernel has no {_VMLINUX}", hint=str(mend.KERNEL_BTF)) from None
+    from ..btf import c_format, decode
+
     output.write_atomically(path, c_format.header(decode(data)))
     return True
 
 
 def _run(arguments: list[str], cwd: Path | None) -> subprocess.CompletedProcess[str]:
+    import subprocess
+
     try:
         return subprocess.run(
             arguments,

@@ -14,9 +14,9 @@ import re
 import shlex
 import shutil
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
+from ..records import dataclass
 from ..runtime.machine import ARCHITECTURES
 
 #: Where the kernel's headers for an architecture lie: Debian's multiarch folder, zig's folder.

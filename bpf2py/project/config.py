@@ -8,13 +8,11 @@ for every target; a target replaces it, and adds to ``cflags`` and ``includes``.
 
 from __future__ import annotations
 
-import difflib
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..records import dataclass
 from .errors import ConfigError
 from .variants import ARCHS, CPUS, TARGETS
 
@@ -140,6 +138,8 @@ def load(file: Path) -> Project:
 
 def _table(file: Path) -> Mapping[str, Any] | None:
     """``[tool.bpf2py]`` of *file*, ``None`` if it has none."""
+    import tomllib
+
     try:
         tool: Any = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {})
     except ValueError as error:  # TOML or UTF-8
@@ -181,6 +181,8 @@ class _Reader:
         found: dict[str, Any] = {}
         for key, value in table.items():
             if key not in allowed:
+                import difflib
+
                 close = difflib.get_close_matches(key, allowed, 1)
                 meant = f" (did you mean {close[0]!r}?)" if close else ""
                 raise self.error(

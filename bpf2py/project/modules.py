@@ -6,22 +6,20 @@ In: bytes, names, options.  Out: text, and bytes for a file beside it.  Nothing 
 from __future__ import annotations
 
 import importlib.util
-import os
-import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
-from .. import btf
-from ..codegen import CodegenError, Options, render, vendor
-from ..codegen.variants import Source, describe_variants
-from ..elf import read_object
-from ..spec import ObjectSpec
-from ..uapi import BTFKind
-from . import variants
+from ..records import dataclass
+from . import kept, variants
+from .folders import cache_folder
 from .variants import Build
+
+if TYPE_CHECKING:
+    from ..codegen.variants import Source
+    from ..spec import ObjectSpec
 
 #: The structs whose members are an architecture's registers.
 _REGISTERS = ("pt_regs", "user_pt_regs")
@@ -75,6 +73,20 @@ class Generated:
     text: str
     sidecar: tuple[str, bytes] | None = None
 
+    def encode(self) -> bytes:
+        """All of it, for :meth:`decode`."""
+        name, data = self.sidecar or ("", b"")
+        text = self.text.encode()
+        return b"%d %s\n%s%s" % (len(text), name.encode(), text, data)
+
+    @classmethod
+    def decode(cls, data: bytes) -> Generated:
+        """What :meth:`encode` made the bytes of."""
+        head, _, rest = data.partition(b"\n")
+        size, _, name = head.decode().partition(" ")
+        text = rest[: int(size)].decode()
+        return cls(text, (name, rest[int(size) :]) if name else None)
+
     def bytes_beside(self, module: Path) -> dict[Path, bytes]:
         """The file beside *module*."""
         return {module.with_name(self.sidecar[0]): self.sidecar[1]} if self.sidecar else {}
@@ -98,6 +110,36 @@ def generated(
 
     *vendored* beside a runtime's copy, with *sidecar* beside a file with its binary part.
     """
+    package = "bpf2py"
+    if vendored:
+        from ..codegen import vendor
+
+        package = vendor.import_name(module.parent)
+    options = dict[str, Any](
+        file_name=f"{name}.bpf.o" if name else objects[0].name,
+        class_name=class_name,
+        package=package,
+        types=tuple(types),
+        events=dict(events),
+        views=dict(views),
+        as_bytes=tuple(as_bytes),
+        strip_enum_prefix=strip_enum_prefix,
+        sidecar=f"{module.stem}.bin" if sidecar else "",
+    )
+    key = kept.key(name, sorted(options.items()), *objects)
+    if (known := kept.load(key)) is not None:
+        return Generated.decode(known)
+    made = _made(objects, name, options)
+    kept.save(key, made.encode())
+    return made
+
+
+def _made(objects: Sequence[ObjectFile], name: str, options: dict[str, Any]) -> Generated:
+    # imported here: most of what a command costs that finds nothing new
+    from ..codegen import CodegenError, Options, render
+    from ..codegen.variants import Source, describe_variants
+    from ..elf import read_object
+
     if not all(c.isalnum() or c in "_-" for c in name):
         raise CodegenError(f"{name!r} cannot be what several objects are called together")
     sources: list[Source] = []
@@ -107,24 +149,16 @@ def generated(
         if each.arch and (not each.if_read or _knows_registers(spec)):
             spec.arch = each.arch
         sources.append(Source(spec=spec, file_name=each.name, cpu=each.cpu))
-    options = Options(
-        file_name=f"{name}.bpf.o" if name else objects[0].name,
-        class_name=class_name,
-        package=vendor.import_name(module.parent) if vendored else "bpf2py",
-        types=types,
-        events=events,
-        views=views,
-        as_bytes=as_bytes,
-        strip_enum_prefix=strip_enum_prefix,
-        sidecar=f"{module.stem}.bin" if sidecar else "",
-    )
-    model = describe_variants(sources, options)
+    model = describe_variants(sources, Options(**options))
     beside = (model.sidecar.name, model.sidecar.data) if model.sidecar else None
     return Generated(render(model), beside)
 
 
 def _knows_registers(spec: ObjectSpec) -> bool:
     """Whether the C source had the registers of an architecture: what BPF_KPROBE and such read."""
+    from .. import btf
+    from ..uapi import BTFKind
+
     if not spec.btf:
         return False
     table = btf.decode(spec.btf)
@@ -136,6 +170,8 @@ def typecheck(modules: Iterable[Path]) -> tuple[list[Path], str]:
 
     No configuration file is read: the modules shall be clean in anybody's project.
     """
+    import subprocess
+
     if importlib.util.find_spec("mypy") is None:
         raise ModuleNotFoundError("mypy is not installed", name="mypy")
     cache = cache_folder() / "mypy"
@@ -157,8 +193,3 @@ def typecheck(modules: Iterable[Path]) -> tuple[list[Path], str]:
         else:
             content += paths
     return content, findings
-
-
-def cache_folder() -> Path:
-    """Where bpf2py keeps what can be made again; outside every project."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "bpf2py")

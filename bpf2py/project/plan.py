@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import glob
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
+from ..records import dataclass
 from .config import Project, Target
 from .errors import ConfigError
 from .modules import module_name

@@ -11,15 +11,12 @@ from __future__ import annotations
 import enum
 import json
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..codegen import vendor
+from ..records import dataclass, field
 from . import output
 from .compile import compile_source, dependencies, require_compiler, version, write_vmlinux
 from .compiler import Compiler, host_architecture
@@ -80,6 +77,8 @@ def build(
     not change since is left.  :class:`ConfigError` before anything is made; what is wrong with one
     job is in its outcome.
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     jobs = plan(project)
     outcomes: list[Outcome] = []
     maker = _Maker(project, None if check else state, color=color)
@@ -135,6 +134,8 @@ class _Maker:
                 files.append(ObjectFile.at(root / path, each.arch))
                 inputs[path.as_posix()] = digest(files[-1].data)
             return _Made(module=self._module(job, files), objects={}, inputs=inputs)
+        import tempfile
+
         compiler, _ = self._compiler(job.target)
         said: dict[str, None] = {}
         for path, each in zip(job.objects, job.builds, strict=True):
@@ -163,16 +164,18 @@ class _Maker:
         )
 
     def finish(self, job: Job, made: _Made | None, check: bool, copied: set[Path]) -> Outcome:
-        """Write what was made, or compare it; *copied* are the runtime's copies seen so far."""
+        """Write what was made, or compare it; *copied* are folders with a runtime's copy."""
         module = self.project.root / job.module
         texts: dict[Path, str] = {}
         stale: list[Path] = []
-        folder = module.parent / vendor.FOLDER
-        if job.target.vendor and folder not in copied:
+        if job.target.vendor and module.parent not in copied:
+            from ..codegen import vendor
+
+            folder = module.parent / vendor.FOLDER
             vendor.require_ours(folder)
             texts = {folder / name: text for name, text in vendor.files().items()}
             stale = vendor.left_over(folder)
-            copied.add(folder)
+            copied.add(module.parent)
         objects: dict[Path, bytes] = {}
         if made is not None:
             texts[module] = made.module.text
@@ -194,6 +197,8 @@ class _Maker:
         """The digest of all that decides what becomes of the inputs."""
         how: list[object] = [[path.as_posix() for path in job.objects], repr(job.target)]
         if job.target.vendor:
+            from ..codegen import vendor
+
             how.append(vendor.import_name((self.project.root / job.module).parent))
         if job.source is not None:
             compiler, its_version = self._compiler(job.target)

@@ -16,7 +16,7 @@ from typing import Any
 
 from .. import __version__
 from . import output
-from .modules import cache_folder
+from .folders import cache_folder
 
 #: Of the file; another version of bpf2py may generate something else from the same inputs.
 _FORMAT = ["1", __version__]

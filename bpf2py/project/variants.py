@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
+from ..records import dataclass
 from ..runtime.machine import ARCHITECTURES
 
 #: ``__TARGET_ARCH_x`` that there are.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+
+T = TypeVar("T")  # not Self: jedi, which completes in many editors, does not know that
 
 
 class Owner:
@@ -17,7 +20,7 @@ class Owner:
         """Give up what is owned; a second call does nothing."""
         raise NotImplementedError
 
-    def __enter__(self) -> Self:
+    def __enter__(self: T) -> T:
         return self
 
     def __exit__(

@@ -4,7 +4,7 @@ Every job runs once per round for every peer, peers in turn, so that a machine w
 slows all of them alike; what counts is the ratio of minima (and of medians) to libbpf in the same
 run.  Peers are separate processes.  Python peers run in a fresh virtual environment with nothing
 but the package in it and the byte code cached.  Maps and programs that peers share are made here
-once and inherited as file descriptors.
+once and inherited as file descriptors.  ``--only generat`` needs no root.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from . import generating
 from .shared_objects import SharedObjects, shared_objects
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,8 +39,9 @@ class Environment:
 
     python: Path
     libbpf: Path | None
-    shared: SharedObjects
+    shared: SharedObjects | None
     cache: Path
+    missing: frozenset[str]
 
 
 @dataclass(slots=True, frozen=True)
@@ -50,6 +52,8 @@ class Peer:
     command: Callable[[Environment], list[str]]
     wall: bool = False
     cold: bool = False
+    #: Where it runs, if that is not anywhere; it then imports the package from this checkout.
+    folder: Path | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -84,6 +88,7 @@ def _libbpf(*words: str, wall: bool = False, name: str = "libbpf") -> Peer:
 
 def _filled(words: tuple[str, ...], env: Environment) -> list[str]:
     shared = env.shared
+    assert shared is not None
     known = {
         "MAP": shared.map_fd,
         "RING": shared.ring_fd,
@@ -225,6 +230,38 @@ JOBS = (
 )
 
 
+def _generating(name: str, objects: list[Path], *words: str, **options: bool) -> Job:
+    """*words* of ``bpf2py``, beside a skeleton of each of *objects*."""
+    return Job(
+        f"generating {name}",
+        "ms",
+        (
+            Peer("bpftool", lambda env: generating.bpftool(objects), wall=True),
+            Peer(
+                "bpf2py",
+                lambda env: generating.bpf2py(*words, *(objects if "-o" in words else [])),
+                wall=True,
+                folder=WORK / "project",
+                **options,
+            ),
+            Peer("bare python", lambda env: [sys.executable, "-c", ""], wall=True),
+        ),
+        divide=1e6,
+        note="whole process",
+    )
+
+
+_OUT = ("gen", "-o", str(WORK / "cache" / "modules"))
+GENERATING = (
+    _generating("one module", generating.OBJECTS[:1], *_OUT, cold=True),
+    _generating("three modules", generating.OBJECTS, *_OUT, cold=True),
+    _generating("three modules, again", generating.OBJECTS, *_OUT),
+    _generating("three modules, --check", generating.OBJECTS, *_OUT, "--check"),
+    _generating("a project of three, nothing changed", generating.OBJECTS, "gen"),
+    _generating("a project of three, --check", generating.OBJECTS, "gen", "--check"),
+)
+
+
 def prepare_python() -> Path:
     """A virtual environment with the package alone in it, its byte code cached."""
     place = WORK / "venv"
@@ -271,12 +308,20 @@ def run(peer: Peer, env: Environment) -> float:
     if peer.cold:
         shutil.rmtree(env.cache, ignore_errors=True)
     command = peer.command(env)
-    environ = {**os.environ, "XDG_CACHE_HOME": str(env.cache), "PYTHONDONTWRITEBYTECODE": "1"}
+    path = {"PYTHONPATH": str(ROOT)} if peer.folder else {}
+    environ = {
+        **os.environ,
+        **path,
+        "XDG_CACHE_HOME": str(env.cache),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     begin = time.perf_counter_ns()
+    shared = env.shared
     done = subprocess.run(
         command,
         env=environ,
-        pass_fds=(env.shared.map_fd, env.shared.ring_fd, env.shared.program_fd),
+        cwd=peer.folder or HERE,
+        pass_fds=(shared.map_fd, shared.ring_fd, shared.program_fd) if shared else (),
         capture_output=True,
         text=True,
         check=False,
@@ -308,7 +353,7 @@ class Row:
 def measure(jobs: tuple[Job, ...], env: Environment, rounds: int) -> Iterator[list[Row]]:
     """All rows of one job at a time; one uncounted round first."""
     for job in jobs:
-        peers = [peer for peer in job.peers if env.libbpf or not peer.name.startswith("libbpf")]
+        peers = [peer for peer in job.peers if peer.name.partition(" ")[0] not in env.missing]
         rows = [Row(job.name, job.unit, peer.name) for peer in peers]
         for number in range(rounds + 1):
             for peer, row in zip(peers, rows, strict=True):
@@ -329,25 +374,42 @@ def show(job: Job, rows: list[Row]) -> None:
         )
 
 
+def run_all(jobs: tuple[Job, ...], env: Environment, rounds: int) -> list[Row]:
+    """Measure and show *jobs*."""
+    results: list[Row] = []
+    for job, rows in zip(jobs, measure(jobs, env, rounds), strict=True):
+        show(job, rows)
+        results += rows
+    return results
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--only", default="", help="jobs whose name contains this")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    if os.geteuid():
-        raise SystemExit("the benchmark loads programs into the kernel: run it as root")
     jobs = tuple(job for job in JOBS if options.only in job.name)
+    generated = tuple(job for job in GENERATING if options.only in job.name)
+    if jobs and os.geteuid():
+        raise SystemExit("the benchmark loads programs into the kernel: run it as root")
     WORK.mkdir(exist_ok=True)
-
-    with shared_objects(ENTRIES) as shared:
-        env = Environment(prepare_python(), prepare_libbpf(), shared, WORK / "cache")
-        print(f"{os.uname().release}, {os.cpu_count()} CPUs, Python {sys.version.split()[0]}")
-        print(f"{options.rounds} interleaved rounds; minimum and median of each peer")
-        results: list[Row] = []
-        for job, rows in zip(jobs, measure(jobs, env, options.rounds), strict=True):
-            show(job, rows)
-            results += rows
+    print(f"{os.uname().release}, {os.cpu_count()} CPUs, Python {sys.version.split()[0]}")
+    print(f"{options.rounds} interleaved rounds; minimum and median of each peer")
+    results: list[Row] = []
+    if jobs:
+        with shared_objects(ENTRIES) as shared:
+            libbpf = prepare_libbpf()
+            missing = frozenset(() if libbpf else ("libbpf",))
+            env = Environment(prepare_python(), libbpf, shared, WORK / "cache", missing)
+            results += run_all(jobs, env, options.rounds)
+    if generated:
+        if not generating.BPFTOOL:
+            print("no bpftool: generating is measured alone (Debian: apt install bpftool)")
+        missing = frozenset(() if generating.BPFTOOL else ("bpftool",))
+        generating.prepare(WORK)
+        env = Environment(Path(sys.executable), None, None, WORK / "cache", missing)
+        results += run_all(generated, env, options.rounds)
     if options.json:
         table = [
             {"job": row.job, "peer": row.peer, "unit": row.unit, "samples": row.samples}

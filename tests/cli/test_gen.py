@@ -191,3 +191,14 @@ def test_findings_of_the_type_check_are_shown(tmp_path: Path) -> None:
 def test_vendored_modules_pass_the_type_check(tmp_path: Path) -> None:
     result = run(MINIMAL, "-o", tmp_path, "--vendor", "--typecheck")
     assert result.exit_code == 0, result.output
+
+
+def test_the_help_names_what_the_generator_knows() -> None:
+    """It is written out there: the generator is not imported for it."""
+    from bpf2py.codegen import vendor
+    from bpf2py.codegen.views import VIEWS
+
+    shown = " ".join(CliRunner().invoke(cli, ["gen", "--help"]).output.split())
+    assert f" {vendor.FOLDER}/" in shown
+    names = [name for name in VIEWS if name not in ("enum", "flags")]
+    assert f"as {', '.join(names)}, enum:NAME or flags:NAME" in shown

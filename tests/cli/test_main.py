@@ -82,8 +82,9 @@ def test_an_unknown_command_is_wrong_usage() -> None:
     ],
 )
 def test_a_missing_build_package_is_one_line_and_exit_code_2(
-    tmp_path: Path, command: str, package: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, package: str
 ) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # nothing was generated before
     result = run(command, str(OBJECT), **without_packages(tmp_path, package))
     assert result.returncode == 2
     assert result.stderr == f"bpf2py {command} needs the build extra: pip install 'bpf2py[build]'\n"

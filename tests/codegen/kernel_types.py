@@ -36,7 +36,7 @@ from .source import imported
 from .trimmer import Trimmer
 
 KERNEL_BTF = Path("/sys/kernel/btf/vmlinux")
-#: Definitions in a module, roughly; black needs a second for five hundred.
+#: Definitions in a module, roughly.
 SLICE = 400
 
 
@@ -90,10 +90,14 @@ class Kernel:
         blob = btf.encode(trimmer.kept, byte_order="little")
         return ObjectSpec(name="kernel", byte_order="little", maps=maps, btf=blob)
 
+    def text(self, ids: list[int]) -> str:
+        """The module of these types."""
+        return generate(self.spec(ids))
+
     def check(self, ids: list[int]) -> int:
         """Generate, import, compare; how many leaves agreed."""
         name = f"kernel_types_{ids[0]}"
-        module = imported(generate(self.spec(ids)), name)
+        module = imported(self.text(ids), name)
         try:
             return sum(self._check(module, type_id) for type_id in ids)
         finally:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import assert_type
 
 from bpf2py import runtime
+from bpf2py.spec import MapSpec, Pinning
+from bpf2py.uapi import MapFlags
 from generated_fixtures.inner_maps_bpf import InnerMaps
+from generated_fixtures.kernel_fields_bpf import KernelFields
 from generated_fixtures.maps_basic_bpf import Counters, Event, Flow, MapsBasic, Start
+from generated_fixtures.maps_other_bpf import Job, MapsOther, Prefix
 from generated_fixtures.tail_calls_filled_bpf import TailCallsFilled
 
 
@@ -44,6 +48,60 @@ def events(loaded: MapsBasic) -> None:
         assert_type(event.args, list[int])
     for raw in loaded.maps.raw_events:
         assert_type(raw, bytes)
+    assert_type(loaded.maps.events.drain(), list[Event])
+    for event in loaded.maps.events.read(timeout=1.0):
+        assert_type(event, Event)
+        event.pid = 1
+        print(event.no_such_member)  # type: ignore[attr-defined]
+    for view in loaded.maps.events.read_raw():
+        assert_type(view, memoryview)
+        break
+    loaded.maps.events[0]  # type: ignore[index]
+
+
+async def events_in_an_event_loop(loaded: MapsBasic) -> None:
+    async for event in loaded.maps.events:
+        assert_type(event, Event)
+
+
+def queues_and_tries(loaded: MapsOther) -> None:
+    assert_type(loaded.maps.queue, runtime.Queue[Job])
+    assert_type(loaded.maps.queue.pop(), Job)
+    loaded.maps.queue.push(Job())
+    loaded.maps.queue.push(1)  # type: ignore[arg-type]
+    assert_type(loaded.maps.routes, runtime.LPMTrie[Prefix, int])
+    assert_type(loaded.maps.routes[Prefix()], int)
+    loaded.maps.routes[1] = 1  # type: ignore[index]
+
+
+def kernel_owned_members(loaded: KernelFields) -> None:
+    """A lock is kept as it is, and no member of the value."""
+    value = loaded.maps.locks[1]
+    print(value.lock)  # type: ignore[attr-defined]
+
+
+def before_loading() -> None:
+    """A map's description is the same for all maps: sizes and flags, no entries."""
+    maps = MapsBasic.spec().maps
+    assert_type(maps.start, MapSpec)
+    maps.start.max_entries = 65_536
+    maps.start.flags |= MapFlags.NO_PREALLOC
+    maps.start.pinning = Pinning.BY_NAME
+    assert_type(maps["start"], MapSpec)
+    maps.start.max_entries = "many"  # type: ignore[assignment]
+    maps.start[1] = Start()  # type: ignore[index]
+    maps.start.max_entrys = 1  # type: ignore[attr-defined]
+
+
+def entries(loaded: MapsBasic) -> None:
+    start = loaded.maps.start
+    assert_type(start.get(1), Start | None)
+    assert_type(start.pop(1), Start)
+    assert_type(list(start), list[int])
+    assert_type(list(start.values()), list[Start])
+    start.update({1: Start()})
+    start.update({"1": Start()})  # type: ignore[arg-type]
+    start.max_entries = 5  # type: ignore[misc]
 
 
 def maps_of_maps(loaded: InnerMaps, jumps: TailCallsFilled) -> None:

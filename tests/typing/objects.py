@@ -18,6 +18,7 @@ from generated_fixtures.globals_bpf import (
     Node,
 )
 from generated_fixtures.kconfig_kinds_bpf import KconfigKindsSpec, LibbpfTristate
+from generated_fixtures.program_runs_bpf import ProgramRuns
 from generated_fixtures.section_kinds_bpf import SectionKinds
 from generated_fixtures.struct_ops_bpf import StructOps
 
@@ -73,6 +74,47 @@ def programs(loaded: SectionKinds) -> None:
     """Each kind of program has the class whose ``attach`` fits it."""
     with loaded.attach() as links:
         assert_type(links, runtime.Links)
+    programs = loaded.programs
+    assert_type(programs.on_socket, runtime.SocketFilter)
+    assert_type(programs.on_xdp, runtime.XDP)
+    assert_type(programs.on_tc, runtime.SchedCLS)
+    assert_type(programs.on_tracepoint, runtime.Tracepoint)
+    assert_type(programs.on_raw_tp, runtime.RawTracepoint)
+    assert_type(programs.on_tp_btf, runtime.BTFTracepoint)
+    assert_type(programs.on_syscall, runtime.Program)
+    assert_type(programs["on_xdp"], runtime.Program)
+    with programs.on_xdp.attach("eth0", mode=runtime.XDPMode.GENERIC) as link:
+        assert_type(link.close(), None)
+    programs.on_xdp.attach()  # type: ignore[call-arg]
+    programs.on_xdp.attach("eth0", mode="generic")  # type: ignore[arg-type]
+    programs.on_tp_btf.attach(cookie="1")  # type: ignore[arg-type]
+    programs.on_syscall.attach()  # type: ignore[attr-defined]
+
+
+def runs(loaded: ProgramRuns) -> None:
+    """A program that runs by itself takes bytes and gives a result."""
+    result = loaded.programs.swaps.run(b"packet", repeat=10)
+    assert_type(result, runtime.TestRun)
+    assert_type(result.return_value, int)
+    assert_type(result.data, bytes)
+    assert_type(result.duration, int)
+    loaded.programs.swaps.run("packet")  # type: ignore[arg-type]
+    result.return_value = 1  # type: ignore[misc]
+
+
+def before_is_not_after(description: GlobalsSpec, loaded: Globals) -> None:
+    """What is described cannot be attached or read, what is loaded cannot be described anew."""
+    description.programs.change.autoload = False
+    description.attach()  # type: ignore[attr-defined]
+    print(description.links)  # type: ignore[attr-defined]
+    description.programs.change.run()  # type: ignore[attr-defined]
+    loaded.load()  # type: ignore[attr-defined]
+    print(loaded.object_spec)  # type: ignore[attr-defined]
+    loaded.programs.change.autoload = False  # type: ignore[attr-defined]
+    loaded.rodata.limits = Limits()  # type: ignore[assignment]
+    loaded.rodata = loaded.rodata
+    loaded.bss = description.bss  # type: ignore[assignment]
+    GlobalsRodata(description)  # type: ignore[arg-type]
 
 
 def struct_ops(loaded: StructOps) -> None:
