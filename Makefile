@@ -11,7 +11,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 		&& { echo "$$python"; break; }; done)
 
-.PHONY: help demo test check fix fixtures fixtures-check objects objects-check bench refused alltypes layouts uapi uapi-check clean
+.PHONY: help demo test check fix fixtures fixtures-check objects objects-check bench compare refused alltypes layouts uapi uapi-check clean
 .DELETE_ON_ERROR:
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo 'make objects         compile the BPF sources that changed (clang-14, -16, -19)'
 	@echo 'make uapi            write bpf2py/uapi/ again'
 	@echo 'make bench           measure'
+	@echo 'make compare         what libbpf and we tell the kernel about objects of Debian packages (minutes)'
 	@echo 'make refused         write anew what is said of refused objects, ours beside bpftool'"'"'s'
 	@echo 'make alltypes        every type of the running kernel through the generator (minutes)'
 	@echo 'make layouts         random C types, C against the generator, both byte orders (minutes)'
@@ -69,6 +70,10 @@ fix: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(PY) -m tests.bench
+
+compare: $(VENV)/.dev
+	$(PY) -m tests.oracle.collect .compare
+	$(PY) -m tests.oracle --table .compare/comparison.md .compare/objects
 
 refused: $(VENV)/.dev
 	$(PY) -m tests.refused

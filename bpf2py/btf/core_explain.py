@@ -135,7 +135,9 @@ def _instead(target: TypeView, local: TypeView, type_id: int) -> list[str]:
     kind = local.shapes[type_id].kind
     lines = [f"this kernel has no {spell_type(local, type_id)}"]
     table = target.table
-    others = table.ids_essentially_named(name.decode("utf-8", "surrogateescape"))
+    asked = name.decode("utf-8", "surrogateescape")
+    # Functions, which only the second names, may be what somebody meant.
+    others = sorted({*table.ids_essentially_named(asked), *table.ids_named(asked)})
     if others:
         what = ", ".join(
             f"{table.kind(other).name} {spell(target.names[other])}" for other in others

@@ -24,12 +24,12 @@ _LONGEST_NAME = 512
 class NameIndex(Protocol):
     """What a TypeTable asks about names; all ids are of this table itself, in ascending order."""
 
-    def ids(self, name: str) -> Sequence[int]:
-        """Ids of the types called exactly *name*."""
+    def ids(self, name: str, *, functions: bool = True) -> Sequence[int]:
+        """Ids of the types called exactly *name*; functions may be left out if not wanted."""
         ...
 
     def essential_ids(self, name: str) -> Sequence[int]:
-        """Ids of the types whose name without ``___flavour`` is *name*."""
+        """Ids of the types whose name without ``___flavour`` is *name*; functions may be missing."""
         ...
 
 
@@ -80,7 +80,7 @@ class SortedNames:
         self.shared_tails = shared_tails
         self._flavours: dict[str, list[int]] | None = None
 
-    def ids(self, name: str) -> Sequence[int]:
+    def ids(self, name: str, *, functions: bool = True) -> Sequence[int]:
         """Ids of the types called exactly *name*; none for the empty name."""
         if not name or "\0" in name:
             return ()

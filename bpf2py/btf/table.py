@@ -254,17 +254,27 @@ class TypeTable:
         """The word, counted from the start of the type section, at which each own type starts."""
         return self._offsets
 
-    def ids_named(self, name: str) -> Sequence[int]:
-        """Every id of that name in ascending order, the base's first; none for the empty name."""
-        own = self.names.ids(name)
+    def ids_named(self, name: str, *, functions: bool = True) -> Sequence[int]:
+        """Every id of that name in ascending order, the base's first; none for the empty name.
+
+        Who has no use for *functions* says so: of the kernel's types they are four in five.
+        """
+        own = self.names.ids(name, functions=functions)
         if self.base is None:
             return own
-        inherited = self.base.ids_named(name)
+        inherited = self.base.ids_named(name, functions=functions)
         return [*inherited, *own] if inherited and own else inherited or own
 
     def ids_essentially_named(self, name: str) -> Sequence[int]:
-        """Every id whose name, without a ``___flavour``, is *name*; the base's first."""
-        own = self.names.essential_ids(name)
+        """Every id whose name, without a ``___flavour``, is *name*; the base's first.
+
+        Functions are not among them: they have no flavours.
+        """
+        own = [
+            type_id
+            for type_id in self.names.essential_ids(name)
+            if self.kind(type_id) is not BTFKind.FUNC
+        ]
         if self.base is None:
             return own
         inherited = self.base.ids_essentially_named(name)
@@ -272,7 +282,8 @@ class TypeTable:
 
     def find(self, name: str, *kinds: BTFKind) -> int | None:
         """The first id of that name, of one of *kinds* if any are given; None if there is none."""
-        for type_id in self.ids_named(name):
+        functions = not kinds or BTFKind.FUNC in kinds
+        for type_id in self.ids_named(name, functions=functions):
             if not kinds or self.kind(type_id) in kinds:
                 return type_id
         return None

@@ -46,9 +46,6 @@ _WITHOUT_BTF = frozenset(
         MapType.QUEUE,
         MapType.STACK,
         MapType.ARENA,
-        MapType.RINGBUF,
-        MapType.USER_RINGBUF,
-        MapType.PROG_ARRAY,
     )
 )
 _OUTER = frozenset((MapType.ARRAY_OF_MAPS, MapType.HASH_OF_MAPS))
@@ -185,8 +182,9 @@ class MapMaker:
         """BPF_MAP_CREATE; what an old kernel may not know is left out step by step."""
         name = data_map_name(self._object_name, spec.section) if spec.section else spec.name
         btf = 0
+        typed = spec.map_type not in _RINGS and (spec.key_type_id or spec.value_type_id)
         if self._btf is not None and spec.map_type not in _WITHOUT_BTF:
-            btf = self._btf.fileno() if spec.key_type_id or spec.value_type_id else 0
+            btf = self._btf.fileno()
         # The kernel wants the object's BTF beside a type of its own, but no type of the object's.
         value_type_id = spec.value_type_id if struct is None else 0
 
@@ -201,8 +199,8 @@ class MapMaker:
                 inner_map_fd=inner_fd,
                 numa_node=spec.numa_node,
                 btf_fd=btf,
-                btf_key_type_id=spec.key_type_id if btf else 0,
-                btf_value_type_id=value_type_id if btf else 0,
+                btf_key_type_id=spec.key_type_id if btf and typed else 0,
+                btf_value_type_id=value_type_id if btf and typed else 0,
                 map_extra=spec.map_extra,
                 ifindex=spec.ifindex,
                 btf_vmlinux_value_type_id=struct.type_id if struct else 0,
@@ -213,9 +211,10 @@ class MapMaker:
 
         plain = spec.flags & ~MapFlags.MMAPABLE if spec.section else spec.flags
         tries = [(btf, spec.flags, name)]
+        untyped = 0 if typed else btf
         for attempt in (
-            (0, spec.flags, name),  # BTF: before 4.18, or a type that does not fit this map
-            (0, plain, name),  # mapping of arrays: before 5.5
+            (untyped, spec.flags, name),  # BTF: before 4.18, or a type that does not fit this map
+            (untyped, plain, name),  # mapping of arrays: before 5.5
             (0, plain, ""),  # names: before 4.15
         ):
             if attempt not in tries:

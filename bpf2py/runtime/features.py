@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..uapi import AttachType, MapType, ProgType
 from .privileges import with_memlock
-from .syscalls.bpf import ENOTSUPP
+from .syscalls.bpf import ENOTSUPP, address
 from .syscalls.btf import btf_load
 from .syscalls.fd import FD
 from .syscalls.link import link_create
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 #: r0 = 0; exit.  The same bytes in either byte order: every field wider than a byte is zero.
 _EXIT = bytes.fromhex("b700000000000000 9500000000000000")
 _NO_FD = 0xFFFFFFFF
+#: Of LINK_CREATE: path, offsets, ref_ctr_offsets, cookies, cnt, flags, pid.
+_UPROBE_MULTI = Struct("=QQQQIII")
 _INSN = Struct("=BBhi")
 _FUNC_INFO = Struct("=II")
 
@@ -220,6 +222,38 @@ def has_large_value_offsets() -> bool:
                 raise
             return "direct value offset of" not in log.text
     FD(fd, what).close()
+    return True
+
+
+@cache
+def has_uprobe_multi() -> bool:
+    """Links for many uprobes (6.6) that tell processes from threads (6.10, 46ba0e49b642).
+
+    As libbpf asks: "/" is no file to probe, EBADF; with a pid that cannot be, EINVAL comes first.
+    """
+    what = "probe link for uprobes"
+    try:
+        program = _minimal(ProgType.KPROBE, AttachType.TRACE_UPROBE_MULTI)
+    except PermissionError:
+        raise
+    except OSError:
+        return False
+    path, offset = b"/\0", bytes(8)
+    with program:
+        for pid, expected in ((0, errno.EBADF), (_NO_FD, errno.EINVAL)):
+            try:
+                fd = link_create(
+                    program.fileno(),
+                    attach_type=AttachType.TRACE_UPROBE_MULTI,
+                    extra=_UPROBE_MULTI.pack(address(path), address(offset), 0, 0, 1, 0, pid),
+                    what=what,
+                )
+            except OSError as exc:
+                if exc.errno != expected:
+                    return False
+            else:
+                FD(fd).close()
+                return False
     return True
 
 

@@ -79,6 +79,8 @@ def _running_kernel() -> TypeTable:
         found = open_index(
             data, blob, build_id=build_id, types=header.types, strings=header.strings
         )
+        # Its checksum was a look at all of it; what is asked for comes back page by page.
+        data.madvise(mmap.MADV_DONTNEED)
     if found is None:
         made = _create_beside(path)
         table = decode(blob)
@@ -87,8 +89,8 @@ def _running_kernel() -> TypeTable:
             return table
         content = build_index(
             table,
+            blob,
             build_id=build_id,
-            blob_size=len(blob),
             types=header.types,
             strings=header.strings,
         )

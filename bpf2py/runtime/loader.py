@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 #: verifier seconds, and since 6.4 (1216640938035) what fitted is the end, where the reason is.
 _LOG_FIRST = 1 << 20
 _LOG_LIMIT = (1 << 24) - 1
+_USDT = ("usdt", "usdt.s")
 #: ``__arg_ctx`` in the strings of BTF.
 _CONTEXT_TAG = b"\0arg:ctx\0"
 #: BPF_LOG_STATS: a log without the instructions, but with the complaint (5.2).
@@ -266,7 +267,7 @@ class _ProgramLoader:
             source,
         )
         target = self._target(program)
-        attach_type = program.attach_type
+        attach_type = _attach_type(program)
         if target is not None and target.attach_type is not None:
             attach_type = target.attach_type
         try:
@@ -276,7 +277,7 @@ class _ProgramLoader:
                 license=self._spec.license,
                 name=kernel_name(program.name),
                 flags=int(program.flags),
-                expected_attach_type=int(attach_type or 0),
+                expected_attach_type=attach_type,
                 btf_fd=self._btf.fileno() if self._btf is not None else None,
                 func_info=self._func_info.get(program.name, program.func_info),
                 line_info=program.line_info,
@@ -390,6 +391,18 @@ def _require_sensible(program: ProgramSpec) -> None:
         )
     if not program.insns or len(program.insns) % 8:
         raise ValueError(f"{what}: {len(program.insns)} bytes are no instructions")
+
+
+def _attach_type(program: ProgramSpec) -> int:
+    """The attach type to load with: for USDT, that of links for many uprobes where there are such.
+
+    Which it is depends on the kernel, so the spec does not say it.
+    """
+    if program.attach_type is None and program.section.partition("/")[0] in _USDT:
+        from .features import has_uprobe_multi
+
+        return AttachType.TRACE_UPROBE_MULTI if has_uprobe_multi() else 0
+    return int(program.attach_type or 0)
 
 
 def _kernel_version(program: ProgramSpec) -> int:

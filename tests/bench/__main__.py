@@ -46,7 +46,10 @@ class Environment:
 
 @dataclass(slots=True, frozen=True)
 class Peer:
-    """One peer of one job: the command, and whether the answer is printed or is the wall time."""
+    """One peer of one job: the command, and whether the answer is printed or is the wall time.
+
+    With *calls* it is how many system calls the whole process makes whose names begin so.
+    """
 
     name: str
     command: Callable[[Environment], list[str]]
@@ -54,6 +57,7 @@ class Peer:
     cold: bool = False
     #: Where it runs, if that is not anywhere; it then imports the package from this checkout.
     folder: Path | None = None
+    calls: str | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -65,11 +69,17 @@ class Job:
     note: str = ""
 
 
-def _ours(*words: str, wall: bool = False, cold: bool = False, name: str = "bpf2py") -> Peer:
+def _ours(
+    *words: str,
+    wall: bool = False,
+    cold: bool = False,
+    calls: str | None = None,
+    name: str = "bpf2py",
+) -> Peer:
     def command(env: Environment) -> list[str]:
         return [str(env.python), "-P", str(HERE / "peer_bpf2py.py"), *_filled(words, env)]
 
-    return Peer(name, command, wall, cold)
+    return Peer(name, command, wall, cold, calls=calls)
 
 
 def _ctypes(*words: str, wall: bool = False) -> Peer:
@@ -79,11 +89,13 @@ def _ctypes(*words: str, wall: bool = False) -> Peer:
     return Peer("raw ctypes", command, wall)
 
 
-def _libbpf(*words: str, wall: bool = False, name: str = "libbpf") -> Peer:
+def _libbpf(
+    *words: str, wall: bool = False, calls: str | None = None, name: str = "libbpf"
+) -> Peer:
     def command(env: Environment) -> list[str]:
         return [str(env.libbpf), *_filled(words, env)]
 
-    return Peer(name, command, wall)
+    return Peer(name, command, wall, calls=calls)
 
 
 def _filled(words: tuple[str, ...], env: Environment) -> list[str]:
@@ -153,6 +165,42 @@ JOBS = (
         ),
         divide=1e6,
         note="whole process",
+    ),
+    Job(
+        "load object with 100 programs",
+        "ms",
+        (
+            _libbpf("load", _object("bench_programs"), "10"),
+            _ours("load", "bench_programs_bpf", "10"),
+        ),
+        divide=1e6,
+        note="mean of ten in one process",
+    ),
+    Job(
+        "load object with 21,500 instructions",
+        "ms",
+        (
+            _libbpf("load", _object("bench_large"), "10"),
+            _ours("load", "bench_large_bpf", "10"),
+        ),
+        divide=1e6,
+        note="mean of ten in one process",
+    ),
+    *(
+        Job(
+            f"{what} calls, process start to loaded {title}",
+            "calls",
+            (
+                _libbpf("load", _object(name), "1", calls=prefix),
+                _ours("start", f"{name}_bpf", calls=prefix),
+            ),
+        )
+        for name, title in (
+            ("bench_trivial", "trivial object"),
+            ("core_heavy", "CO-RE heavy object"),
+            ("bench_programs", "100 programs"),
+        )
+        for what, prefix in (("bpf(2)", "bpf("), ("all system", ""))
     ),
     Job(
         "look-up in a hash of 1M entries",
@@ -230,7 +278,7 @@ JOBS = (
 )
 
 
-def _generating(name: str, objects: list[Path], *words: str, **options: bool) -> Job:
+def _generating(name: str, objects: list[Path], *words: str, cold: bool = False) -> Job:
     """*words* of ``bpf2py``, beside a skeleton of each of *objects*."""
     return Job(
         f"generating {name}",
@@ -242,7 +290,7 @@ def _generating(name: str, objects: list[Path], *words: str, **options: bool) ->
                 lambda env: generating.bpf2py(*words, *(objects if "-o" in words else [])),
                 wall=True,
                 folder=WORK / "project",
-                **options,
+                cold=cold,
             ),
             Peer("bare python", lambda env: [sys.executable, "-c", ""], wall=True),
         ),
@@ -273,8 +321,9 @@ def prepare_python() -> Path:
     )
     site = Path(purelib.strip())
     shutil.copytree(ROOT / "bpf2py", site / "bpf2py", ignore=shutil.ignore_patterns("__pycache__"))
-    for module in ("bench_trivial_bpf", "bench_ringbuf_bpf", "bench_hash_bpf", "core_heavy_bpf"):
-        shutil.copy(FIXTURES / f"{module}.py", site)
+    for name in ("trivial", "ringbuf", "hash", "programs", "large"):
+        shutil.copy(FIXTURES / f"bench_{name}_bpf.py", site)
+    shutil.copy(FIXTURES / "core_heavy_bpf.py", site)
     subprocess.check_call([python, "-m", "compileall", "-q", site])
     return python
 
@@ -315,6 +364,9 @@ def run(peer: Peer, env: Environment) -> float:
         "XDG_CACHE_HOME": str(env.cache),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
+    trace = WORK / "calls"
+    if peer.calls is not None:
+        command = ["strace", "-f", "-o", str(trace), *command]
     begin = time.perf_counter_ns()
     shared = env.shared
     done = subprocess.run(
@@ -329,6 +381,10 @@ def run(peer: Peer, env: Environment) -> float:
     wall = time.perf_counter_ns() - begin
     if done.returncode:
         raise SystemExit(f"{' '.join(command)}: exit {done.returncode}\n{done.stderr}")
+    if peer.calls is not None:
+        # "1234  bpf(BPF_MAP_CREATE, ..." and, for signals and exits, "1234  +++ exited".
+        lines = (line.split(maxsplit=1)[1] for line in trace.read_text().splitlines())
+        return sum(line.startswith(peer.calls) for line in lines if line[0].isalpha())
     return wall if peer.wall else float(done.stdout)
 
 
@@ -393,6 +449,9 @@ def main() -> None:
     generated = tuple(job for job in GENERATING if options.only in job.name)
     if jobs and os.geteuid():
         raise SystemExit("the benchmark loads programs into the kernel: run it as root")
+    if not shutil.which("strace"):
+        print("no strace: system calls are not counted (Debian: apt install strace)")
+        jobs = tuple(job for job in jobs if job.unit != "calls")
     WORK.mkdir(exist_ok=True)
     print(f"{os.uname().release}, {os.cpu_count()} CPUs, Python {sys.version.split()[0]}")
     print(f"{options.rounds} interleaved rounds; minimum and median of each peer")

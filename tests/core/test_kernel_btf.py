@@ -267,6 +267,57 @@ def test_an_index_that_is_no_regular_file_is_ignored(machine: Path, kind: str) -
     assert_right(fresh())
 
 
+# ---- functions, which the index finds in another way ----
+
+
+def indexed(blob: bytes) -> TypeTable:
+    """The table that a kernel with this BTF would be read from at its second load."""
+    header = read_header(blob, split=False)
+    where = {"build_id": BUILD_ID, "types": header.types, "strings": header.strings}
+    content = build_index(decode(blob), blob, **where)  # type: ignore[arg-type]
+    found = open_index(content, blob, **where)  # type: ignore[arg-type]
+    assert found is not None
+    return decode(blob, offsets=found[0], names=found[1])
+
+
+def with_functions(*names: str) -> bytes:
+    """A struct ``read`` as type 2, and from type 4 on functions of these names."""
+    functions = [t.Func(name, 3, 0) for name in names]
+    types: list[t.Type] = [INT, struct_of("read", 4, ("a", 1, 0)), t.FuncProto(1, ())]
+    return encode([*types, *functions], byte_order=sys.byteorder)
+
+
+def test_functions_are_found_by_name_and_kind() -> None:
+    table = indexed(with_functions("vfs_read", "read", "reader", "vfs_read"))
+    assert list(table.ids_named("vfs_read")) == [4, 7]
+    assert list(table.ids_named("read")) == [2, 5]
+    assert list(table.ids_named("read", functions=False)) == [2]
+    assert table.find("read") == 2
+    assert table.find("read", BTFKind.FUNC) == 5
+    assert table.find("vfs_read", BTFKind.STRUCT) is None
+    assert not table.ids_named("rea")
+    assert list(table.ids_essentially_named("read")) == [2]
+
+
+def test_a_function_may_be_named_by_the_end_of_a_longer_name() -> None:
+    blob = bytearray(with_functions("vfs_read", "other"))
+    scanned = decode(bytes(blob))
+    struct.pack_into("=I", blob, scanned.offset(5), scanned.name_offset(4) + len("vfs_"))
+    table = indexed(bytes(blob))
+    assert table.name(5) == "read"
+    assert list(table.ids_named("read")) == [2, 5]
+    assert table.find("read", BTFKind.FUNC) == 5
+
+
+def test_a_name_across_two_pieces_of_the_strings_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"function_{number}" for number in range(40)]
+    for piece in (1, 3, 16, 17, 50):
+        monkeypatch.setattr(btf_index, "_PIECE", piece)
+        table = indexed(with_functions(*names))
+        for number, name in enumerate(names):
+            assert list(table.ids_named(name)) == [4 + number]
+
+
 # ---- damaged and forged files ----
 
 
@@ -276,8 +327,8 @@ def parts() -> tuple[bytes, bytes, tuple[int, int], tuple[int, int]]:
     header = read_header(blob, split=False)
     content = build_index(
         decode(blob),
+        blob,
         build_id=BUILD_ID,
-        blob_size=len(blob),
         types=header.types,
         strings=header.strings,
     )

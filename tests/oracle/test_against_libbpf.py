@@ -13,7 +13,8 @@ from bpf2py.runtime.kernel_btf import kernel_btf
 from bpf2py.spec import ObjectSpec, ProgramSpec
 
 from ..core.trim import FOLDER, objects
-from . import LibbpfRefused, relocated_by_libbpf
+from . import Kernel, require_libbpf, run_libbpf
+from .traces import unhex
 
 RUNNING = "the running kernel"
 KERNELS = (RUNNING, *sorted(path.stem for path in FOLDER.glob("*.btf")))
@@ -29,6 +30,27 @@ def without_maps(insns: bytes, program: ProgramSpec) -> bytes:
         masked[at + 1] &= 0x0F
         masked[at + 4 : at + 8] = masked[at + 12 : at + 16] = bytes(4)
     return bytes(masked)
+
+
+class LibbpfRefused(Exception):
+    """libbpf found a record it could not honour; its messages are the text."""
+
+
+def relocated_by_libbpf(
+    object_file: Path, btf: Path | None, programs: tuple[str, ...] = ()
+) -> dict[str, bytes]:
+    """Program name to instructions, after libbpf relocated them, without asking the kernel.
+
+    *btf* is another kernel's BTF instead of the running one's; *programs* are looked at although
+    their sections say they are not to be loaded.  Raises LibbpfRefused.
+    """
+    require_libbpf()
+    (trace,) = run_libbpf([object_file], kernel=Kernel.NONE, btf=btf, programs=programs)[1]
+    if any("failed to perform CO-RE relocations" in line for line in trace.says):
+        raise LibbpfRefused("\n".join(trace.says))
+    assert trace.outcome == "loaded", (trace.outcome, trace.reason, trace.says)
+    loaded = {name for name, flag in trace.lines["autoload"] if flag == "1" or name in programs}
+    return {words[0]: unhex(words[4]) for words in trace.lines["program"] if words[0] in loaded}
 
 
 def relocated_by_us(spec: ObjectSpec, btf: Path | None) -> dict[str, bytes]:

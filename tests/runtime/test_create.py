@@ -91,7 +91,7 @@ def test_types_never_reach_maps_that_cannot_have_them(kernel: FakeKernel) -> Non
     with FD(kernel.descriptor()) as btf:
         make(spec, btf)
     (attr,) = kernel.of(Cmd.MAP_CREATE)
-    assert not any(attr.bytes[48:60])
+    assert not any(attr.bytes[52:60])
 
 
 def test_names_are_dropped_last(kernel: FakeKernel) -> None:

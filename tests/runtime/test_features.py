@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from collections.abc import Iterator
 from types import SimpleNamespace
 
@@ -11,10 +12,13 @@ import pytest
 
 from bpf2py.runtime import NotSupportedError, features
 from bpf2py.runtime.links import perf_event as links
+from bpf2py.runtime.loader import load
 from bpf2py.runtime.syscalls import perf_event
 from bpf2py.runtime.syscalls.fd import FD
-from bpf2py.uapi import Cmd
-from tests.runtime.conftest import FakeKernel
+from bpf2py.spec import ObjectSpec, ProgramSpec
+from bpf2py.uapi import AttachType, Cmd, ProgType
+from tests.runtime.bpf_code import NOTHING
+from tests.runtime.conftest import Attr, FakeKernel
 
 pytestmark = pytest.mark.usefixtures("no_open_files")
 
@@ -23,6 +27,7 @@ def forget() -> None:
     features.has_tcx.cache_clear()
     features.missing_btf_features.cache_clear()
     features.has_perf_event_links.cache_clear()
+    features.has_uprobe_multi.cache_clear()
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +59,40 @@ def test_a_probe_that_cannot_tell_raises_and_tries_again(kernel: FakeKernel) -> 
     del kernel.handlers[Cmd.PROG_LOAD]
     kernel.handlers[Cmd.LINK_CREATE] = lambda _: -errno.ENODEV
     assert features.has_tcx()
+
+
+@pytest.mark.parametrize(
+    ("for_a_file", "for_a_pid", "answer"),
+    [
+        (errno.EBADF, errno.EINVAL, True),
+        (errno.EBADF, errno.EBADF, False),  # before 6.10 a thread is looked for
+        (errno.EINVAL, errno.EINVAL, False),
+    ],
+)
+def test_links_for_many_uprobes_must_tell_processes_from_threads(
+    kernel: FakeKernel, for_a_file: int, for_a_pid: int, answer: bool
+) -> None:
+    def create(attr: Attr) -> int:
+        return -for_a_pid if attr.u32(56) else -for_a_file
+
+    kernel.handlers[Cmd.LINK_CREATE] = create
+    assert features.has_uprobe_multi() is answer
+
+
+def test_usdt_programs_are_loaded_for_the_links_that_this_kernel_has(kernel: FakeKernel) -> None:
+    program = ProgramSpec(name="p", section="usdt/a:b:c", prog_type=ProgType.KPROBE, insns=NOTHING)
+    spec = ObjectSpec(
+        name="o", byte_order=sys.byteorder, license="GPL", programs={program.name: program}
+    )
+    for refusal, expected in ((errno.EINVAL, AttachType.TRACE_UPROBE_MULTI), (errno.EBADF, 0)):
+        forget()
+
+        def create(attr: Attr, code: int = refusal) -> int:
+            return -code if attr.u32(56) else -errno.EBADF
+
+        kernel.handlers[Cmd.LINK_CREATE] = create
+        load(spec).close()
+        assert kernel.of(Cmd.PROG_LOAD)[-1].u32(68) == expected
 
 
 @pytest.mark.parametrize(

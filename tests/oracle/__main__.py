@@ -1,0 +1,62 @@
+"""The comparison with libbpf: ``python -m tests.oracle [--table FILE] FOLDER...``
+
+Each folder in FOLDER is a collection; every object of it (``*.o``, ``*.elf``) is loaded with libbpf
+and with us.  What differs is printed; with ``--table``, the whole result is written as a page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from . import libbpf_loader, recorder
+from .compare import Result, Verdict, compare_all
+from .table import write_table
+
+#: So many objects are given to one process.
+_CHUNK = 16
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
+    parser.add_argument("--table", type=Path, help="where to write the result, as Markdown")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    options = parser.parse_args()
+    if os.geteuid():
+        raise SystemExit("objects are loaded into the kernel: run it as root")
+    collections = {
+        place.name: sorted(p for p in place.rglob("*") if p.suffix in (".o", ".elf"))
+        for folder in options.folders
+        for place in sorted(folder.iterdir())
+        if place.is_dir()
+    }
+    recorder(), libbpf_loader()  # once, not by each thread
+    verdicts: dict[str, list[Verdict]] = {}
+    version = ""
+    with ThreadPoolExecutor(options.jobs) as pool:
+        for name, files in collections.items():
+            chunks = [files[at : at + _CHUNK] for at in range(0, len(files), _CHUNK)]
+            verdicts[name] = []
+            for its_version, found in pool.map(compare_all, chunks):
+                version = its_version
+                verdicts[name] += found
+            counts = Counter(verdict.result for verdict in verdicts[name])
+            print(
+                f"{name}: " + ", ".join(f"{counts[r]} {r}" for r in Result if counts[r]), flush=True
+            )
+            for verdict in verdicts[name]:
+                if verdict.result not in (Result.LOADED, Result.REFUSED):
+                    print(f"  {verdict.path.name}: {verdict.result}")
+                    for line in verdict.differences[:6]:
+                        print(f"    {line[:400]}")
+    if options.table:
+        write_table(options.table, version, platform.release().partition("-")[0], verdicts)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""The result of ``compare`` as a page: counts per collection, and every object with its reason."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from .compare import Result, Verdict
+
+_HEAD = """\
+# Comparison with libbpf
+
+What libbpf {version} and bpf2py tell the same kernel (Linux {release}) about the same object: every
+BPF_MAP_CREATE with all its attributes, what maps are filled with, the BTF, and every
+BPF_PROG_LOAD with its type, attach type, target, flags, license, relocated instructions, func and
+line info. Both run under the same recorder of bpf(2). A program or map that the kernel refuses
+does not end the comparison: what stands behind it is compared as well. Written by
+`python -m tests.oracle --table`; CONTRIBUTING.md says how to make one.
+
+- **The same, loaded**: both load it, byte for byte in the same way.
+- **The same, refused by the kernel**: both say the same, and the kernel refuses a map or a program
+  of it. (The kernel of this run has no kprobes, and refuses fentry, fexit, LSM and freplace.)
+- **Refused by both**: both give up before the kernel is asked, or on the way. Where libbpf names a
+  program as the reason, that one was left out, up to twelve times, and all others are the same.
+"""
+
+#: What stands behind a difference, by what is said of it.
+_REASONS = (
+    (
+        r"non-native endianness",
+        "compiled for the other byte order",
+    ),
+    (
+        r"legacy map definitions|bad map relo against '[^']+' in section 'maps/",
+        'maps of the old kind (`SEC("maps")`)',
+    ),
+    (
+        r"failed to find kernel BTF type ID of '(?P<what>[^']+)'",
+        "`{what}` is not in this kernel",
+    ),
+    (
+        r"extern \((?:func|var) ksym\) '(?P<what>[^']+)': not found",
+        "`{what}` is not in this kernel",
+    ),
+    (
+        r"extern '(?P<what>[^']+)' \(strong\): not resolved",
+        "`{what}` is not in this kernel",
+    ),
+    (
+        r"failed to find BTF for extern '(?P<what>[^']+)'|unrecognized extern section",
+        "one of several files that have to be linked first",
+    ),
+    (
+        r"missing BPF prog type, check ELF section name '(?P<what>[^']+)'",
+        "section `{what}` does not say what kind of program it is",
+    ),
+    (
+        r"program '(?P<what>[^']+)' is static",
+        "static function `{what}` in a section of programs",
+    ),
+    (
+        r"attach program FD is not set",
+        "the program it is to replace must be given",
+    ),
+    (
+        r"no BTF-based attach target is specified",
+        "the target must be given",
+    ),
+    (
+        r"bpf_struct_ops_(?P<what>\w+) is not found",
+        "the kernel has no struct_ops of kind `{what}`",
+    ),
+)
+#: What is different on purpose.
+_DELIBERATE = (
+    (
+        r"(?:key|value)_size \d+, ours [04]\b",
+        "libbpf takes the type of a ring buffer's events for the size of a slot, which no kernel"
+        " allows; for bpf2py it says what the events are",
+    ),
+    (
+        r"extern \((?:func|var) ksym\) '(?P<what>[^']+)': not found",
+        "`{what}`, which no program that is loaded uses, is not in this kernel; bpf2py looks up"
+        " what is used",
+    ),
+    (
+        r"kconfig: filled with",
+        "`LINUX_HAS_SYSCALL_WRAPPER`: libbpf tries a kprobe, of which this kernel has none; bpf2py"
+        " looks for the symbol",
+    ),
+    (
+        r"isn't referenced anywhere",
+        "a struct_ops program that nothing refers to; bpf2py leaves it out",
+    ),
+)
+_ORDER = (
+    Result.ONLY_LIBBPF,
+    Result.DIFFERENT,
+    Result.ONLY_OURS,
+    Result.BOTH_REFUSE,
+    Result.REFUSED,
+    Result.LOADED,
+)
+
+
+def write_table(
+    path: Path, version: str, release: str, verdicts: Mapping[str, Sequence[Verdict]]
+) -> None:
+    """Write the page for all collections."""
+    lines = [_HEAD.format(version=version, release=release)]
+    lines += _counts(verdicts)
+    for name, found in verdicts.items():
+        lines += ["", f"## {name}", ""]
+        for result in _ORDER:
+            lines += _section(result, [v for v in found if v.result is result])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(re.sub(r"\n{3,}", "\n\n", "\n".join(lines).rstrip()) + "\n")
+
+
+def _counts(verdicts: Mapping[str, Sequence[Verdict]]) -> list[str]:
+    columns = list(Result)
+    total: Counter[Result] = Counter()
+    lines = [
+        f"| collection | objects | {' | '.join(columns)} |",
+        f"|---|--:|{'--:|' * len(columns)}",
+    ]
+    for name, found in verdicts.items():
+        counts = Counter(verdict.result for verdict in found)
+        total += counts
+        cells = " | ".join(str(counts[column] or "") for column in columns)
+        lines.append(f"| {name} | {len(found)} | {cells} |")
+    cells = " | ".join(str(total[column] or "") for column in columns)
+    lines.append(f"| **all** | {total.total()} | {cells} |")
+    return lines
+
+
+def _section(result: Result, verdicts: list[Verdict]) -> list[str]:
+    if not verdicts:
+        return []
+    heading = f"**{result[0].upper()}{result[1:]}** ({len(verdicts)}): "
+    if result is Result.LOADED:
+        return [heading + ", ".join(map(_name, verdicts)), ""]
+    by_reason: dict[str, list[str]] = {}
+    for verdict in verdicts:
+        by_reason.setdefault(_reason(verdict), []).append(_name(verdict))
+    lines = [heading.rstrip(": "), ""]
+    for reason, names in sorted(by_reason.items(), key=lambda item: (-len(item[1]), item)):
+        lines.append(f"- {reason}: {', '.join(names)}")
+    return [*lines, ""]
+
+
+def _name(verdict: Verdict) -> str:
+    return re.sub(r"(\.bpf)?\.(o|elf)$", "", verdict.path.name)
+
+
+def _reason(verdict: Verdict) -> str:
+    said = " ".join(verdict.differences)
+    if verdict.result is Result.REFUSED:
+        return verdict.differences[0].partition(": ")[2]
+    if verdict.result in (Result.ONLY_OURS, Result.DIFFERENT):
+        for pattern, reason in _matching(_DELIBERATE, said):
+            return reason.format(**pattern.groupdict())
+    for pattern, reason in _matching(_REASONS, said):
+        return reason.format(**pattern.groupdict())
+    return f"`{verdict.differences[0][:200].replace('`', '')}`"
+
+
+def _matching(table: Iterable[tuple[str, str]], text: str) -> Iterable[tuple[re.Match[str], str]]:
+    for pattern, reason in table:
+        if found := re.search(pattern, text):
+            yield found, reason
