@@ -104,10 +104,23 @@ class MapSpec:
     #: kernel refuses on these map types, so it never becomes ``value_type_id``.
     event_type_id: int = 0
     inner: MapSpec | None = None
-    #: Data sections only: ``.rodata.x``, the bytes it starts with, and the variables inside.
+    #: Data sections only: ``.rodata.x``, the bytes it starts with, and the variables inside.  The
+    #: last two also for the globals of an arena, and the bytes for what a struct_ops map holds.
     section: str = ""
     data: bytearray | None = None
     variables: dict[str, VariableSpec] = field(default_factory=dict[str, VariableSpec])
+    #: What ``.values = {…}`` puts into a map of maps or an array of programs: slot to the C name
+    #: of a map or program of the same object.
+    values: dict[int, str] = field(default_factory=dict[int, str])
+    #: struct_ops only: member of the struct to the C name of the program behind it.
+    functions: dict[str, str] = field(default_factory=dict[str, str])
+    #: Create this map.  Off, programs may refer to it where the verifier never gets to.
+    #: ``SEC("?.struct_ops")`` switches it off.
+    autocreate: bool = True
+    #: struct_ops only: register it in ``attach()``.
+    autoattach: bool = True
+    #: The network device that holds the map in its own memory; 0: none does.
+    ifindex: int = 0
 
     @property
     def frozen(self) -> bool:

@@ -269,7 +269,7 @@ class ArgumentsMaps(runtime.Maps):
         """``BPF_MAP_TYPE_RINGBUF``, events of no known type (``--event``), 4096 bytes."""
         self.reports = runtime.RingBuf(loaded.map("reports"), codec.of(Report))
         """``BPF_MAP_TYPE_RINGBUF``, events ``struct report``, 4096 bytes."""
-        self.samples = runtime.Map(loaded.map("samples"), codec.Bytes(4), codec.Bytes(4))
+        self.samples = runtime.Map(loaded.map("samples"), codec.U32, codec.Bytes(4))
         """``BPF_MAP_TYPE_PERF_EVENT_ARRAY``."""
 
 
@@ -300,7 +300,7 @@ class ArgumentsBss(runtime.Data):
 class Arguments(runtime.Object):
     """``arguments.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
-    __layout_digest__ = "c765c802fb8aa52a1c86d65a1750f82066aa303cecba3a12ea894ca5813f649e"
+    __layout_digest__ = "71654a588da42d27b488c40cc88553ea981aa1cd5faf531357c5ae4b5710d8ee"
 
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)

@@ -49,13 +49,21 @@ class InnerMapsMaps(runtime.Maps):
 
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
-        self.outer = runtime.Map(loaded.map("outer"), codec.U32, codec.Bytes(4))
+        self.outer = runtime.MapOfMaps(
+            loaded.map("outer"),
+            codec.U32,
+            lambda handle: runtime.HashMap(handle, codec.U32, codec.U64),
+        )
         """``BPF_MAP_TYPE_ARRAY_OF_MAPS``, key ``__u32``, value of 4 bytes, 4 entries."""
         self.inner_one = runtime.HashMap(loaded.map("inner_one"), codec.U32, codec.U64)
         """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u64``, 4 entries."""
         self.inner_two = runtime.HashMap(loaded.map("inner_two"), codec.U32, codec.U64)
         """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u64``, 4 entries."""
-        self.by_cgroup = runtime.Map(loaded.map("by_cgroup"), codec.U64, codec.Bytes(4))
+        self.by_cgroup = runtime.MapOfMaps(
+            loaded.map("by_cgroup"),
+            codec.U64,
+            lambda handle: runtime.ArrayMap(handle, codec.Array(codec.U16, 2)),
+        )
         """``BPF_MAP_TYPE_HASH_OF_MAPS``, key ``__u64``, value of 4 bytes, 8 entries."""
 
 
@@ -71,7 +79,7 @@ class InnerMapsPrograms(runtime.Programs):
 class InnerMaps(runtime.Object):
     """``inner_maps.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
-    __layout_digest__ = "467678690d00ee4d51758bb586adf5ea6ed23b932109e0825e2a7ead4641c2b2"
+    __layout_digest__ = "32c707b8f073a947fcd3e660b2651c84148101490adcf04b1a6806c62ab069c9"
 
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)

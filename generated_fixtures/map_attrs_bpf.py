@@ -190,7 +190,7 @@ class MapAttrsMaps(runtime.Maps):
         self.on_node_zero = runtime.HashMap(loaded.map("on_node_zero"), codec.U32, codec.U32)
         """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 4 entries, flags
         ``BPF_F_NUMA_NODE``, NUMA node 0."""
-        self.bloom = runtime.Map(loaded.map("bloom"), codec.Bytes(0), codec.of(Key))
+        self.bloom = runtime.BloomFilter(loaded.map("bloom"), codec.of(Key))
         """``BPF_MAP_TYPE_BLOOM_FILTER``, value ``struct key``, 1000 entries, map_extra 0x5."""
         self.untyped = runtime.HashMap(loaded.map("untyped"), codec.Bytes(6), codec.Bytes(10))
         """``BPF_MAP_TYPE_HASH``, key of 6 bytes, value of 10 bytes, 6 entries."""
@@ -220,7 +220,7 @@ class MapAttrsPrograms(runtime.Programs):
 class MapAttrs(runtime.Object):
     """``map_attrs.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
-    __layout_digest__ = "a64992f4347546d72a4b62e461399737de0ab917eee52507792f61f1c5ba5b49"
+    __layout_digest__ = "f261cac9060c4f9b533f84c58d88316add89c142176024b6b6558086d10c93cc"
 
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)

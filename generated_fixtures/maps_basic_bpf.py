@@ -232,9 +232,9 @@ class MapsBasicMaps(runtime.Maps):
         """``BPF_MAP_TYPE_RINGBUF``, events ``struct event``, 65536 bytes."""
         self.raw_events = runtime.RingBuf(loaded.map("raw_events"))
         """``BPF_MAP_TYPE_RINGBUF``, events of no known type (``--event``), 4096 bytes."""
-        self.samples = runtime.Map(loaded.map("samples"), codec.Bytes(4), codec.Bytes(4))
+        self.samples = runtime.Map(loaded.map("samples"), codec.U32, codec.Bytes(4))
         """``BPF_MAP_TYPE_PERF_EVENT_ARRAY``, events ``struct sample``."""
-        self.raw_samples = runtime.Map(loaded.map("raw_samples"), codec.Bytes(4), codec.Bytes(4))
+        self.raw_samples = runtime.Map(loaded.map("raw_samples"), codec.U32, codec.Bytes(4))
         """``BPF_MAP_TYPE_PERF_EVENT_ARRAY``."""
 
 
@@ -254,7 +254,7 @@ class MapsBasicPrograms(runtime.Programs):
 class MapsBasic(runtime.Object):
     """``maps_basic.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
-    __layout_digest__ = "fd00f39c3c8a664c0093b4ee66c9867c746797494f0f70c26ff70d0d4cc1f141"
+    __layout_digest__ = "a38c75408e832cd5ede994f1f0efd455cbe73fcea624daa92dff84ddbbe6c5e1"
 
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)

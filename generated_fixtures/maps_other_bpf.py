@@ -255,14 +255,14 @@ class MapsOtherMaps(runtime.Maps):
         """``BPF_MAP_TYPE_QUEUE``, value ``struct job``, 8 entries."""
         self.stack = runtime.Queue(loaded.map("stack"), codec.of(Job))
         """``BPF_MAP_TYPE_STACK``, value ``struct job``, 8 entries."""
-        self.seen = runtime.Map(loaded.map("seen"), codec.Bytes(0), codec.U64)
+        self.seen = runtime.BloomFilter(loaded.map("seen"), codec.U64)
         """``BPF_MAP_TYPE_BLOOM_FILTER``, value ``__u64``, 100 entries, map_extra 0x3."""
         self.routes = runtime.LPMTrie(loaded.map("routes"), codec.of(Prefix), codec.U32)
         """``BPF_MAP_TYPE_LPM_TRIE``, key ``struct prefix``, value ``__u32``, 32 entries, flags
         ``BPF_F_NO_PREALLOC``."""
-        self.stacks = runtime.Map(loaded.map("stacks"), codec.Bytes(4), codec.Bytes(1016))
+        self.stacks = runtime.Map(loaded.map("stacks"), codec.U32, codec.Bytes(1016))
         """``BPF_MAP_TYPE_STACK_TRACE``, key of 4 bytes, value of 1016 bytes, 64 entries."""
-        self.cgroups = runtime.Map(loaded.map("cgroups"), codec.Bytes(4), codec.Bytes(4))
+        self.cgroups = runtime.DescriptorMap(loaded.map("cgroups"), codec.U32)
         """``BPF_MAP_TYPE_CGROUP_ARRAY``, key of 4 bytes, value of 4 bytes, 2 entries."""
         self.devices = runtime.Map(loaded.map("devices"), codec.U32, codec.of(BpfDevmapVal))
         """``BPF_MAP_TYPE_DEVMAP``, key ``__u32``, value ``struct bpf_devmap_val``, 4 entries."""
@@ -270,13 +270,13 @@ class MapsOtherMaps(runtime.Maps):
         """``BPF_MAP_TYPE_DEVMAP_HASH``, key ``__u32``, value ``__u32``, 4 entries."""
         self.cpus = runtime.Map(loaded.map("cpus"), codec.U32, codec.of(BpfCpumapVal))
         """``BPF_MAP_TYPE_CPUMAP``, key ``__u32``, value ``struct bpf_cpumap_val``, 2 entries."""
-        self.xsks = runtime.Map(loaded.map("xsks"), codec.U32, codec.U32)
+        self.xsks = runtime.DescriptorMap(loaded.map("xsks"), codec.U32)
         """``BPF_MAP_TYPE_XSKMAP``, key ``__u32``, value ``__u32``, 2 entries."""
-        self.sockets = runtime.Map(loaded.map("sockets"), codec.U32, codec.U64)
+        self.sockets = runtime.DescriptorMap(loaded.map("sockets"), codec.U32)
         """``BPF_MAP_TYPE_SOCKMAP``, key ``__u32``, value ``__u64``, 4 entries."""
-        self.sockets_by_key = runtime.Map(loaded.map("sockets_by_key"), codec.of(Prefix), codec.U64)
+        self.sockets_by_key = runtime.DescriptorMap(loaded.map("sockets_by_key"), codec.of(Prefix))
         """``BPF_MAP_TYPE_SOCKHASH``, key ``struct prefix``, value ``__u64``, 4 entries."""
-        self.reuseport = runtime.Map(loaded.map("reuseport"), codec.U32, codec.U64)
+        self.reuseport = runtime.DescriptorMap(loaded.map("reuseport"), codec.U32)
         """``BPF_MAP_TYPE_REUSEPORT_SOCKARRAY``, key ``__u32``, value ``__u64``, 4 entries."""
         self.by_socket = runtime.Map(loaded.map("by_socket"), codec.S32, codec.of(Job))
         """``BPF_MAP_TYPE_SK_STORAGE``, key ``int``, value ``struct job``, flags
@@ -300,7 +300,7 @@ class MapsOtherPrograms(runtime.Programs):
 class MapsOther(runtime.Object):
     """``maps_other.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
-    __layout_digest__ = "ef029df734fc83f3260288a0ce659775343852645084085c6d5a4ed996c8349a"
+    __layout_digest__ = "b4490402909543e18417f55c2d3d8038042c92a9efba491b1658e71ba7f7bfff"
 
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)

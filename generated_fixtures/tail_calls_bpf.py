@@ -7,7 +7,6 @@ Object sha256: e9d3b2c0e7a50da682087a1982f7e1cf9f910fdd5aa41028533f3f4dc2530198
 from __future__ import annotations
 
 from bpf2py import runtime, spec, uapi
-from bpf2py.runtime import codec
 
 # ---- before loading ------------------------------------------------------------------------------
 
@@ -49,9 +48,9 @@ class TailCallsMaps(runtime.Maps):
 
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)
-        self.steps = runtime.Map(loaded.map("steps"), codec.Bytes(4), codec.Bytes(4))
+        self.steps = runtime.ProgramArray(loaded.map("steps"))
         """``BPF_MAP_TYPE_PROG_ARRAY``, key of 4 bytes, value of 4 bytes, 3 entries."""
-        self.later = runtime.Map(loaded.map("later"), codec.U32, codec.U32)
+        self.later = runtime.ProgramArray(loaded.map("later"))
         """``BPF_MAP_TYPE_PROG_ARRAY``, key ``__u32``, value ``__u32``, 2 entries."""
 
 
@@ -71,7 +70,7 @@ class TailCallsPrograms(runtime.Programs):
 class TailCalls(runtime.Object):
     """``tail_calls.bpf.o`` in the kernel: its maps, programs, links and variables."""
 
-    __layout_digest__ = "f939bd477b7552c4f9edbf8e56cd25f5988be8fbb4799a5e8f4c58473aa907da"
+    __layout_digest__ = "2cfa03eea2599102cfb2f47a123596b2cf76c00da5b0db759ecf670445d7e74e"
 
     def __init__(self, loaded: runtime.Loaded) -> None:
         super().__init__(loaded)

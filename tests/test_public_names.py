@@ -24,22 +24,33 @@ NAMES = {
     # links
     "Link",
     "Links",
+    "StructOpsLink",
     # maps
     "AnyMap",
+    "Arena",
     "ArrayMap",
+    "BloomFilter",
+    "DescriptorMap",
     "HashMap",
     "LPMTrie",
     "LRUHashMap",
     "Map",
+    "MapOfMaps",
     "PerCPUArrayMap",
     "PerCPUHashMap",
+    "ProgramArray",
     "Queue",
     "RingBuf",
+    "StructOps",
     # global variables
     "Constant",
     "Data",
     "DataSpec",
     "Variable",
+    # struct_ops before loading
+    "Function",
+    "StructOpsSpec",
+    "StructOpsSpecs",
     # values of generated classes and their bytes
     "pack",
     "sizeof",

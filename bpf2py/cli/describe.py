@@ -92,6 +92,9 @@ def describe_map(spec: MapSpec, table: TypeTable | None) -> dict[str, Any]:
         "value_type": _c(table, spec.value_type_id),
         "event_type": _c(table, spec.event_type_id),
         "section": spec.section or None,
+        "values": {str(slot): name for slot, name in spec.values.items()},
+        "functions": dict(spec.functions),
+        "autocreate": spec.autocreate,
         "inner": describe_map(spec.inner, table) if spec.inner is not None else None,
     }
 

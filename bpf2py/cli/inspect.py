@@ -67,6 +67,16 @@ def show(console: Console, document: dict[str, Any]) -> None:
     )
     _print(
         console,
+        "Filled in C",
+        ("map", "slot or member", "holds"),
+        [
+            (each["name"], place, held)
+            for each in document["maps"]
+            for place, held in (each["values"] | each["functions"]).items()
+        ],
+    )
+    _print(
+        console,
         "Programs",
         ("name", "section", "type", "attach", "insns", "source"),
         [_program_row(each) for each in document["programs"]],
@@ -123,6 +133,8 @@ def _map_row(each: dict[str, Any]) -> tuple[str, ...]:
         value = _bytes(each["value_size"])
     if each["inner"] is not None:
         value = f"map of {each['inner']['type']}"
+    if not each["autocreate"]:
+        value += ", not created by default"
     if each["pinning"] != "NONE":
         value += f", pinned {each['pinning'].lower()}"
     return (

@@ -20,7 +20,7 @@ from .describe_functions import describe_constants, describe_functions, describe
 from .describe_types import describe_types
 from .docs import map_doc, paragraph
 from .errors import CodegenError
-from .gather import Gathered, gather
+from .gather import ARENA, Gathered, gather, section_name
 from .layouts import Value
 from .literals import Sidecar, expression
 from .model import (
@@ -28,6 +28,7 @@ from .model import (
     MapModel,
     ModuleModel,
     ObjectNames,
+    OperationsModel,
     SectionModel,
     SidecarModel,
     StructModel,
@@ -37,6 +38,7 @@ from .model import (
     VariableModel,
     VariantModel,
 )
+from .operations import operations
 from .options import Options
 from .pytypes import Source
 from .tables import Takes, map_class
@@ -49,7 +51,7 @@ DROPPED = "bpf2py_dropped_"
 #: Names that pycodestyle's E741 refuses wherever they are bound.
 _AMBIGUOUS = frozenset("lIO")
 #: The parts of an object, and what follows the object's name in their classes.
-_PARTS = ("", "Spec", "Maps", "MapSpecs", "Programs", "ProgramSpecs")
+_PARTS = ("", "Spec", "Maps", "MapSpecs", "Programs", "ProgramSpecs", "StructOpsSpecs")
 _DEFAULTS = Options()
 
 
@@ -63,7 +65,7 @@ def describe(object_spec: ObjectSpec, options: Options = _DEFAULTS) -> ModuleMod
     file_name = safe(options.file_name or f"{object_spec.name}.bpf.o")
     gathered = gather(object_spec, options)
     maps = {name: m for name, m in object_spec.maps.items() if not m.section}
-    data = {m.section: m for m in object_spec.maps.values() if _has_class(m, gathered)}
+    data = {section_name(m): m for m in object_spec.maps.values() if _has_class(m, gathered)}
 
     attributes = names.assign(
         [section.removeprefix(".") for section in data],
@@ -75,6 +77,7 @@ def describe(object_spec: ObjectSpec, options: Options = _DEFAULTS) -> ModuleMod
     for section in data:
         base = prefix + names.pascal_case(section.removeprefix("."))
         wanted += [base, f"{base}Spec"]
+    wanted += [f"{prefix}{names.pascal_case(name)}Spec" for name in gathered.settings]
     own = names.assign_classes(wanted, reserved=())
     source, types = describe_types(
         gathered.collector,
@@ -96,12 +99,25 @@ def describe(object_spec: ObjectSpec, options: Options = _DEFAULTS) -> ModuleMod
             class_names=(own[place], own[place + 1]),
         )
         for (section, map_spec), place in zip(
-            data.items(), range(len(_PARTS), len(own), 2), strict=True
+            data.items(), range(len(_PARTS), len(_PARTS) + 2 * len(data), 2), strict=True
         )
     )
     map_models = tuple(
         _map(source, gathered, map_spec, name=map_names[c_name], key=c_name)
         for c_name, map_spec in maps.items()
+    )
+    ops = tuple(
+        operations(
+            source,
+            gathered.collector.table,
+            maps[name],
+            values,
+            attribute=map_names[name],
+            class_name=class_name,
+        )
+        for (name, values), class_name in zip(
+            gathered.settings.items(), own[len(_PARTS) + 2 * len(data) :], strict=True
+        )
     )
     sidecar = Sidecar()
     text = expression(object_spec, sidecar.write if options.sidecar else None)
@@ -121,7 +137,7 @@ def describe(object_spec: ObjectSpec, options: Options = _DEFAULTS) -> ModuleMod
         ),
         package=_checked_package(options.package),
         parts=("runtime", "spec", "uapi") if "uapi." in text else ("runtime", "spec"),
-        codec_modules=("codec",) if _uses_codec(types, map_models, sections) else (),
+        codec_modules=("codec",) if _uses_codec(types, map_models, sections, ops) else (),
         types=types,
         names=ObjectNames(*own[: len(_PARTS)]),
         maps=map_models,
@@ -131,6 +147,7 @@ def describe(object_spec: ObjectSpec, options: Options = _DEFAULTS) -> ModuleMod
         ),
         spec_sections=tuple(row for row in sections if row.section != KCONFIG),
         sections=sections,
+        operations=ops,
         map_names=_renamed(map_names),
         program_names=_renamed(program_names),
         variants=(
@@ -162,8 +179,9 @@ def sidecar_model(name: str, data: bytes) -> SidecarModel | None:
 
 def _has_class(map_spec: MapSpec, gathered: Gathered) -> bool:
     """Whether a data section has variables to show."""
-    return any(section == map_spec.section for section, _ in gathered.variables) or bool(
-        gathered.notes.get(map_spec.section)
+    here = section_name(map_spec)
+    return any(section == here for section, _ in gathered.variables) or bool(
+        gathered.notes.get(here)
     )
 
 
@@ -182,17 +200,20 @@ def _map(source: Source, gathered: Gathered, map_spec: MapSpec, *, name: str, ke
     """The model of a map; *key* is what it is called in *gathered*."""
     table, values = gathered.collector.table, gathered.maps[key]
     row = map_class(map_spec.map_type)
-    taken = {
-        Takes.KEY_VALUE: (values.key, values.value),
-        Takes.VALUE: (values.value,),
-        Takes.EVENT: (values.event,),
-        Takes.NOTHING: (),
-    }[row.takes]
     words = {"key": values.key, "value": values.value, "events": values.event}
     views = {word: shown_as(value) for word, value in words.items() if value is not None}
     dropped = f"{DROPPED}{key}"
     counted = row.takes is Takes.EVENT and dropped in gathered.maps
-    inner = map_spec.inner
+    inner = (
+        _map(source, gathered, map_spec.inner, name=name, key=f"{key}_inner")
+        if map_spec.inner is not None
+        else None
+    )
+    arguments = [f"loaded.map({map_spec.name!r})"]
+    taken = [words.get(word) for word in row.takes.value]
+    arguments += [source.codec(value) for value in taken if value is not None]
+    if row.takes is Takes.INNER:
+        arguments.append(_inner(inner))
     return MapModel(
         name=name,
         c_name=map_spec.name,
@@ -201,13 +222,8 @@ def _map(source: Source, gathered: Gathered, map_spec: MapSpec, *, name: str, ke
         key=_value(source, table, values.key, map_spec.key_type_id),
         value=_value(source, table, values.value, map_spec.value_type_id),
         event=_value(source, table, values.event, map_spec.event_type_id),
-        inner=(
-            None if inner is None else _map(source, gathered, inner, name=name, key=f"{key}_inner")
-        ),
-        arguments=(
-            f"loaded.map({map_spec.name!r})",
-            *(source.codec(value) for value in taken if value is not None),
-        ),
+        inner=inner,
+        arguments=tuple(arguments),
         counter=dropped if counted else "",
         doc=map_doc(table, map_spec, 8, views),
         spec_doc=map_doc(table, map_spec, 4, views),
@@ -222,6 +238,14 @@ def _value(
     return source.model(value, c_text(table, type_id) if type_id else "")
 
 
+def _inner(inner: MapModel | None) -> str:
+    """What makes the typed inner map of its handle."""
+    if inner is None:
+        return "runtime.AnyMap"
+    words = ["handle", *inner.arguments[1:]]
+    return f"lambda handle: runtime.{inner.class_name}({', '.join(words)})"
+
+
 def _section(
     source: Source,
     gathered: Gathered,
@@ -230,7 +254,7 @@ def _section(
     attribute: str,
     class_names: tuple[str, str],
 ) -> SectionModel:
-    section, table = map_spec.section, gathered.collector.table
+    section, table = section_name(map_spec), gathered.collector.table
     shown = {
         name: variable
         for name, variable in map_spec.variables.items()
@@ -239,7 +263,9 @@ def _section(
     py_names = names.assign(shown, reserved=names.DATA_RESERVED, where=section)
     return SectionModel(
         attribute=attribute,
-        section=section,
+        section=map_spec.name if section == ARENA else section,
+        title=f"arena ``{safe(map_spec.name)}``" if section == ARENA else f"``{section}``",
+        map_name=map_spec.name,
         name=class_names[0],
         spec_name=class_names[1],
         after_loading="Constant" if map_spec.frozen or section == KCONFIG else "Variable",
@@ -312,13 +338,17 @@ def _standard(types: Collection[TypeModel], *, typing: bool) -> tuple[str, ...]:
 
 
 def _uses_codec(
-    types: Collection[TypeModel], maps: Collection[MapModel], sections: Collection[SectionModel]
+    types: Collection[TypeModel],
+    maps: Collection[MapModel],
+    sections: Collection[SectionModel],
+    ops: Collection[OperationsModel],
 ) -> bool:
     classes = any(not isinstance(model, EnumModel) for model in types)
     return (
         classes
         or any(len(each.arguments) > 1 for each in maps)
         or any(section.variables for section in sections)
+        or any(each.settings for each in ops)
     )
 
 

@@ -139,8 +139,9 @@ def map_doc(
 ) -> str:
     """What the C source says of a map; *views* is what is said behind its key, value and events."""
     text = [f"``{map_type_name(map_spec.map_type)}``"]
+    struct_ops = map_spec.map_type == MapType.STRUCT_OPS
     for word, type_id, size in (
-        ("key", map_spec.key_type_id, map_spec.key_size),
+        ("key", map_spec.key_type_id, 0 if struct_ops else map_spec.key_size),
         ("value", map_spec.value_type_id, map_spec.value_size),
         ("events", map_spec.event_type_id, 0),
     ):
@@ -150,8 +151,9 @@ def map_doc(
             text.append(f"{word} of {bytes_text(size)}{views.get(word, '')}")
     if map_spec.map_type == MapType.RINGBUF and not map_spec.event_type_id:
         text.append("events of no known type (``--event``)")
-    if map_spec.max_entries:
+    if map_spec.max_entries and not struct_ops:
         unit = "bytes" if map_spec.map_type in RING_BUFFERS else "entries"
+        unit = "pages" if map_spec.map_type == MapType.ARENA else unit
         text.append(f"{map_spec.max_entries} {unit}")
     if map_spec.flags:
         text.append(f"flags ``{_flags(map_spec.flags)}``")
@@ -161,6 +163,11 @@ def map_doc(
         text.append(f"NUMA node {map_spec.numa_node}")
     if map_spec.pinning is Pinning.BY_NAME:
         text.append("pinned by name")
+    if map_spec.values:
+        count = len(map_spec.values)
+        text.append(f"{count} {'slot' if count == 1 else 'slots'} filled in C")
+    if not map_spec.autocreate:
+        text.append("created only if ``autocreate`` is set")
     return paragraph(", ".join(text) + ".", indent)
 
 

@@ -58,7 +58,7 @@ def global_functions(table: TypeTable, programs: Iterable[ProgramSpec]) -> list[
     return found
 
 
-def operations(table: TypeTable, maps: Iterable[MapSpec]) -> Iterator[Function]:
+def struct_ops_functions(table: TypeTable, maps: Iterable[MapSpec]) -> Iterator[Function]:
     """The members of struct_ops maps that are functions: ``tcp_congestion_ops.ssthresh``."""
     for each in maps:
         struct_ops = each.map_type == MapType.STRUCT_OPS and each.value_type_id

@@ -32,14 +32,17 @@ from ..uapi import MapType, ProgType
 from .c_text import c_text
 from .collect import Collector
 from .errors import CodegenError
-from .functions import global_functions, operations, pointee, pointees, program_function
-from .layouts import Raw, Value
+from .functions import global_functions, pointee, pointees, program_function, struct_ops_functions
+from .layouts import Number, Raw, Value
+from .operations import settings
 from .options import Options
-from .tables import Takes, map_class
+from .tables import INDEXED, Takes, map_class
 from .views import untyped
 
 EVENT_MAPS = frozenset({MapType.RINGBUF, MapType.PERF_EVENT_ARRAY, MapType.USER_RINGBUF})
 _LISTED = 60
+#: What stands for the section of ``__arena`` variables; no section of data is called like that.
+ARENA = ".arena"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,8 @@ class Gathered:
     variables: dict[tuple[str, str], Value] = field(default_factory=dict)
     #: Per section, comments about variables that are the kernel's own.
     notes: dict[str, list[str]] = field(default_factory=dict)
+    #: Per struct_ops map and member.
+    settings: dict[str, dict[str, Value]] = field(default_factory=dict)
 
 
 def gather(object_spec: spec.ObjectSpec, options: Options) -> Gathered:
@@ -80,6 +85,10 @@ def gather(object_spec: spec.ObjectSpec, options: Options) -> Gathered:
             _gather_variables(gathered, map_spec, kernel)
         else:
             _gather_map(gathered, name, map_spec)
+            if map_spec.map_type == MapType.ARENA:
+                _gather_variables(gathered, map_spec, kernel)
+            elif map_spec.map_type == MapType.STRUCT_OPS:
+                gathered.settings[name] = settings(collector, map_spec)
     for type_id in kept_types(collector.table):
         path = c_text(collector.table, type_id)
         collector.value(type_id, path=path, hint=path, tail=True)
@@ -131,8 +140,10 @@ def _gather_map(gathered: Gathered, name: str, map_spec: spec.MapSpec) -> None:
     takes = map_class(map_spec.map_type).takes
     if takes in (Takes.VALUE, Takes.KEY_VALUE):
         value = _sized(gathered, name, "value", map_spec.value_type_id, map_spec.value_size)
-    if takes is Takes.KEY_VALUE:
+    if "key" in takes.value:
         key = _sized(gathered, name, "key", map_spec.key_type_id, map_spec.key_size)
+        if map_spec.map_type in INDEXED and key == Raw(4):
+            key = Number(4)
         gathered.keys.append(key)
     gathered.maps[name] = MapValues(key, value, event)
 
@@ -166,14 +177,15 @@ def read_by_core(table: btf.TypeTable, object_spec: spec.ObjectSpec) -> dict[int
 
 
 def _gather_variables(gathered: Gathered, map_spec: spec.MapSpec, kernel: Collection[int]) -> None:
-    section, collector = map_spec.section, gathered.collector
+    section, collector = section_name(map_spec), gathered.collector
+    size = len(map_spec.data or b"") if section == ARENA else map_spec.value_size
     views = collector.views
     notes = gathered.notes.setdefault(section, [])
     for name, variable in map_spec.variables.items():
         path = f"{section}: {name}"
         if is_local(name):
             continue
-        if variable.offset < 0 or variable.offset + variable.size > map_spec.value_size:
+        if variable.offset < 0 or variable.offset + variable.size > size:
             raise CodegenError(f"{path}: lies outside of its section")
         left = collector.kernel_owned(variable.type_id) if variable.type_id else ""
         view = None if left else views.at(path, views.of_variable(section, name))
@@ -210,10 +222,15 @@ def _gather_contexts(gathered: Gathered, object_spec: spec.ObjectSpec, *, every:
                     gathered.contexts[name] = value
     if every:
         others = global_functions(table, programs.values())
-        for function in (*others, *operations(table, object_spec.maps.values())):
+        for function in (*others, *struct_ops_functions(table, object_spec.maps.values())):
             for argument, target in pointees(table, function):
                 path = f"{function.name}: {argument}"
                 collector.value(target, path=path, hint=path.replace(": ", "_"), tail=True)
+
+
+def section_name(map_spec: spec.MapSpec) -> str:
+    """The section whose variables a map holds: of an arena, one that has no name in C."""
+    return ARENA if map_spec.map_type == MapType.ARENA else map_spec.section
 
 
 def is_local(name: str) -> bool:

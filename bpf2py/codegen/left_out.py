@@ -28,7 +28,7 @@ from ..spec import MapSpec, ObjectSpec
 from ..uapi import BTFKind
 from .collect import MAX_DEPTH
 from .event_sizes import event_sizes
-from .functions import global_functions, operations, pointees, program_function
+from .functions import global_functions, pointees, program_function, struct_ops_functions
 from .gather import EVENT_MAPS, Gathered, gather, in_c, is_local, read_by_core
 from .options import Options
 from .tables import KERNEL_OWNED
@@ -207,7 +207,7 @@ class _Types:
             for argument, target in pointees(table, program_function(table, program)):
                 self.arguments.setdefault(target, f"argument {argument} of program {name}")
         others = global_functions(table, programs.values())
-        for function in (*others, *operations(table, object_spec.maps.values())):
+        for function in (*others, *struct_ops_functions(table, object_spec.maps.values())):
             for argument, target in pointees(table, function):
                 self.arguments.setdefault(target, f"argument {argument} of {function.name}()")
 

@@ -255,6 +255,10 @@ class SectionModel:
 
     attribute: str
     section: str
+    #: What docstrings call it.
+    title: str
+    #: The key of the map that holds it.
+    map_name: str
     spec_name: str
     name: str
     #: What its variables are after loading: ``Constant`` or ``Variable``.
@@ -262,6 +266,28 @@ class SectionModel:
     variables: tuple[VariableModel, ...]
     # ---- for the templates ----
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionModel:
+    """A function pointer in a struct_ops."""
+
+    name: str
+    c_name: str
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class OperationsModel:
+    """A struct_ops map before loading."""
+
+    attribute: str
+    c_name: str
+    class_name: str
+    #: The C name of the struct.
+    struct: str
+    settings: tuple[VariableModel, ...]
+    functions: tuple[FunctionModel, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +300,7 @@ class ObjectNames:
     map_specs: str
     programs: str
     program_specs: str
+    struct_ops_specs: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,6 +367,8 @@ class ModuleModel:
     codec_modules: tuple[str, ...]
     #: Those of the data sections that the user can change before loading.
     spec_sections: tuple[SectionModel, ...]
+    #: The struct_ops maps.
+    operations: tuple[OperationsModel, ...]
     #: Python name and C name, where they differ.
     map_names: dict[str, str]
     program_names: dict[str, str]

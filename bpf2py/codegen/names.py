@@ -98,6 +98,7 @@ OBJECT_RESERVED = frozenset(
         "object_spec",
         "programs",
         "spec",
+        "struct_ops",
     ]
 )
 

@@ -19,9 +19,12 @@ class Takes(enum.Enum):
     """Which codecs a map class is given, after the map itself."""
 
     KEY_VALUE = ("key", "value")
+    KEY = ("key",)
     VALUE = ("value",)
     EVENT = ("events",)
     NOTHING = ()
+    #: The key, and what makes the inner map.
+    INNER = ("key", "inner")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ MAP_CLASSES: dict[int, MapClass] = {
     _M.LRU_HASH: MapClass("LRUHashMap", Takes.KEY_VALUE),
     _M.PERCPU_HASH: MapClass("PerCPUHashMap", Takes.KEY_VALUE),
     _M.LRU_PERCPU_HASH: MapClass("PerCPUHashMap", Takes.KEY_VALUE),
+    _M.PERCPU_CGROUP_STORAGE: MapClass("PerCPUHashMap", Takes.KEY_VALUE),
     _M.LPM_TRIE: MapClass("LPMTrie", Takes.KEY_VALUE),
     _M.ARRAY: MapClass("ArrayMap", Takes.VALUE),
     _M.PERCPU_ARRAY: MapClass("PerCPUArrayMap", Takes.VALUE),
@@ -46,9 +50,34 @@ MAP_CLASSES: dict[int, MapClass] = {
     _M.STACK: MapClass("Queue", Takes.VALUE),
     _M.RINGBUF: MapClass("RingBuf", Takes.EVENT),
     _M.USER_RINGBUF: MapClass("AnyMap", Takes.NOTHING),
-    _M.ARENA: MapClass("AnyMap", Takes.NOTHING),
+    _M.BLOOM_FILTER: MapClass("BloomFilter", Takes.VALUE),
+    _M.PROG_ARRAY: MapClass("ProgramArray", Takes.NOTHING),
+    _M.ARRAY_OF_MAPS: MapClass("MapOfMaps", Takes.INNER),
+    _M.HASH_OF_MAPS: MapClass("MapOfMaps", Takes.INNER),
+    _M.SOCKMAP: MapClass("DescriptorMap", Takes.KEY),
+    _M.SOCKHASH: MapClass("DescriptorMap", Takes.KEY),
+    _M.XSKMAP: MapClass("DescriptorMap", Takes.KEY),
+    _M.REUSEPORT_SOCKARRAY: MapClass("DescriptorMap", Takes.KEY),
+    _M.CGROUP_ARRAY: MapClass("DescriptorMap", Takes.KEY),
+    _M.ARENA: MapClass("Arena", Takes.NOTHING),
+    _M.STRUCT_OPS: MapClass("StructOps", Takes.NOTHING),
 }
 
+
+#: Map types whose keys are indexes, whatever the source says of them.
+INDEXED = frozenset(
+    {
+        _M.ARRAY_OF_MAPS,
+        _M.CGROUP_ARRAY,
+        _M.CPUMAP,
+        _M.DEVMAP,
+        _M.PERF_EVENT_ARRAY,
+        _M.REUSEPORT_SOCKARRAY,
+        _M.SOCKMAP,
+        _M.STACK_TRACE,
+        _M.XSKMAP,
+    }
+)
 
 #: Map types whose ``max_entries`` is a size in bytes.
 RING_BUFFERS = frozenset({_M.RINGBUF, _M.USER_RINGBUF})

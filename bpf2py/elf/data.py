@@ -8,6 +8,8 @@ map_is_mmapable() of libbpf.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..btf.table import TypeTable
 from ..btf.types import Datasec, Var
 from ..spec import Linkage, MapSpec, VariableSpec
@@ -24,6 +26,9 @@ _DATA_SECTIONS = (
 #: A .bss section costs nothing in the file, so a damaged size could ask for any amount of memory.
 #: No verifier accepts anything near this much; it is a limit for all of them together, in bytes.
 _BSS_LIMIT = 1 << 28
+
+#: Where clang puts variables of address space 1, which is an arena's.
+ARENA_SECTION = ".addr_space.1"
 
 
 def data_maps(elf: ElfObject, table: TypeTable | None) -> dict[str, MapSpec]:
@@ -67,6 +72,31 @@ def data_maps(elf: ElfObject, table: TypeTable | None) -> dict[str, MapSpec]:
             variables=variables,
         )
     return maps
+
+
+def fill_arena(elf: ElfObject, table: TypeTable | None, maps: Iterable[MapSpec]) -> MapSpec | None:
+    """The object's arena among *maps*, with its ``__arena`` globals; ``None`` if it has none.
+
+    As libbpf, one arena for an object, since a variable does not say in which it is.
+    """
+    arenas = [spec for spec in maps if spec.map_type == MapType.ARENA]
+    if len(arenas) > 1:
+        raise elf.error(
+            f"{arenas[0].name!r} and {arenas[1].name!r} are arenas; an object can have one"
+        )
+    section = elf.section(ARENA_SECTION)
+    if section is not None and section.size:
+        if not arenas:
+            raise elf.error(
+                f"section {ARENA_SECTION!r} holds __arena variables, but no map is an arena; "
+                'declare one in SEC(".maps") with __uint(type, BPF_MAP_TYPE_ARENA)'
+            )
+        if section.kind != SHT_PROGBITS:
+            raise elf.error(f"section {ARENA_SECTION!r} holds no bytes; compile the object again")
+        _, variables = _variables(elf, section, table)
+        arenas[0].data = bytearray(section.data)
+        arenas[0].variables = variables
+    return arenas[0] if arenas else None
 
 
 def data_flags(section: Section) -> MapFlags | None:

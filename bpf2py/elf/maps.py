@@ -1,7 +1,8 @@
 """Maps as C declares them: a struct in ``.maps`` whose members' types say what the map is.
 
 In: an ``ElfObject`` and its types.  Out: a ``MapSpec`` per variable of ``.maps``, by the byte at
-which it stands there.  Not here: data sections (``data``).  The values never exist at run time:
+which it stands there.  Not here: data sections (``data``), what the source puts into maps
+(``filled``).  The values never exist at run time:
 ``__uint(max_entries, 16)`` is ``int (*max_entries)[16]``, a pointer to an array of 16.  Follows
 parse_btf_map_def() of libbpf, except for what a ring buffer carries.
 """
@@ -33,8 +34,8 @@ _KNOWN_TYPES: dict[int, MapType] = {int(member): member for member in MapType}
 def declared_maps(elf: ElfObject, table: TypeTable | None) -> dict[int, MapSpec]:
     """The maps of section ``.maps`` in file order; the key is a map's offset there, in bytes.
 
-    Raises ``ObjectError`` for definitions that make no sense, for the legacy section ``maps``, and
-    for what cannot be loaded yet: values given in the source, arenas.
+    What ``.values = …`` puts into them is not there yet (``filled``).  Raises ``ObjectError`` for
+    definitions that make no sense, and for the legacy section ``maps``.
     """
     if elf.section("maps") is not None:
         raise elf.error(
@@ -62,20 +63,6 @@ def declared_maps(elf: ElfObject, table: TypeTable | None) -> dict[int, MapSpec]
             raise elf.error(f"map {var.name!r} is static or hidden; declare it without 'static'")
         names.add(var.name)
         maps[row.offset] = _Definition(elf, table, var.name).read(var.target)
-    for relocation in elf.relocations.get(section.index, ()):
-        owner = next(
-            (
-                maps[row.offset].name
-                for row in datasec.variables
-                if row.offset <= relocation.offset < row.offset + row.size
-            ),
-            "?",
-        )
-        raise elf.error(
-            f"map {owner!r} is filled in the source (.values = …, with"
-            f" {elf.describe(elf.symbols[relocation.symbol])}), which is not supported yet; fill"
-            " it after loading"
-        )
     _name_events(elf, table, maps.values())
     return maps
 
@@ -110,8 +97,6 @@ class _Definition:
             self._member(member, last=member is definition.members[-1])
         if spec.map_type == MapType.UNSPEC:
             raise self._error("has no type; add __uint(type, BPF_MAP_TYPE_…)")
-        if spec.map_type == MapType.ARENA:
-            raise self._error("is an arena, which is not supported yet")
         self._events()
         return spec
 

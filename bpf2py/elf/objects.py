@@ -3,7 +3,7 @@
 In: the bytes of an object file of clang 10 or newer, in either byte order.  Out: everything that
 loading needs, the same on every machine.  Nothing is asked of the running kernel.  This module
 only puts the rooms together: ``reader`` (ELF), ``fixup`` (BTF), ``externs``, ``maps``, ``data``,
-``programs``, ``link`` and ``sections``.
+``programs``, ``filled``, ``struct_ops``, ``link`` and ``sections``.
 """
 
 from __future__ import annotations
@@ -18,15 +18,17 @@ from ..btf.table import TypeTable
 from ..btf.types import DeclTag, Func
 from ..spec import ExternSpec, Linkage, MapSpec, ObjectSpec, ProgramSpec
 from ..uapi import BTFKind, ProgType
-from .data import data_maps
+from .data import ARENA_SECTION, data_maps, fill_arena
 from .errors import ObjectError
 from .externs import kconfig_map, made_acceptable, read_externs
+from .filled import fill_maps
 from .fixup import decode_btf, fixed_btf
 from .link import Linker
 from .maps import declared_maps
 from .programs import Function, Functions, require_supported
 from .reader import ElfObject, read_elf
 from .sections import section_def
+from .struct_ops import struct_ops_maps
 
 _EXCEPTION_CALLBACK = "exception_callback:"
 
@@ -36,7 +38,7 @@ def read_object(data: bytes, *, name: str) -> ObjectSpec:
 
     The spec's name is the file name up to its first dot.  Raises ``ObjectError``, which names the
     section or symbol, for files that are damaged, that are no BPF objects, or that use what is not
-    supported yet: struct_ops, arenas, maps filled in the source.
+    supported yet: jump tables.
     """
     data = bytes(data)
     elf = read_elf(data, name=name)
@@ -60,7 +62,11 @@ def _read(elf: ElfObject, data: bytes) -> ObjectSpec:
     if kconfig is not None:
         sections[kconfig.section] = kconfig
     maps: dict[str, MapSpec] = {spec.name: spec for spec in declared.values()} | sections
-    functions = Functions(elf, declared, sections, externs)
+    arena = fill_arena(elf, table, declared.values())
+    held = sections | ({ARENA_SECTION: arena} if arena else {})
+    functions = Functions(elf, declared, held, externs)
+    fill_maps(elf, table, declared, functions)
+    maps |= struct_ops_maps(elf, table, functions)
     ext_section = elf.section(".BTF.ext")
     ext = None if ext_section is None or table is None else decode_ext(ext_section.data, table)
     if ext is not None and ext.byte_order != elf.byte_order:

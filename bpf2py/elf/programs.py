@@ -39,12 +39,7 @@ _R_NONE, _R_IN_CODE = 0, (1, 10)
 
 #: Sections that programs may refer to and that cannot be loaded yet: name and what it holds.
 _NOT_SUPPORTED = {
-    ".addr_space.1": "arena variables",
     ".jumptables": "jump tables",
-    ".struct_ops": "a struct_ops map",
-    ".struct_ops.link": "a struct_ops map",
-    "?.struct_ops": "a struct_ops map",
-    "?.struct_ops.link": "a struct_ops map",
 }
 
 
@@ -196,6 +191,10 @@ class Functions:
                 found[function.name] = function
         return found
 
+    def at(self, section: int, offset: int) -> Function | None:
+        """The function that starts *offset* bytes into section number *section*."""
+        return None if offset % INSN_SIZE else self._at.get((section, offset // INSN_SIZE))
+
     def subprogram(self, name: str) -> Function | None:
         """The global subprogram of that name."""
         return next(
@@ -328,9 +327,9 @@ class Functions:
                 f"uses {self._elf.describe(symbol)}: {section.name!r} holds neither maps nor"
                 " variables"
             )
-        if offset >= data.value_size:
+        if offset >= section.size:
             raise place.error(
-                f"uses byte {offset} of section {section.name!r}, which has {data.value_size}"
+                f"uses byte {offset} of section {section.name!r}, which has {section.size}"
             )
         return MapReference(place.insn, data.name, offset)
 

@@ -29,6 +29,12 @@ STB_LOCAL, STB_GLOBAL, STB_WEAK = 0, 1, 2
 STT_NOTYPE, STT_OBJECT, STT_FUNC, STT_SECTION = 0, 1, 2, 3
 STV_INTERNAL, STV_HIDDEN = 1, 2
 
+#: R_BPF_64_64, which old compilers wrote for data as well, and R_BPF_64_ABS64: an address in data.
+R_IN_DATA = (1, 2)
+
+#: Sections of data whose relocations say something; a ``?`` before the name makes them optional.
+RELOCATED = frozenset((".maps", ".struct_ops", ".struct_ops.link"))
+
 _EHDR_SIZE, _SHDR_SIZE, _SYM_SIZE, _REL_SIZE = 64, 64, 24, 16
 
 
@@ -265,13 +271,13 @@ def _symbols(
 
 
 def _relocations_matter(section: Section, sections: tuple[Section, ...], name: str) -> bool:
-    """Only code and map definitions are relocated; .BTF, .eh_frame and DWARF never need it."""
+    """Only code and what is in maps is relocated; .BTF, .eh_frame and DWARF never need it."""
     if section.info >= len(sections):
         raise ObjectError(
             f"{name}: {section.name!r} relocates section #{section.info}, which is missing"
         )
     target = sections[section.info]
-    return target.executable or target.name == ".maps"
+    return target.executable or target.name.removeprefix("?") in RELOCATED
 
 
 def _relocations(

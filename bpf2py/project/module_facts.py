@@ -22,6 +22,7 @@ class UnreadableError(ValueError):
 
 #: What is said of maps, programs and the object: key in the description, and how it is called.
 _MAP = ("map_type", "max_entries", "flags", "map_extra", "numa_node", "pinning", "inner")
+_FILLED = ("values", "functions", "autocreate", "autoattach")
 _PROGRAM = ("section", "prog_type", "attach_type", "attach_to", "flags", "autoload", "autoattach")
 _OBJECT = ("name", "license", "byte_order", "arch")
 _CODE = ("insns", "map_relocations", "core_relocations")
@@ -31,7 +32,7 @@ _LINES = ("func_info", "line_info")
 _IDS = ("key_type_id", "value_type_id", "event_type_id")
 _PARTS = ("name", "maps", "programs", "btf", "digest", "section", "data", "variables")
 _SIZES = ("key_size", "value_size")
-_SAID = frozenset((*_IDS, *_PARTS, *_SIZES, *_MAP, *_PROGRAM, *_OBJECT, *_CODE, *_LINES))
+_SAID = frozenset((*_IDS, *_PARTS, *_SIZES, *_MAP, *_FILLED, *_PROGRAM, *_OBJECT, *_CODE, *_LINES))
 
 #: What follows from other changes, and is worth a word only if there are none.
 TYPES_AND_LINES = "BTF or source lines"
@@ -244,11 +245,14 @@ class _Reader:
 def _description(spec: Any) -> Facts:
     found: Facts = {"object": {key: _shown(key, spec.get(key)) for key in _OBJECT} | _rest(spec)}
     for name, row in spec.get("maps", {}).items():
+        for variable, said in _variables(name, row):
+            found[variable] = said
         if row.get("section"):
-            for variable, said in _variables(row):
-                found[variable] = said
             continue
         facts: dict[str, Fact] = {key: _shown(key, row.get(key)) for key in _MAP} | _rest(row)
+        facts |= {key: _shown(key, row[key]) for key in _FILLED if key in row}
+        if row.get("data") and not row.get("variables"):
+            facts["settings"] = Code("", _digest(row["data"]))
         for key in ("key_size", "value_size"):
             facts[key] = row.get(key, 0)
         found[f"map {name}"] = facts
@@ -271,12 +275,14 @@ def _digest(value: object) -> str:
     return hashlib.sha256(repr(value).encode()).hexdigest()
 
 
-def _variables(row: Any) -> Iterator[tuple[str, dict[str, Fact]]]:
+def _variables(map_name: str, row: Any) -> Iterator[tuple[str, dict[str, Fact]]]:
     """What each variable of a section begins with; by its C name."""
     data = row.get("data") or b""
     for name, variable in row.get("variables", {}).items():
         value = data[variable["offset"] : variable["offset"] + variable["size"]]
-        yield f"variable {row['section']} {name}", {"first value": value.hex(" ", -4)}
+        yield f"variable {row.get('section') or map_name} {name}", {
+            "first value": value.hex(" ", -4)
+        }
 
 
 def _shown(key: str, value: Any) -> Fact:

@@ -29,11 +29,17 @@ if TYPE_CHECKING:
     from .digest import layout_digest
     from .events.ringbuf import RingBuf
     from .links.base import Link
+    from .links.struct_ops import StructOpsLink
+    from .maps.arena import Arena
     from .maps.array import ArrayMap
     from .maps.base import AnyMap, Map
+    from .maps.bloom import BloomFilter
+    from .maps.descriptors import DescriptorMap, MapOfMaps, ProgramArray
     from .maps.hash import HashMap, LPMTrie, LRUHashMap
     from .maps.percpu import PerCPUArrayMap, PerCPUHashMap
     from .maps.queue import Queue
+    from .maps.struct_ops import StructOps
+    from .operations import Function, StructOpsSpec, StructOpsSpecs
     from .programs.base import Program
     from .programs.sched_cls import SchedCLS
     from .programs.socket_filter import SocketFilter
@@ -57,22 +63,33 @@ __all__ = [
     "Programs",
     "Link",
     "Links",
+    "StructOpsLink",
     # maps
     "AnyMap",
+    "Arena",
     "ArrayMap",
+    "BloomFilter",
+    "DescriptorMap",
     "HashMap",
     "LPMTrie",
     "LRUHashMap",
     "Map",
+    "MapOfMaps",
     "PerCPUArrayMap",
     "PerCPUHashMap",
+    "ProgramArray",
     "Queue",
     "RingBuf",
+    "StructOps",
     # global variables
     "Constant",
     "Data",
     "DataSpec",
     "Variable",
+    # struct_ops before loading
+    "Function",
+    "StructOpsSpec",
+    "StructOpsSpecs",
     # values of generated classes as bytes
     "pack",
     "unpack",
@@ -121,11 +138,17 @@ _HOMES = {
     "digest": ("layout_digest",),
     "events.ringbuf": ("RingBuf",),
     "links.base": ("Link",),
+    "links.struct_ops": ("StructOpsLink",),
+    "maps.arena": ("Arena",),
     "maps.array": ("ArrayMap",),
     "maps.base": ("AnyMap", "Map"),
+    "maps.bloom": ("BloomFilter",),
+    "maps.descriptors": ("DescriptorMap", "MapOfMaps", "ProgramArray"),
     "maps.hash": ("HashMap", "LPMTrie", "LRUHashMap"),
     "maps.percpu": ("PerCPUArrayMap", "PerCPUHashMap"),
     "maps.queue": ("Queue",),
+    "maps.struct_ops": ("StructOps",),
+    "operations": ("Function", "StructOpsSpec", "StructOpsSpecs"),
     "programs.base": ("Program",),
     "programs.sched_cls": ("SchedCLS",),
     "programs.socket_filter": ("SocketFilter",),

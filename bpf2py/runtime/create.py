@@ -1,8 +1,9 @@
 """From a ``MapSpec`` to a map in the kernel, made, or found pinned, or given.
 
-In: specs; the object's BTF.  Out: :class:`MapHandle`.  Names, rounding and what is tried again
-without what follow bpf_object__create_map() of libbpf.  Not here: reading and writing elements
-(maps/), except for the first fill of data sections.
+In: specs; the object's BTF; what struct_ops maps are for this kernel.  Out: :class:`MapHandle`.
+Names, rounding and what is tried again without what follow bpf_object__create_map() of libbpf.  Not
+here: reading and writing elements (maps/), except for the first fill of data sections and arenas;
+other maps and programs in them (filled.py).
 """
 
 from __future__ import annotations
@@ -10,23 +11,20 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import ExitStack, suppress
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ..records import replace
 from ..spec import MapSpec, Pinning
 from ..uapi import Cmd, MapFlags, MapType
 from . import kernel
-from .maps.handle import MapHandle
+from .maps.handle import MapHandle, NotCreated
 from .privileges import with_memlock
 from .syscalls import bpf as door
-from .syscalls.fd import FD
+from .syscalls.fd import FD, HasFileno
 from .syscalls.map import map_create, map_info, object_get
 
-
-class HasFileno(Protocol):
-    """A map that is already open, typed or not."""
-
-    def fileno(self) -> int: ...
+if TYPE_CHECKING:
+    from .struct_ops import KernelStruct
 
 
 _NAME_LENGTH = 15
@@ -105,14 +103,25 @@ class MapMaker:
         pin_path: str | os.PathLike[str] | None,
         stack: ExitStack,
     ) -> None:
+        #: Those that were made here, not found.
+        self.new: list[MapHandle] = []
         self._object_name = object_name
         self._btf = btf
         self._pin_path = os.fspath(pin_path if pin_path is not None else kernel.BPFFS_PATH)
         self._stack = stack
 
-    def make(self, spec: MapSpec, given: HasFileno | None) -> MapHandle:
-        """The map for *spec*: *given*, or the pinned one of its name, or a new one, filled."""
+    def make(
+        self, spec: MapSpec, given: HasFileno | None, struct: KernelStruct | None = None
+    ) -> MapHandle:
+        """The map for *spec*: *given*, or the pinned one of its name, or a new one, filled.
+
+        A struct_ops map has the kernel's *struct* as its value.
+        """
         spec = completed(spec)
+        if struct is not None:
+            spec.value_size = len(struct.value)
+        if given is None and not spec.autocreate:
+            return _handle(spec, FD(-1, f"map {spec.name!r}"), spec.flags, NotCreated)
         if given is not None:
             import fcntl
 
@@ -120,7 +129,7 @@ class MapMaker:
             number = fcntl.fcntl(given.fileno(), fcntl.F_DUPFD_CLOEXEC, 3)
             return self._found(spec, FD(number, what), what)
         if spec.pinning != Pinning.BY_NAME:
-            return self._new(spec)
+            return self._new(spec, struct)
         # bpffs refuses names with dots.
         path = os.path.join(self._pin_path, spec.name.replace(".", "_"))
         for last_try in (False, True):
@@ -128,7 +137,7 @@ class MapMaker:
             try:
                 return self._found(spec, object_get(path, what=f"map {spec.name!r}"), what)
             except FileNotFoundError:
-                loaded = self._new(spec)
+                loaded = self._new(spec, struct)
             try:
                 self._pin(loaded, path)
             except FileExistsError:
@@ -146,7 +155,7 @@ class MapMaker:
         require_compatible(spec, fd, what)
         return _handle(spec, fd, spec.flags)
 
-    def _new(self, spec: MapSpec) -> MapHandle:
+    def _new(self, spec: MapSpec, struct: KernelStruct | None) -> MapHandle:
         if spec.map_type == MapType.UNSPEC:
             raise ValueError(f"map {spec.name!r} has no type")
         with ExitStack() as inner_stack:
@@ -156,9 +165,10 @@ class MapMaker:
                     f"map {spec.name!r} holds maps but does not say which: give its spec an inner "
                     "map as template (in C: __array(values, struct …))"
                 )
-            loaded = self._create(spec, inner.fileno() if inner else 0)
+            loaded = self._create(spec, inner.fileno() if inner else 0, struct)
         self._stack.callback(loaded.close)
         self._fill(spec, loaded)
+        self.new.append(loaded)
         return loaded
 
     def _template(self, spec: MapSpec) -> FD:
@@ -166,13 +176,17 @@ class MapMaker:
         inner = replace(spec.inner, name=spec.inner.name or f"{spec.name}.inner")
         return self._create(inner, 0).fd
 
-    def _create(self, spec: MapSpec, inner_fd: int) -> MapHandle:
+    def _create(
+        self, spec: MapSpec, inner_fd: int, struct: KernelStruct | None = None
+    ) -> MapHandle:
         """BPF_MAP_CREATE; what an old kernel may not know is left out step by step."""
         name = data_map_name(self._object_name, spec.section) if spec.section else spec.name
         btf = 0
         typed = spec.map_type not in _RINGS and (spec.key_type_id or spec.value_type_id)
         if self._btf is not None and spec.map_type not in _WITHOUT_BTF:
             btf = self._btf.fileno()
+        # The kernel wants the object's BTF beside a type of its own, but no type of the object's.
+        value_type_id = spec.value_type_id if struct is None else 0
 
         def create(*, btf: int, flags: MapFlags, name: str) -> MapHandle:
             fd = map_create(
@@ -186,8 +200,11 @@ class MapMaker:
                 numa_node=spec.numa_node,
                 btf_fd=btf,
                 btf_key_type_id=spec.key_type_id if btf and typed else 0,
-                btf_value_type_id=spec.value_type_id if btf and typed else 0,
+                btf_value_type_id=value_type_id if btf and typed else 0,
                 map_extra=spec.map_extra,
+                ifindex=spec.ifindex,
+                btf_vmlinux_value_type_id=struct.type_id if struct else 0,
+                value_type_btf_obj_fd=struct.module.fileno() if struct and struct.module else 0,
             )
             fd.what = f"map {spec.name!r}"
             return _handle(spec, fd, flags)
@@ -212,6 +229,13 @@ class MapMaker:
                 )
             except OSError as exc:
                 first = first or exc
+                if struct is not None and exc is first and exc.errno == door.ENOTSUPP:
+                    # 5.10 reads its own BTF when the first program is loaded (bpf_check()).
+                    from .features import load_smallest_program
+
+                    load_smallest_program()
+                    tries[1:] = [(btf, spec.flags, name)]
+                    continue
                 if exc.errno not in _UNKNOWN or isinstance(exc, PermissionError):
                     break
         assert first is not None
@@ -226,7 +250,9 @@ class MapMaker:
 
     def _fill(self, spec: MapSpec, loaded: MapHandle) -> None:
         what = loaded.what
-        if spec.data is not None and any(spec.data):
+        if spec.map_type == MapType.ARENA:
+            _fill_arena(spec, loaded)
+        elif spec.section and spec.data is not None and any(spec.data):
             if len(spec.data) > spec.value_size:
                 raise ValueError(
                     f"{what}: {len(spec.data)} bytes of data for a section of {spec.value_size}"
@@ -250,8 +276,11 @@ class MapMaker:
         self._stack.callback(_quietly, os.unlink, path)
 
 
-def _handle(spec: MapSpec, fd: FD, flags: MapFlags) -> MapHandle:
-    return MapHandle(
+def _handle(
+    spec: MapSpec, fd: FD, flags: MapFlags, kind: type[MapHandle] | None = None
+) -> MapHandle:
+    kind = kind or _handle_class(spec.map_type)
+    handle = kind(
         fd,
         name=spec.name,
         map_type=spec.map_type,
@@ -260,6 +289,46 @@ def _handle(spec: MapSpec, fd: FD, flags: MapFlags) -> MapHandle:
         max_entries=spec.max_entries,
         flags=int(flags),
     )
+    if spec.map_type == MapType.ARENA and handle.created:
+        from .maps.arena import ArenaHandle
+
+        assert isinstance(handle, ArenaHandle)
+        handle.wanted_address = spec.map_extra
+        handle.data_offset = arena_data_offset(handle.size, len(spec.data or b""))
+    return handle
+
+
+def _handle_class(map_type: int) -> type[MapHandle]:
+    if map_type == MapType.ARENA:
+        from .maps.arena import ArenaHandle
+
+        return ArenaHandle
+    if map_type == MapType.STRUCT_OPS:
+        from .maps.struct_ops import StructOpsHandle
+
+        return StructOpsHandle
+    return MapHandle
+
+
+def _fill_arena(spec: MapSpec, loaded: MapHandle) -> None:
+    """Map a new arena: before that, no program that uses it is taken."""
+    from .maps.arena import ArenaHandle
+
+    assert isinstance(loaded, ArenaHandle)
+    loaded.fill(bytes(spec.data or b""))
+
+
+def arena_data_offset(size: int, data: int) -> int:
+    """Where in an arena of *size* bytes the global variables begin, as libbpf places them.
+
+    At the end, where the kernel lets programs reach so far (7.0), else at the start.
+    """
+    if not data:
+        return 0
+    from .features import has_large_value_offsets
+
+    page = kernel.page_size()
+    return size - (data + page - 1) // page * page if has_large_value_offsets() else 0
 
 
 def _quietly(remove: Any, path: str) -> None:

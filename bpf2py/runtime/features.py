@@ -12,13 +12,14 @@ from functools import cache
 from struct import Struct
 from typing import TYPE_CHECKING
 
-from ..uapi import AttachType, ProgType
+from ..uapi import AttachType, MapType, ProgType
 from .privileges import with_memlock
 from .syscalls.bpf import ENOTSUPP, address
 from .syscalls.btf import btf_load
 from .syscalls.fd import FD
 from .syscalls.link import link_create
-from .syscalls.prog import LoadRequest, prog_load
+from .syscalls.map import map_create
+from .syscalls.prog import LoadRequest, LogBuffer, prog_load
 
 if TYPE_CHECKING:
     from ..btf.sanitize import BTFFeature
@@ -46,6 +47,11 @@ def _minimal(prog_type: ProgType, attach_type: int = 0) -> FD:
         ),
         what,
     )
+
+
+def load_smallest_program() -> None:
+    """Make the kernel do what it does with the first program only."""
+    _minimal(ProgType.SOCKET_FILTER).close()
 
 
 def takes_program_fields(*, name: bytes, btf_fd: int | None, attach_type: int) -> bool:
@@ -194,6 +200,29 @@ def has_perf_event_links() -> bool:
 def has_tcx() -> bool:
     """tcx links (6.6): ENODEV for the interface instead of EINVAL for the attach type."""
     return _knows_link(ProgType.SCHED_CLS, AttachType.TCX_INGRESS, _NO_FD)
+
+
+@cache
+def has_large_value_offsets() -> bool:
+    """Whether a program may take an address 512 MiB or more into a map's value (7.0).
+
+    Asked for one that no array has: a kernel without refuses it before looking at the map.
+    """
+    what = "probe of addresses far into a map"
+    values = map_create(MapType.ARRAY, key_size=4, value_size=1, max_entries=1)
+    with values:
+        registers = 0x21 if sys.byteorder == "little" else 0x12  # r1, BPF_PSEUDO_MAP_VALUE
+        insns = Struct("=BBhi").pack(0x18, registers, 0, values.fileno())
+        insns += Struct("=BBhi").pack(0, 0, 0, 1 << 30) + _EXIT
+        log = LogBuffer(1, 1 << 12)
+        try:
+            fd = prog_load(LoadRequest(ProgType.SOCKET_FILTER, insns, "GPL", what), log)
+        except OSError:
+            if not log.text:
+                raise
+            return "direct value offset of" not in log.text
+    FD(fd, what).close()
+    return True
 
 
 @cache

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 from ..records import replace
 from ..spec import KCONFIG, ObjectSpec, ProgramSpec
-from ..uapi import AttachType, ProgType
+from ..uapi import AttachType, MapType, ProgType
 from . import machine
-from .create import HasFileno, MapMaker
+from .create import MapMaker
 from .loaded import Loaded
 from .privileges import why_eperm, with_memlock
 from .programs.base import LoadedProgram
@@ -27,7 +27,7 @@ from .relocate import relocated
 from .source_lines import source_of
 from .syscalls import bpf as door
 from .syscalls.btf import btf_load
-from .syscalls.fd import FD
+from .syscalls.fd import FD, HasFileno
 from .syscalls.map import kernel_name
 from .syscalls.prog import LoadRequest, LogBuffer, prog_load
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .externs.kconfig import Kconfig
     from .externs.ksyms import Symbols
     from .maps.handle import MapHandle
+    from .struct_ops import Plan
     from .targets import Target
 
 #: The first log buffer, and the largest a kernel before 5.15 takes (UINT_MAX >> 8).  A log that
@@ -69,6 +70,14 @@ def load(
             f"object {spec.name!r} has no map {sorted(unknown)[0]!r} to be replaced; there are: "
             f"{', '.join(spec.maps) or 'none'}"
         )
+    filled = any(
+        each.values or each.functions or each.map_type == MapType.STRUCT_OPS
+        for each in spec.maps.values()
+    )
+    if filled:
+        from .filled import require_fillable
+
+        require_fillable(spec)
     targets = targets or {}
     _require_targets(spec, targets)
     declared = spec.maps
@@ -80,6 +89,10 @@ def load(
     elif kconfig and isinstance(kconfig, Mapping):
         raise ValueError(f"kconfig: object {spec.name!r} has no extern {next(iter(kconfig))!r}")
     with ExitStack() as stack, ExitStack() as lookups:
+        plan = _plan(spec, lookups)
+        if plan is not None:
+            spec = _planned(spec, plan)
+        structs = plan.structs if plan else {}
         symbols = _symbols(spec)
         if symbols is not None:
             lookups.callback(symbols.close)
@@ -89,14 +102,20 @@ def load(
             stack.callback(btf.close)
         maker = MapMaker(spec.name, btf, pin_path, stack)
         loaded_maps = {
-            name: maker.make(map_spec, given.get(name)) for name, map_spec in declared.items()
+            name: maker.make(map_spec, given.get(name), structs.get(name))
+            for name, map_spec in declared.items()
         }
+        if filled:
+            from .filled import fill_maps_of_maps
+
+            fill_maps_of_maps(spec, loaded_maps, maker.new)
         programs = _ProgramLoader(
             spec,
             loaded_maps,
             btf,
             kernel_btf,
             log_level,
+            plan=plan,
             symbols=symbols,
             func_info=func_info,
             targets=targets,
@@ -108,9 +127,37 @@ def load(
                 continue
             loaded = loaded_programs[name] = programs.load(program)
             stack.callback(loaded.close)
+        if filled:
+            from .filled import fill_with_programs
+
+            fill_with_programs(spec, loaded_maps, loaded_programs, plan)
         stack.pop_all()
         return Loaded(spec, loaded_maps, loaded_programs, btf)
     raise AssertionError("unreachable")
+
+
+def _plan(spec: ObjectSpec, lookups: ExitStack) -> Plan | None:
+    """What the object's struct_ops maps decide, None without any."""
+    if not any(each.map_type == MapType.STRUCT_OPS for each in spec.maps.values()):
+        return None
+    from ..btf import decode
+    from .kernel_btf import kernel_btf
+    from .struct_ops import make_plan
+
+    return make_plan(spec, decode(spec.btf), kernel_btf, lookups)
+
+
+def _planned(spec: ObjectSpec, plan: Plan) -> ObjectSpec:
+    """*spec* with those programs on that struct_ops refer to, whose maps decide, as in libbpf."""
+    programs = {
+        name: (
+            replace(program, autoload=name in plan.targets)
+            if name in plan.targets or name in plan.unused
+            else program
+        )
+        for name, program in spec.programs.items()
+    }
+    return replace(spec, programs=programs)
 
 
 def _symbols(spec: ObjectSpec) -> Symbols | None:
@@ -191,10 +238,12 @@ class _ProgramLoader:
         kernel_btf: str | os.PathLike[str] | bytes | TypeTable | None,
         log_level: int | None,
         *,
+        plan: Plan | None,
         symbols: Symbols | None,
         func_info: Mapping[str, bytes],
         targets: Mapping[str, HasFileno],
     ) -> None:
+        self._plan = plan
         self._spec = spec
         self._maps = maps
         self._btf = btf
@@ -218,6 +267,9 @@ class _ProgramLoader:
             source,
         )
         target = self._target(program)
+        attach_type = _attach_type(program)
+        if target is not None and target.attach_type is not None:
+            attach_type = target.attach_type
         try:
             request = LoadRequest(
                 prog_type=int(program.prog_type),
@@ -225,7 +277,7 @@ class _ProgramLoader:
                 license=self._spec.license,
                 name=kernel_name(program.name),
                 flags=int(program.flags),
-                expected_attach_type=_attach_type(program),
+                expected_attach_type=attach_type,
                 btf_fd=self._btf.fileno() if self._btf is not None else None,
                 func_info=self._func_info.get(program.name, program.func_info),
                 line_info=program.line_info,
@@ -277,9 +329,21 @@ class _ProgramLoader:
     def _target(self, program: ProgramSpec) -> Target | None:
         from .targets import TARGET_KINDS, find_target
 
+        if program.prog_type == ProgType.STRUCT_OPS:
+            return self._member(program)
         if (program.prog_type, program.attach_type) not in TARGET_KINDS:
             return None
         return find_target(program, self._targets.get(program.name))
+
+    def _member(self, program: ProgramSpec) -> Target:
+        """The member of a struct that a struct_ops program stands behind."""
+        target = self._plan.targets.get(program.name) if self._plan else None
+        if target is None:
+            raise ValueError(
+                f"program {program.name!r} ({program.section}) is behind no member of a struct_ops "
+                "map that is created: refer to it in one, or set autoload = False in its spec"
+            )
+        return target._replace(fd=target.fd.duplicate() if target.fd else None)
 
     @cached_property
     def _table(self) -> TypeTable:

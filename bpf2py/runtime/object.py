@@ -17,18 +17,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from ..spec import ObjectSpec
+from ..uapi import MapType
 from .errors import ClosedError
 from .owner import Owner
 from .typed_spec import missing
 
 if TYPE_CHECKING:
     from ..btf import TypeTable
-    from .create import HasFileno
     from .externs.kconfig import Kconfig
     from .links.base import Link
     from .loaded import Loaded
     from .maps.base import AnyMap
     from .programs.base import Program
+    from .syscalls.fd import HasFileno
 
 T = TypeVar("T")
 
@@ -111,7 +112,10 @@ class Programs(_Parts["Program"]):
 
 
 class Links(Owner, Mapping[str, "Link"]):
-    """What :meth:`Object.attach` attached, by the program's C name; leaving a ``with`` detaches it."""
+    """What :meth:`Object.attach` attached, by the C name of the program or struct_ops map.
+
+    Leaving a ``with`` detaches it.
+    """
 
     def __init__(self) -> None:
         self._links: dict[str, Link] = {}
@@ -168,7 +172,8 @@ class Object(Owner):
         return self._loaded.spec.name
 
     def attach(self) -> Links:
-        """Attach every program whose section name says where and whose ``autoattach`` is on.
+        """Attach every program whose section name says where and whose ``autoattach`` is on, and
+        register every struct_ops map likewise.
 
         All of them or none.  A program whose hook is not in its section name (``SEC("xdp")``) is
         left alone: attach it by hand.  Returns :attr:`links`; a ``with`` over it detaches again.
@@ -189,6 +194,13 @@ class Object(Owner):
                 link = program(loaded).auto_attach()
                 if link is not None:
                     fresh[name] = link
+            for name, spec in self._loaded.spec.maps.items():
+                if spec.map_type == MapType.STRUCT_OPS and name not in links:
+                    handle = self._loaded.map(name)
+                    if handle.created and spec.autoattach:
+                        from .maps.struct_ops import StructOps
+
+                        fresh[name] = StructOps(handle).attach()
         except BaseException:
             while fresh:
                 fresh.popitem()[1].close()

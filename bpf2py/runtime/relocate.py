@@ -23,6 +23,11 @@ _INSN_SIZE = 8
 #: that of the extern; the verifier refuses it if it can be reached.  The number is libbpf's.
 MISSING_FUNCTION = 2002000000
 
+#: What a load of a map that was not created becomes: two calls of a helper that no kernel has, this
+#: number plus the map's.  Code that the verifier never reaches may keep it.  The number is libbpf's
+#: (POISON_LDIMM64_MAP_BASE), for readers of logs.
+POISON_MAP = 2_001_000_000
+
 
 def relocated(
     program: ProgramSpec,
@@ -66,10 +71,25 @@ def _patch_map(
             f"{where} uses map {relocation.map!r}, which the object does not have; there are: "
             f"{', '.join(maps) or 'none'}"
         )
+    if not loaded.created:
+        _poison_map(insns, at, list(maps).index(relocation.map))
+        return
     offset = relocation.offset
+    if offset is not None:
+        # Of the 32 bits that the instruction has, an arena can need all.
+        offset = (offset + loaded.data_offset + (1 << 31)) % (1 << 32) - (1 << 31)
     patch.set_src(insns, at, PSEUDO_MAP_FD if offset is None else PSEUDO_MAP_VALUE, sys.byteorder)
     patch.set_imm(insns, at, loaded.fileno(), sys.byteorder)
     patch.set_imm(insns, at + 1, offset or 0, sys.byteorder)
+
+
+def _poison_map(insns: bytearray, at: int, number: int) -> None:
+    from struct import pack_into
+
+    from ..asm.opcodes import CALL_INSN
+
+    for insn in (at, at + 1):
+        pack_into("=BBhi", insns, insn * _INSN_SIZE, CALL_INSN, 0, 0, POISON_MAP + number)
 
 
 def patch_extern(

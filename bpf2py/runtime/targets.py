@@ -16,7 +16,7 @@ from .syscalls.fd import FD
 
 if TYPE_CHECKING:
     from ..btf import TypeTable
-    from .create import HasFileno
+    from .syscalls.fd import HasFileno
 
 #: (type, attach type) to what goes before the name, the kind of BTF, and how to call it.
 TARGET_KINDS: Final[dict[tuple[int, int | None], tuple[str, BTFKind, str]]] = {
@@ -40,6 +40,8 @@ class Target(NamedTuple):
 
     type_id: int
     fd: FD | None
+    #: struct_ops only: the number of the member, which is sent as the attach type.
+    attach_type: int | None = None
 
 
 def find_target(program: ProgramSpec, given: HasFileno | None = None) -> Target:

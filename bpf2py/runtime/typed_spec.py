@@ -16,9 +16,9 @@ from ..spec import MapSpec, ObjectSpec, ProgramSpec
 
 if TYPE_CHECKING:
     from ..btf import TypeTable
-    from .create import HasFileno
     from .externs.kconfig import Kconfig
     from .object import Object
+    from .syscalls.fd import HasFileno
     from .variants import Variants
 
 T = TypeVar("T")

@@ -16,7 +16,7 @@ import mmap
 import sys
 from typing import TYPE_CHECKING, Any, Generic, Never, Protocol, Self, TypeVar, overload
 
-from ..uapi import Cmd, MapFlags
+from ..uapi import Cmd, MapFlags, MapType
 from .codec import Codec
 from .codec.base import BYTE_ORDER, ByteOrder
 from .errors import ClosedError
@@ -35,19 +35,27 @@ class _Access(Protocol):
     def write(self, place: _Place[T], value: T) -> None: ...
 
 
-class _Place(Generic[T]):
+class Attribute:
+    """What can be read or set on a class of variables, called as in that class."""
+
+    __slots__ = ("name",)
+
+    name: str
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+
+class _Place(Attribute, Generic[T]):
     """Where a variable lies in its section, and what it is."""
 
-    __slots__ = ("_format", "codec", "name", "offset")
+    __slots__ = ("_format", "codec", "offset")
 
     def __init__(self, codec: Codec[T], offset: int) -> None:
         self.codec = codec
         self.offset = offset
         self.name = ""
         self._format: str | None = None
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
 
     @overload
     def __get__(self, instance: None, owner: type) -> Self: ...
@@ -111,7 +119,7 @@ class _Section:
     if not TYPE_CHECKING:  # to the checkers it would allow to set any name
 
         def __setattr__(self, name: str, value: Any) -> None:
-            if not isinstance(getattr(type(self), name, None), _Place):
+            if not isinstance(getattr(type(self), name, None), Attribute):
                 known = ", ".join(self.__dir__()) or "none"
                 raise AttributeError(
                     f"{type(self).__name__} has no variable {name!r}; there are: {known}",
@@ -122,7 +130,7 @@ class _Section:
 
     def __dir__(self) -> list[str]:
         cls = type(self)
-        return [name for name in dir(cls) if isinstance(getattr(cls, name, None), _Place)]
+        return [name for name in dir(cls) if isinstance(getattr(cls, name, None), Attribute)]
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {', '.join(self.__dir__()) or 'no variables'}>"
@@ -175,6 +183,8 @@ class _Initial:
 
 
 def _access(handle: MapHandle) -> _Access:
+    if handle.map_type == MapType.ARENA:
+        return _InArena(handle)
     if handle.flags & MapFlags.MMAPABLE:
         return _Mapped(handle)
     return _Copied(handle)
@@ -223,7 +233,7 @@ class _Mapped:
 
     def _whole(self) -> memoryview:
         if self._handle.closed:
-            raise ClosedError(f"{self._handle.what} is closed")
+            raise ClosedError(self._handle.why_closed)
         return self._view if self._view is not None else self._map()
 
     def read(self, place: _Place[T]) -> T:
@@ -249,6 +259,18 @@ class _Mapped:
                 view[place.offset : place.offset + codec.size] = codec.pack(value)
         except (ValueError, TypeError) as error:
             raise place.explain(value, error) from None
+
+
+class _InArena(_Mapped):
+    """The globals of an arena, which is mapped as a whole."""
+
+    def _map(self) -> memoryview:
+        from .maps.arena import ArenaHandle
+
+        handle = self._handle
+        assert isinstance(handle, ArenaHandle)
+        self._view = handle.memory[handle.data_offset :]
+        return self._view
 
 
 class _Copied:

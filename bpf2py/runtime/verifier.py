@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING
 from ..btf.core_apply import POISON_HELPER
 from ..spec import ProgramSpec
 from .errors import VerifierError
-from .relocate import MISSING_FUNCTION
+from .relocate import MISSING_FUNCTION, POISON_MAP
 from .verifier_advice import advice_for
 from .verifier_log import Reading, read_log
 
 if TYPE_CHECKING:
     from ..btf.core import Outcome
+
+#: More maps than any object has.
+_MAPS_LIMIT = 1_000_000
 
 
 #: ``Unreleased reference id=2 alloc_insn=9``
@@ -55,6 +58,14 @@ def rejection(
         kind, cause = "core-relocation", ""
         reason = "CO-RE: this kernel does not have what the program reads here"
         hint = poisoned.describe()
+    absent = _absent_map(reading, program)
+    if absent is not None:
+        kind, cause = "map-not-created", f"its autocreate is off in the spec of map {absent!r}"
+        reason = f"map {absent!r} is used here, but was not created"
+        hint = (
+            f"set spec.maps[{absent!r}].autocreate = True, or keep the verifier away from this line: "
+            "it does not look at code behind a constant of .rodata that is 0"
+        )
     missing = _missing_function(reading, program)
     if missing:
         kind, cause = "missing-function", ""
@@ -124,4 +135,15 @@ def _poisoned(reading: Reading, outcomes: Sequence[Outcome]) -> Outcome | None:
         # Of a poisoned 16-byte load both halves are calls.
         if outcome.poisoned and reading.insn in (outcome.insn, outcome.insn + 1):
             return outcome
+    return None
+
+
+def _absent_map(reading: Reading, program: ProgramSpec) -> str | None:
+    """The map whose load was poisoned because it was not created, if that is the complaint."""
+    number = re.search(r"unknown#(\d+)", reading.reason)
+    if number is None or not 0 <= int(number[1]) - POISON_MAP < _MAPS_LIMIT:
+        return None
+    for relocation in program.map_relocations:
+        if reading.insn in (relocation.insn, relocation.insn + 1):
+            return relocation.map
     return None

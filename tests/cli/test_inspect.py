@@ -48,6 +48,9 @@ KEYS = {
         "event_type",
         "section",
         "inner",
+        "values",
+        "functions",
+        "autocreate",
     },
     "programs": {
         "name",
@@ -207,6 +210,19 @@ def test_what_clang_calls_the_types_is_what_c_calls_them() -> None:
     assert types["limits"]["size"] == 12
     assert types["limits"]["declaration"].startswith("struct limits {")
     assert types["mode"]["kind"] == "enum"
+
+
+def test_what_c_puts_into_maps_is_shown() -> None:
+    def shown(name: str) -> str:
+        return CliRunner().invoke(cli, ["inspect", str(FIXTURES / f"{name}.bpf.o")]).output
+
+    lines = [line.split() for line in shown("tail_calls_filled").splitlines()]
+    assert ["steps", "0", "from_first"] in lines
+    assert ["steps", "2", "from_second"] in lines
+    text = shown("struct_ops")
+    assert ["by_link", "init", "on_init"] in [line.split() for line in text.splitlines()]
+    assert "not created by default" in text
+    assert "sum" in shown("arena")
 
 
 def test_externs_are_listed_with_whether_they_may_be_missing() -> None:

@@ -14,6 +14,10 @@
 //   loaded NAME ATTACH_TYPE FLAGS LICENSE    (only for programs that got as far as BPF_PROG_LOAD)
 //   func_info NAME BYTES
 //   line_info NAME BYTES
+//   slot MAP KEY NAME                        (a map or program put into a map)
+//   target NAME BTF_ID                       (what a program is loaded for in the kernel's BTF)
+//   fd NAME NUMBER                           (a program's)
+//   struct_ops MAP BYTES                     (the value in the kernel's layout)
 //   program NAME SECTION TYPE ATTACH_TYPE INSNS
 //   kconfig BYTES         (what .kconfig is filled with)
 //   given-btf BYTES       (to the kernel)
@@ -49,6 +53,52 @@ static void bytes(const void *data, size_t size)
 		printf("%02x", byte[i]);
 }
 
+/* What was put into maps, to be told when libbpf gives the descriptors away. */
+static struct {
+	int map, value;
+	__u32 key;
+} updates[64];
+static int update_count;
+
+static void on_update(const union bpf_attr *attr)
+{
+	const struct bpf_map *map;
+
+	if (update_count < 64) {
+		updates[update_count].map = attr->map_fd;
+		updates[update_count].key = *(const __u32 *)(unsigned long)attr->key;
+		updates[update_count++].value = *(const int *)(unsigned long)attr->value;
+	}
+	bpf_object__for_each_map(map, object) {
+		if (bpf_map__type(map) != BPF_MAP_TYPE_STRUCT_OPS ||
+		    bpf_map__fd(map) != (int)attr->map_fd)
+			continue;
+		printf("struct_ops %s ", bpf_map__name(map));
+		bytes((const void *)(unsigned long)attr->value, bpf_map__value_size(map));
+		printf("\n");
+	}
+}
+
+static void print_slots(const struct bpf_map *map)
+{
+	struct bpf_program *program;
+	struct bpf_map *inner;
+
+	for (int i = 0; i < update_count; i++) {
+		const char *name = "-";
+
+		if (updates[i].map != bpf_map__fd(map))
+			continue;
+		bpf_object__for_each_map(inner, object)
+			if (bpf_map__fd(inner) == updates[i].value)
+				name = bpf_map__name(inner);
+		bpf_object__for_each_program(program, object)
+			if (bpf_program__fd(program) == updates[i].value)
+				name = bpf_program__name(program);
+		printf("slot %s %u %s\n", bpf_map__name(map), updates[i].key, name);
+	}
+}
+
 static void on_load(const union bpf_attr *attr)
 {
 	struct bpf_program *program;
@@ -62,6 +112,7 @@ static void on_load(const union bpf_attr *attr)
 		printf("func_info %s ", bpf_program__name(program));
 		bytes((void *)(unsigned long)attr->func_info,
 		      (size_t)attr->func_info_cnt * attr->func_info_rec_size);
+		printf("\ntarget %s %u", bpf_program__name(program), attr->attach_btf_id);
 		printf("\nline_info %s ", bpf_program__name(program));
 		bytes((void *)(unsigned long)attr->line_info,
 		      (size_t)attr->line_info_cnt * attr->line_info_rec_size);
@@ -125,6 +176,8 @@ long syscall(long number, ...)
 		}
 		return fd;
 	case BPF_MAP_UPDATE_ELEM:
+		if (object)
+			on_update((const union bpf_attr *)b);
 		if (inode(attr->map_fd) == kconfig) {
 			printf("kconfig ");
 			bytes((void *)(unsigned long)attr->value, kconfig_size);
@@ -192,7 +245,24 @@ int main(int argc, char **argv)
 	loading = true;
 	if (bpf_object__load(object))
 		printf("not-loaded %s\n", strerror(errno));
+	else
+		/* Writes the value, and gets no link. */
+		bpf_object__for_each_map(map, object)
+			if (bpf_map__type(map) == BPF_MAP_TYPE_STRUCT_OPS && bpf_map__autocreate(map))
+				bpf_link__destroy(bpf_map__attach_struct_ops(map));
+	bpf_object__for_each_map(map, object) {
+		switch (bpf_map__type(map)) {
+		case BPF_MAP_TYPE_ARRAY_OF_MAPS:
+		case BPF_MAP_TYPE_HASH_OF_MAPS:
+		case BPF_MAP_TYPE_PROG_ARRAY:
+			print_slots(map);
+			break;
+		default:
+			break;
+		}
+	}
 	bpf_object__for_each_program(program, object) {
+		printf("fd %s %d\n", bpf_program__name(program), bpf_program__fd(program));
 		printf("program %s %s %u %u ", bpf_program__name(program),
 		       bpf_program__section_name(program), bpf_program__type(program),
 		       bpf_program__expected_attach_type(program));

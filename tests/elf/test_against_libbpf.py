@@ -10,23 +10,28 @@ import os
 import shutil
 import struct
 import subprocess
+import sys
 from array import array
 from collections import defaultdict
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from bpf2py.btf import decode
+from bpf2py.btf import decode, types
 from bpf2py.btf.arg_ctx import Tagged, retyped
 from bpf2py.btf.kept import kept_events
 from bpf2py.elf import ObjectError, read_object_file, section_def
 from bpf2py.records import replace
 from bpf2py.runtime.externs.kconfig import kconfig_data
 from bpf2py.runtime.externs.ksyms import Symbols
+from bpf2py.runtime.kernel_btf import VMLINUX_BTF, kernel_btf
 from bpf2py.runtime.relocate import patch_extern
+from bpf2py.runtime.struct_ops import make_plan
 from bpf2py.spec import KCONFIG, MapSpec, ObjectSpec, Pinning, ProgramSpec
-from bpf2py.uapi import MapType, ProgFlags
+from bpf2py.uapi import MapType, ProgFlags, ProgType
 from tests.support.byteswap import swapped_btf, swapped_insns, swapped_object
 
 HERE = Path(__file__).parent
@@ -34,6 +39,8 @@ FIXTURES = HERE.parents[1] / "generated_fixtures"
 OBJECTS = [*sorted(FIXTURES.glob("*.bpf.o")), *sorted((HERE / "objects").glob("*.bpf.o"))]
 BIG_ENDIAN = [path for path in OBJECTS if path.read_bytes()[5:6] == b"\x02"]
 PAGE = os.sysconf("SC_PAGE_SIZE")
+#: Objects that an older libbpf cannot open at all: optional struct_ops, variables in arenas.
+NEEDS_LIBBPF = {"struct_ops": (1, 4), "arena": (1, 5)}
 #: What kconfig_kinds.bpf.c wants to know, the same for libbpf and for us.
 KCONFIG_TEXT = """\
 CONFIG_T_BOOL=y
@@ -64,6 +71,10 @@ class Oracle:
     autoload: dict[str, bool] = field(default_factory=dict)
     records: dict[str, dict[str, bytes]] = field(default_factory=lambda: defaultdict(dict))
     loaded: dict[str, list[str]] = field(default_factory=dict)
+    slots: dict[str, dict[int, str]] = field(default_factory=lambda: defaultdict(dict))
+    targets: dict[str, int] = field(default_factory=dict)
+    descriptors: dict[str, int] = field(default_factory=dict)
+    structs: dict[str, bytes] = field(default_factory=dict)
     btf: bytes = b""
     #: The BTF that reached the kernel, and what .kconfig was filled with.
     given_btf: bytes = b""
@@ -113,6 +124,9 @@ def ask(program: Path, path: Path, *, old: bool = False) -> Oracle:
         timeout=60,
         env={**os.environ, "KCONFIG": KCONFIG_TEXT},
     )
+    since = NEEDS_LIBBPF.get(path.name.partition(".")[0])
+    if since is not None and (version := libbpf_version(program)) < since:
+        pytest.skip(f"libbpf {version[0]}.{version[1]} does not know what {path.name} uses")
     found = Oracle(core_failed="failed to perform CO-RE relocations" in done.stderr)
     assert done.returncode == 0, done.stderr
     found.not_there = "not found in kernel" in done.stderr
@@ -133,6 +147,14 @@ def ask(program: Path, path: Path, *, old: bool = False) -> Oracle:
                 found.loaded[words[0]] = words
             case "not-loaded":
                 found.not_loaded = True
+            case "slot":
+                found.slots[words[0]][int(words[1])] = words[2]
+            case "target":
+                found.targets[words[0]] = int(words[1])
+            case "fd":
+                found.descriptors[words[0]] = int(words[1])
+            case "struct_ops":
+                found.structs[words[0]] = unhex(words[1])
             case "btf":
                 found.btf = unhex(words[0])
             case "given-btf":
@@ -140,6 +162,16 @@ def ask(program: Path, path: Path, *, old: bool = False) -> Oracle:
             case "kconfig":
                 found.kconfig = unhex(words[0])
     return found
+
+
+@cache
+def libbpf_version(program: Path) -> tuple[int, int]:
+    """Of the libbpf behind the oracle: an object with nothing in it is opened by any."""
+    done = subprocess.run(
+        [program, FIXTURES / "minimal.bpf.o"], capture_output=True, text=True, timeout=60
+    )
+    major, minor = done.stdout.splitlines()[0].split(" ")[1:]
+    return int(major), int(minor)
 
 
 def read_or_skip(path: Path) -> ObjectSpec:
@@ -203,7 +235,19 @@ def test_maps_are_those_that_libbpf_finds(little: Path, oracle_program: Path) ->
         else:
             assert numbers[2] == mine.value_size
             assert numbers[8] == mine.value_type_id
-        if mine.data is not None:
+        if mine.map_type is MapType.STRUCT_OPS:
+            # There, addresses of its own stand for the programs.
+            table = decode(spec.btf)
+            struct_type = table[mine.value_type_id]
+            assert isinstance(struct_type, types.Struct)
+            pointers = {member.name: member.bit_offset // 8 for member in struct_type.members}
+            blank = bytearray(data)
+            for member in mine.functions:
+                at = pointers[member]
+                assert any(blank[at : at + 8])
+                blank[at : at + 8] = bytes(8)
+            assert blank == mine.data
+        elif mine.data is not None:
             assert data == mine.data
 
 
@@ -272,7 +316,9 @@ def test_programs_are_linked_to_the_same_instructions(little: Path, oracle_progr
         _, section, prog_type, attach_type, insns = theirs.programs[program.name]
         assert section == program.section
         assert theirs.autoload[program.name] == program.autoload
-        if int(prog_type) or section_def(section) is None:
+        if program.prog_type is ProgType.STRUCT_OPS:
+            assert int(prog_type) == program.prog_type  # the attach type is the kernel's to say
+        elif int(prog_type) or section_def(section) is None:
             assert (int(prog_type), int(attach_type)) == (
                 program.prog_type,
                 program.attach_type or 0,
@@ -298,9 +344,39 @@ def test_records_and_btf_are_those_that_libbpf_gives_the_kernel(
     assert theirs.loaded or not spec.programs or theirs.not_loaded
     for name, (_, attach_type, flags, *license_) in theirs.loaded.items():
         program = spec.programs[name]
-        assert int(attach_type) == (program.attach_type or 0)
+        if program.prog_type is not ProgType.STRUCT_OPS:
+            assert int(attach_type) == (program.attach_type or 0)
         assert ProgFlags(int(flags)) == program.flags
         assert " ".join(license_) == spec.license
+
+
+@pytest.mark.parametrize("path", OBJECTS, ids=lambda path: path.name)
+def test_slots_are_filled_as_libbpf_fills_them(little: Path, oracle_program: Path) -> None:
+    spec = read_or_skip(little)
+    theirs = ask(oracle_program, little)
+    if theirs.not_loaded:
+        pytest.skip("libbpf does not load this object")
+    ours = {each.name: each.values for each in spec.maps.values() if each.values}
+    assert ours == dict(theirs.slots)
+
+
+@pytest.mark.skipif(not Path(VMLINUX_BTF).exists(), reason="the kernel does not show its BTF")
+def test_struct_ops_are_laid_out_for_this_kernel_as_libbpf_does(oracle_program: Path) -> None:
+    path = FIXTURES / "struct_ops.bpf.o"
+    spec = read_object_file(path)
+    theirs = ask(oracle_program, path)
+    with ExitStack() as stack:
+        plan = make_plan(spec, decode(spec.btf), kernel_btf, stack)
+    assert plan.structs.keys() == theirs.structs.keys() == {"by_map", "by_link", "replacement"}
+    for name, struct_value in plan.structs.items():
+        value = bytearray(struct_value.value)
+        for at, program in struct_value.functions:
+            value[at : at + 8] = theirs.descriptors[program].to_bytes(8, sys.byteorder)
+        assert value == theirs.structs[name]
+    assert plan.targets.keys() == theirs.loaded.keys()
+    for name, target in plan.targets.items():
+        assert target.type_id == theirs.targets[name]
+        assert target.attach_type == int(theirs.loaded[name][1])
 
 
 @pytest.mark.parametrize(

@@ -201,10 +201,6 @@ def _not_an_array(d: Definition) -> Members:
     return [("type", VOID_PTR)]
 
 
-def _arena(d: Definition) -> Members:
-    return [("type", d.uint(MapType.ARENA))]
-
-
 def _pinning(d: Definition) -> Members:
     return [("type", d.uint(1)), ("pinning", d.uint(2))]
 
@@ -238,7 +234,6 @@ def _pinned_inner(d: Definition) -> Members:
         (_sizes, "two different things about its key_size: 8 and 4"),
         (_not_uint, "'type' that was not written with __uint"),
         (_not_an_array, "'type' that was not written with __uint"),
-        (_arena, "an arena, which is not supported yet"),
         (_pinning, "has pinning 2"),
         (_values_of_hash, "neither a map of maps nor an array of programs"),
         (_values_first, "'values' as its last member"),
@@ -257,21 +252,6 @@ def test_a_definition_that_makes_no_sense_names_its_map(members: object, complai
 def test_a_map_that_is_no_struct_is_refused() -> None:
     with pytest.raises(ObjectError, match="map 'm' is a INT, not a struct"):
         read_maps(Definition(), ("m", INT))
-
-
-def test_maps_filled_in_the_source_are_refused_by_name() -> None:
-    d = Definition()
-    struct_id = d.struct(("type", d.uint(MapType.PROG_ARRAY)), ("values", d.values(PROTO)))
-    elf = ElfWriter()
-    section = elf.section(".maps", bytes(32), flags=3)
-    jumps = elf.symbol("jumps", section, size=32, kind=OBJECT)
-    elf.relocate(section, 8, jumps, 2)
-    d.add(t.Datasec(".maps", 0, (t.SectionVar(d.add(t.Var("jumps", struct_id)), 0, 32),)))
-    elf.section(".BTF", encode(d.types, byte_order="little"), flags=0)
-    with pytest.raises(
-        ObjectError, match=r"map 'jumps' is filled in the source.*not supported yet"
-    ):
-        read_object(elf.build(), name="t.bpf.o")
 
 
 def test_maps_without_btf_are_refused_with_advice() -> None:

@@ -79,12 +79,43 @@ def _bloom_filter() -> bool:
     return True
 
 
-def _task_storage() -> bool:
+def _arena() -> bool:
+    try:
+        map_create(
+            MapType.ARENA, key_size=0, value_size=0, max_entries=1, flags=MapFlags.MMAPABLE
+        ).close()
+    except OSError as exc:
+        if exc.errno != errno.EINVAL:
+            raise
+        return False
+    return True
+
+
+def _struct_ops(flags: MapFlags = MapFlags(0)) -> bool:
+    """Whether such a map gets as far as looking at its type, which is none: ENOTSUPP or ENOENT."""
     blob = encode([t.Int("int", 4, 32, signed=True)], byte_order=sys.byteorder)
     with FD(btf_load(blob, what="probe"), "probe") as btf:
         try:
             map_create(
-                MapType.TASK_STORAGE,
+                MapType.STRUCT_OPS,
+                key_size=4,
+                value_size=4,
+                max_entries=1,
+                flags=flags,
+                btf_fd=btf.fileno(),
+                btf_vmlinux_value_type_id=1,
+            )
+        except OSError as exc:
+            return exc.errno != errno.EINVAL
+    raise AssertionError("a struct_ops map of type 1 was made")
+
+
+def _storage(map_type: MapType) -> bool:
+    blob = encode([t.Int("int", 4, 32, signed=True)], byte_order=sys.byteorder)
+    with FD(btf_load(blob, what="probe"), "probe") as btf:
+        try:
+            map_create(
+                map_type,
                 key_size=4,
                 value_size=4,
                 max_entries=0,
@@ -98,6 +129,34 @@ def _task_storage() -> bool:
                 raise
             return False
     return True
+
+
+def _work_queues() -> bool:
+    """Whether ``struct bpf_wq`` in a value is more than bytes: then no array per CPU can have it."""
+    blob = encode(
+        [
+            t.Int("int", 4, 32, signed=True),
+            t.Struct("bpf_wq", 16, (t.Member("first", 1, 0),)),
+            t.Struct("value", 16, (t.Member("work", 2, 0),)),
+        ],
+        byte_order=sys.byteorder,
+    )
+    with FD(btf_load(blob, what="probe"), "probe") as btf:
+        try:
+            map_create(
+                MapType.PERCPU_ARRAY,
+                key_size=4,
+                value_size=16,
+                max_entries=1,
+                btf_fd=btf.fileno(),
+                btf_key_type_id=1,
+                btf_value_type_id=3,
+            ).close()
+        except OSError as exc:
+            if exc.errno != errno.EOPNOTSUPP:
+                raise
+            return True
+    return False
 
 
 def _untrusted_kernel_pointers() -> bool:
@@ -185,10 +244,13 @@ _SIGN_EXTENDING_MOVE = Instruction(op.ALU64 | op.MOV | op.X, 0, 0, 8)
 _FETCHING_ADD = Instruction(op.STX | op.ATOMIC | op.DW, 10, 0, -8, op.ADD | op.FETCH)
 
 ABILITIES: dict[str, Callable[[], bool]] = {
+    "arenas (6.9)": _arena,
     "attach targets in program information (5.19)": lambda: _program_info_until(228),
     "bloom filters (5.16)": _bloom_filter,
     "bpf_loop (5.17)": lambda: _helper("loop"),
     "bpf_strncmp (5.17)": lambda: _helper("strncmp"),
+    "cgroup storage of any program (6.2)": lambda: _storage(MapType.CGRP_STORAGE),
+    "inode storage (5.10)": lambda: _storage(MapType.INODE_STORAGE),
     "cpu v4 instructions (6.6)": lambda: _program(code(mov(0, 0), _SIGN_EXTENDING_MOVE, EXIT)),
     "exceptions (6.7)": lambda: _kernel_function("bpf_throw"),
     "iterators over numbers (6.4)": lambda: _kernel_function("bpf_iter_num_new"),
@@ -198,11 +260,14 @@ ABILITIES: dict[str, Callable[[], bool]] = {
         code(mov(0, 0), store(10, -8, 0, op.DW), _FETCHING_ADD, mov(0, 0), EXIT)
     ),
     "links for perf events (5.15)": features.has_perf_event_links,
+    "struct_ops (5.6)": _struct_ops,
+    "struct_ops links (6.4)": lambda: _struct_ops(MapFlags.LINK),
     "syscall programs (5.14)": lambda: _program(NOTHING, ProgType.SYSCALL, ProgFlags.SLEEPABLE),
-    "task storage (5.11)": _task_storage,
+    "task storage (5.11)": lambda: _storage(MapType.TASK_STORAGE),
     "timers (5.15)": lambda: _helper("timer_init"),
     "tracing of functions (5.5)": _tracing,
     "untrusted kernel pointers (6.3)": _untrusted_kernel_pointers,
+    "work queues (6.10)": _work_queues,
     "verified instructions in program information (5.16)": lambda: _program_info_until(220),
     "XDP fragments (5.18)": lambda: _program(flags=ProgFlags.XDP_HAS_FRAGS),
 }

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
-import sys
+import socket
 import time
 from pathlib import Path
 
 import pytest
 
-from bpf2py.uapi import MapFlags, MapType
+from bpf2py.runtime import VerifierError
+from bpf2py.uapi import MapFlags, MapType, UpdateFlags
 from generated_fixtures.inner_maps_bpf import InnerMaps
 from generated_fixtures.kernel_fields_bpf import KernelFields, Locked, Timed
+from generated_fixtures.kernel_graph_bpf import Deferred, KernelGraph, Queue
 from generated_fixtures.kernel_kptr_bpf import KernelKptr
 from generated_fixtures.map_attrs_bpf import Key, MapAttrs, Point, Shape
 from generated_fixtures.maps_basic_bpf import Counters, Event, Flow, MapsBasic, Start
-from generated_fixtures.maps_other_bpf import MapsOther
+from generated_fixtures.maps_other_bpf import MapsOther, Prefix
+from generated_fixtures.maps_storage_bpf import Account, MapsStorage
 from generated_fixtures.types_structs_bpf import Leaf, Message, NamedTail, TextTail, TypesStructs
 from tests.kernel.abilities import requires
 
@@ -141,12 +144,69 @@ def test_a_map_pinned_by_name_is_found_by_the_next_object(bpffs: Path) -> None:
     os.unlink(bpffs / "pinned_counts")
 
 
-def test_maps_of_maps_know_what_they_hold() -> None:
+def test_maps_of_maps_take_maps_and_open_them_typed() -> None:
     with InnerMaps.spec().load() as loaded:
         assert loaded.programs.fill.run(PACKET).return_value == 0
-        loaded.maps.outer[2] = loaded.maps.inner_one.fileno().to_bytes(4, sys.byteorder)
+        with pytest.raises(KeyError, match="'outer' has no key 2"):
+            loaded.maps.outer.open(2)
+        loaded.maps.outer[2] = loaded.maps.inner_one
         assert loaded.programs.fill.run(PACKET).return_value == 1
         assert dict(loaded.maps.inner_one) == {5: 1002}
+        assert loaded.maps.outer[2] == loaded.maps.inner_one.info().id
+        with loaded.maps.outer.open(2) as inner:
+            inner[6] = 7
+        assert dict(loaded.maps.inner_one) == {5: 1002, 6: 7}
+        del loaded.maps.outer[2]
+        assert 2 not in loaded.maps.outer
+        with pytest.raises(OSError, match="map 'by_cgroup'"):
+            loaded.maps.by_cgroup[1] = loaded.maps.inner_one  # an array of two is wanted
+
+
+def test_a_bloom_filter_is_certain_of_what_it_has_not_seen() -> None:
+    requires("bloom filters (5.16)", "task storage (5.11)")
+    with MapsOther.spec().load() as loaded:
+        seen = loaded.maps.seen
+        seen.update(range(50))
+        seen.add(2**64 - 1)
+        assert all(value in seen for value in [*range(50), 2**64 - 1])
+        assert sum(value in seen for value in range(1000, 2000)) < 500
+        assert "no number" not in seen
+
+
+def test_storage_belongs_to_cgroups_and_files() -> None:
+    requires("cgroup storage of any program (6.2)", "inode storage (5.10)")
+    with MapsStorage.spec().load() as loaded:
+        kinds = {name: loaded.maps[name].info().map_type for name in loaded.maps}
+        assert kinds == {
+            "of_cgroup": MapType.CGROUP_STORAGE,
+            "of_cgroup_per_cpu": MapType.PERCPU_CGROUP_STORAGE,
+            "by_cgroup": MapType.CGRP_STORAGE,
+            "by_inode": MapType.INODE_STORAGE,
+            "orders": MapType.USER_RINGBUF,
+        }
+        assert loaded.maps.orders.max_entries == 8192
+        with open("/proc/self/exe", "rb") as file:
+            assert file.fileno() not in loaded.maps.by_inode
+            loaded.maps.by_inode[file.fileno()] = Account(packets=2**63, flags=5)
+            assert loaded.maps.by_inode[file.fileno()] == Account(packets=2**63, flags=5)
+        with pytest.raises(KeyError):
+            print(loaded.maps.of_cgroup_per_cpu[1])  # nothing is attached to any cgroup
+
+
+def test_sockets_are_put_in_as_they_are() -> None:
+    requires("bloom filters (5.16)", "task storage (5.11)")
+    with (
+        MapsOther.spec().load() as loaded,
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as client,
+    ):
+        loaded.maps.sockets[1] = client
+        assert 1 in loaded.maps.sockets
+        loaded.maps.sockets_by_key.put(Prefix(bits=8), client, flags=UpdateFlags.NOEXIST)
+        with pytest.raises(FileExistsError):
+            loaded.maps.sockets_by_key.put(Prefix(bits=8), client, flags=UpdateFlags.NOEXIST)
+        del loaded.maps.sockets[1]
+        assert 1 not in loaded.maps.sockets
 
 
 def test_a_spin_lock_is_kept_when_python_writes_the_value_around_it() -> None:
@@ -174,6 +234,32 @@ def test_a_value_with_a_kernel_pointer_loads_and_is_read_around_it() -> None:
     with KernelKptr.spec().load() as loaded:
         assert loaded.programs.holds.run(PACKET).return_value == 0
         assert (loaded.maps.holders[0].before, loaded.maps.holders[0].after) == (0, 0)
+
+
+def test_lists_trees_and_work_queues_are_found_in_the_types_of_values() -> None:
+    requires("work queues (6.10)")
+    with KernelGraph.spec().load() as loaded:
+        for name in ("queues", "trees", "deferrals", "shares"):
+            assert loaded.maps[name].info().btf_value_type_id, name
+        loaded.maps.queues[0] = Queue(length=7)
+        assert loaded.programs.lengthen.run(PACKET).return_value == 0
+        assert loaded.maps.queues[0] == Queue(length=8)
+        loaded.maps.deferrals[1] = Deferred(done=5)
+        assert loaded.maps.deferrals[1] == Deferred(done=5)
+
+
+def test_a_list_of_what_the_types_do_not_have_is_no_list() -> None:
+    """What shows that the tags reached the kernel: a wrong one is noticed there."""
+    requires("work queues (6.10)")
+    spec = KernelGraph.spec()
+    wrong = spec.object_spec.btf.replace(b"contains:item:link", b"contains:item:none")
+    assert wrong != spec.object_spec.btf
+    spec.object_spec.btf = wrong
+    with (
+        pytest.warns(RuntimeWarning, match="without BTF"),
+        pytest.raises(VerifierError, match="has to have BTF in order to use bpf_spin_lock"),
+    ):
+        spec.load()
 
 
 @pytest.mark.parametrize("entries", [1, 5000, 100_000])

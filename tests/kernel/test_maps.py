@@ -21,6 +21,7 @@ from bpf2py.runtime import (
     Map,
     PerCPUArrayMap,
     PerCPUHashMap,
+    ProgramArray,
     Queue,
     codec,
 )
@@ -481,7 +482,8 @@ UNTYPED: list[tuple[MapType, int, int, int, int, type[AnyMap]]] = [
     (MapType.PERCPU_ARRAY, 4, 8, 10, 0, PerCPUArrayMap),
     (MapType.LPM_TRIE, 8, 8, 10, 1, LPMTrie),
     (MapType.QUEUE, 0, 8, 10, 0, Queue),
-    (MapType.PROG_ARRAY, 4, 4, 10, 0, Map),
+    (MapType.PROG_ARRAY, 4, 4, 10, 0, ProgramArray),
+    (MapType.STACK_TRACE, 4, 8, 10, 0, Map),
 ]
 
 
@@ -509,6 +511,9 @@ def test_maps_nobody_typed_take_and_give_bytes(
         elif isinstance(raw, Queue):
             raw.push(b"12345678")
             assert raw.pop() == b"12345678"
+        elif isinstance(raw, ProgramArray):
+            with pytest.raises(KeyError, match="map 'raw' has no key 3"):
+                raw[3]
         else:
             assert isinstance(raw, Map)
             with pytest.raises(KeyError, match="map 'raw' has no key"):

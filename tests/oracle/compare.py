@@ -86,7 +86,13 @@ def _why(trace: Trace) -> str:
 def _reasons(trace: Trace) -> list[str]:
     """What libbpf says, from where it begins to fail."""
     said = [line.removeprefix("libbpf: ") for line in trace.says]
-    dull = ("elf: skipping", "Error in bpf_create_map_xattr", "sec '", "BTF is required", "failed to load object")
+    dull = (
+        "elf: skipping",
+        "Error in bpf_create_map_xattr",
+        "sec '",
+        "BTF is required",
+        "failed to load object",
+    )
     return [line for line in said if not line.startswith(dull)] or said
 
 

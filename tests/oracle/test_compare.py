@@ -27,6 +27,7 @@ _EXTERNS = "libbpf looks up every extern, we those that a program to be loaded u
 DELIBERATE = {
     "bench_ringbuf": _EVENTS,
     "externs_missing": _EXTERNS,
+    "arguments": _EVENTS,
     "maps_basic": _EVENTS,
     "maps_storage": _EVENTS,
     "types_check": _EVENTS,

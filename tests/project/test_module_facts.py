@@ -145,3 +145,17 @@ def test_what_cannot_be_read_is_shown_as_text(module: Path) -> None:
     (reason,) = output.reasons({module: VARIANTS.read_text()}, {}).values()
     assert "another version of bpf2py wrote it, or it was edited" in reason
     assert "-print('mine')" in reason
+
+
+def test_what_c_puts_into_maps_is_said_when_it_changes() -> None:
+    text = (FIXTURES / "struct_ops_bpf.py").read_text()
+    other = text.replace('"init": "other_init"', '"init": "on_init"')
+    (said,) = facts.differences(read(text), read(other))
+    assert said.startswith("map replacement: functions {")
+    text = (FIXTURES / "tail_calls_filled_bpf.py").read_text()
+    (said,) = facts.differences(read(text), read(text.replace('2: "from_second"', '1: "entry"')))
+    assert said == (
+        "map steps: values {0: 'from_first', 2: 'from_second'} → {0: 'from_first', 1: 'entry'}"
+    )
+    text = (FIXTURES / "arena_bpf.py").read_text()
+    assert read(text)["variable shared sum"]["first value"] == "07000000 00000000"

@@ -10,6 +10,9 @@ from struct import Struct
 import pytest
 
 from bpf2py.runtime.create import MapMaker, completed, data_map_name, require_compatible, ring_size
+from bpf2py.runtime.errors import ClosedError
+from bpf2py.runtime.struct_ops import KernelStruct
+from bpf2py.runtime.syscalls import bpf as door
 from bpf2py.runtime.syscalls.fd import FD
 from bpf2py.spec import MapSpec
 from bpf2py.uapi import Cmd, MapFlags, MapType
@@ -143,6 +146,67 @@ def test_a_map_of_maps_without_a_template_is_explained(kernel: FakeKernel) -> No
     )
     with pytest.raises(ValueError, match="'outer' holds maps but does not say which"):
         make(outer)
+
+
+def test_a_struct_ops_map_has_the_kernels_type_and_the_objects_btf(kernel: FakeKernel) -> None:
+    spec = MapSpec(
+        name="mine", map_type=MapType.STRUCT_OPS, key_size=4, value_size=8, value_type_id=7
+    )
+    with FD(kernel.descriptor()) as btf, FD(kernel.descriptor()) as module, ExitStack() as stack:
+        for struct in (
+            KernelStruct(1234, None, bytearray(40), ()),
+            KernelStruct(1234, module, bytearray(40), ()),
+        ):
+            MapMaker("tests", btf, None, stack).make(spec, None, struct)
+        built_in, in_module = kernel.of(Cmd.MAP_CREATE)
+        for attr in (built_in, in_module):
+            assert attr.u32(8) == 40  # value_size
+            assert (attr.u32(48), attr.u32(52), attr.u32(56)) == (btf.fileno(), 0, 0)
+            assert attr.u32(60) == 1234  # btf_vmlinux_value_type_id
+        assert not built_in.u32(16) & MapFlags.VTYPE_BTF_OBJ_FD
+        assert in_module.u32(16) & MapFlags.VTYPE_BTF_OBJ_FD
+        assert in_module.u32(72) == module.fileno()  # value_type_btf_obj_fd
+
+
+def test_a_kernel_that_has_not_read_its_types_yet_is_made_to(kernel: FakeKernel) -> None:
+    """5.10: no struct_ops is known before the first program was loaded."""
+    kernel.handlers[Cmd.MAP_CREATE] = lambda _: (
+        kernel.descriptor() if kernel.of(Cmd.PROG_LOAD) else -door.ENOTSUPP
+    )
+    spec = MapSpec(name="mine", map_type=MapType.STRUCT_OPS, key_size=4, value_type_id=7)
+    with FD(kernel.descriptor()) as btf, ExitStack() as stack:
+        MapMaker("tests", btf, None, stack).make(
+            spec, None, KernelStruct(1234, None, bytearray(40), ())
+        )
+    assert [cmd for cmd, _ in kernel.calls] == [Cmd.MAP_CREATE, Cmd.PROG_LOAD, Cmd.MAP_CREATE]
+
+
+def test_a_struct_ops_that_stays_unknown_is_refused(kernel: FakeKernel) -> None:
+    kernel.handlers[Cmd.MAP_CREATE] = lambda _: -door.ENOTSUPP
+    spec = MapSpec(name="mine", map_type=MapType.STRUCT_OPS, key_size=4, value_type_id=7)
+    with (
+        ExitStack() as stack,
+        pytest.raises(OSError, match=r"not supported by this kernel.*'mine' \(STRUCT_OPS"),
+    ):
+        MapMaker("tests", None, None, stack).make(
+            spec, None, KernelStruct(1234, None, bytearray(40), ())
+        )
+    assert len(kernel.of(Cmd.MAP_CREATE)) == 2
+
+
+def test_a_map_for_a_device_names_it(kernel: FakeKernel) -> None:
+    make(replace(array(), ifindex=5))
+    (attr,) = kernel.of(Cmd.MAP_CREATE)
+    assert attr.u32(44) == 5
+
+
+def test_a_map_that_is_switched_off_is_not_made(kernel: FakeKernel) -> None:
+    with ExitStack() as stack:
+        handle = MapMaker("tests", None, None, stack).make(replace(array(), autocreate=False), None)
+    assert not kernel.of(Cmd.MAP_CREATE)
+    assert not handle.created
+    with pytest.raises(ClosedError, match="'counts' was not created: its autocreate is off"):
+        handle.fileno()
 
 
 def info(spec: MapSpec, *, flags: int) -> object:

@@ -7,9 +7,11 @@ from typing import assert_type
 from bpf2py import runtime
 from bpf2py.spec import MapSpec, Pinning
 from bpf2py.uapi import MapFlags
+from generated_fixtures.inner_maps_bpf import InnerMaps
 from generated_fixtures.kernel_fields_bpf import KernelFields
 from generated_fixtures.maps_basic_bpf import Counters, Event, Flow, MapsBasic, Start
 from generated_fixtures.maps_other_bpf import Job, MapsOther, Prefix
+from generated_fixtures.tail_calls_filled_bpf import TailCallsFilled
 
 
 def hashes(loaded: MapsBasic) -> None:
@@ -100,3 +102,14 @@ def entries(loaded: MapsBasic) -> None:
     start.update({1: Start()})
     start.update({"1": Start()})  # type: ignore[arg-type]
     start.max_entries = 5  # type: ignore[misc]
+
+
+def maps_of_maps(loaded: InnerMaps, jumps: TailCallsFilled) -> None:
+    """They take what has a descriptor, and open what is in them with its types."""
+    loaded.maps.outer[2] = loaded.maps.inner_one
+    loaded.maps.outer[2] = "inner_one"  # type: ignore[assignment]
+    assert_type(loaded.maps.outer.open(2), runtime.HashMap[int, int])
+    assert_type(loaded.maps.by_cgroup.open(2), runtime.ArrayMap[list[int]])
+    jumps.maps.steps[1] = jumps.programs.from_first
+    assert_type(jumps.maps.steps[1], int)
+    jumps.maps.steps["1"] = jumps.programs.from_first  # type: ignore[index]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import assert_type
 
 from bpf2py import runtime, spec
+from bpf2py.runtime import codec
+from generated_fixtures.arena_bpf import Arena
+from generated_fixtures.arena_bpf import Node as ArenaNode
 from generated_fixtures.arguments_bpf import Arguments, Request
 from generated_fixtures.globals_bpf import (
     Globals,
@@ -18,6 +21,7 @@ from generated_fixtures.globals_bpf import (
 from generated_fixtures.kconfig_kinds_bpf import KconfigKindsSpec, LibbpfTristate
 from generated_fixtures.program_runs_bpf import ProgramRuns
 from generated_fixtures.section_kinds_bpf import SectionKinds
+from generated_fixtures.struct_ops_bpf import StructOps
 
 
 def before_loading() -> None:
@@ -78,7 +82,7 @@ def programs(loaded: SectionKinds) -> None:
     assert_type(programs.on_tracepoint, runtime.Tracepoint)
     assert_type(programs.on_raw_tp, runtime.RawTracepoint)
     assert_type(programs.on_tp_btf, runtime.BTFTracepoint)
-    assert_type(programs.on_syscall, runtime.Program)
+    assert_type(programs.on_syscall, runtime.Syscall[bytes])
     assert_type(programs["on_xdp"], runtime.Program)
     with programs.on_xdp.attach("eth0", mode=runtime.XDPMode.GENERIC) as link:
         assert_type(link.close(), None)
@@ -127,6 +131,33 @@ def syscalls(loaded: Arguments) -> None:
 
 def untyped_syscalls(loaded: SectionKinds) -> None:
     assert_type(loaded.programs.on_syscall.call(b""), runtime.SyscallResult[bytes])
+
+
+def struct_ops(loaded: StructOps) -> None:
+    """Settings are typed, a function is a program or nothing, and maps can be registered."""
+    description = StructOps.spec()
+    assert_type(description.struct_ops.by_link.name, str)
+    assert_type(description.struct_ops.by_link.flags, int)
+    assert_type(description.struct_ops.by_link.init, spec.ProgramSpec | None)
+    description.struct_ops.by_link.init = description.programs.other_init
+    description.struct_ops.by_link.init = "other_init"
+    description.struct_ops.by_link.init = None
+    description.struct_ops.by_link.init = 5  # type: ignore[assignment]
+    description.struct_ops.by_link.flags = "5"  # type: ignore[assignment]
+    print(description.struct_ops.by_link.no_such_member)  # type: ignore[attr-defined]
+    print(description.struct_ops.no_such_map)  # type: ignore[attr-defined]
+    assert_type(loaded.maps.by_link.attach(), runtime.StructOpsLink)
+
+
+def arenas(loaded: Arena) -> None:
+    """Globals are typed before and after loading; what is read by address has the type asked for."""
+    Arena.spec().arena.sum = 5
+    Arena.spec().arena.sum = "5"  # type: ignore[assignment]
+    assert_type(loaded.arena.first, int)
+    assert_type(loaded.arena.nodes, list[ArenaNode])
+    assert_type(loaded.maps.shared.read(loaded.arena.first, ArenaNode), ArenaNode)
+    assert_type(loaded.maps.shared.read(loaded.arena.first, codec.U64), int)
+    print(loaded.arena.no_such_name)  # type: ignore[attr-defined]
 
 
 def externs(description: KconfigKindsSpec, other: SectionKinds) -> None:

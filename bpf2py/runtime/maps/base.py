@@ -287,7 +287,7 @@ class Map(AnyMap, Generic[K, V]):
             if code == errno.ENOENT:
                 return missing(handle, key)
             if handle.closed:
-                return ClosedError(f"{handle.what} is closed")
+                return ClosedError(handle.why_closed)
             return door.failure(cmd, code, handle.what)
 
         return refused

@@ -13,7 +13,7 @@ import functools
 import os
 import struct
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import ClassVar, Self, TypeAlias
 
 from ...uapi import Cmd, MapFlags, MapType
 from ..errors import ClosedError
@@ -98,6 +98,11 @@ class MapHandle(Owner):
         "value_size",
     )
 
+    #: Whether the kernel has such a map at all.
+    created: ClassVar[bool] = True
+    #: Where the global variables in it begin, in bytes.
+    data_offset: int = 0
+
     def __init__(
         self,
         fd: FD,
@@ -128,7 +133,7 @@ class MapHandle(Owner):
         self.at_close: list[Callable[[], None]] = []
 
     @classmethod
-    def from_fd(cls, fd: FD, name: str = "") -> MapHandle:
+    def from_fd(cls, fd: FD, name: str = "") -> Self:
         """A handle of a map that was created elsewhere: the kernel says what it is (4.13)."""
         info = map_info(fd.fileno(), what=fd.what)
         return cls(
@@ -142,17 +147,17 @@ class MapHandle(Owner):
         )
 
     @classmethod
-    def open_pinned(cls, path: str | os.PathLike[str], *, flags: int = 0) -> MapHandle:
+    def open_pinned(cls, path: str | os.PathLike[str], *, flags: int = 0) -> Self:
         """Open the map pinned at *path*; *flags* may be MapFlags.RDONLY or WRONLY (4.15)."""
         return cls._adopt(object_get(path, flags=flags, what="map"))
 
     @classmethod
-    def open_id(cls, map_id: int) -> MapHandle:
+    def open_id(cls, map_id: int) -> Self:
         """Open the map of that id, anywhere in the system (4.13)."""
         return cls._adopt(map_by_id(map_id))
 
     @classmethod
-    def _adopt(cls, fd: FD) -> MapHandle:
+    def _adopt(cls, fd: FD) -> Self:
         try:
             return cls.from_fd(fd)
         except BaseException:
@@ -167,8 +172,13 @@ class MapHandle(Owner):
     def fileno(self) -> int:
         """The descriptor's number; ClosedError when it is closed."""
         if self.fd.closed:
-            raise ClosedError(f"{self.what} is closed")
+            raise ClosedError(self.why_closed)
         return self.fd.fileno()
+
+    @property
+    def why_closed(self) -> str:
+        """What ClosedError says of it."""
+        return f"{self.what} is closed"
 
     @property
     def closed(self) -> bool:
@@ -244,4 +254,19 @@ class MapHandle(Owner):
     def __repr__(self) -> str:
         state = "closed" if self.closed else f"fd {self.fd.fileno()}"
         kind = self.map_type.name if isinstance(self.map_type, MapType) else self.map_type
-        return f"<MapHandle {self.name!r}, {kind}, {state}>"
+        return f"<{type(self).__name__} {self.name!r}, {kind}, {state}>"
+
+
+class NotCreated(MapHandle):
+    """What stands for a map whose ``autocreate`` is off: it knows what it would have been."""
+
+    __slots__ = ()
+    created = False
+
+    @property
+    def why_closed(self) -> str:
+        """What ClosedError says of it."""
+        return (
+            f"{self.what} was not created: its autocreate is off; set "
+            f"spec.maps[{self.name!r}].autocreate = True before loading"
+        )

@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from ...uapi import MapType
-from ..codec import Bytes
+from ..codec import U32, Bytes
 from .array import ArrayMap
 from .base import AnyMap, Map
+from .bloom import BloomFilter
+from .descriptors import DescriptorMap, MapOfMaps, ProgramArray
 from .handle import MapHandle
 from .hash import HashMap, LPMTrie, LRUHashMap
 from .percpu import PerCPUArrayMap, PerCPUHashMap
@@ -24,15 +26,21 @@ KEY_VALUE_CLASSES: dict[int, type[Map[Any, Any]]] = {
     MapType.LRU_HASH: LRUHashMap,
     MapType.PERCPU_HASH: PerCPUHashMap,
     MapType.LRU_PERCPU_HASH: PerCPUHashMap,
+    MapType.PERCPU_CGROUP_STORAGE: PerCPUHashMap,
     MapType.LPM_TRIE: LPMTrie,
 }
-VALUE_CLASSES: dict[int, type[ArrayMap[Any]] | type[Queue[Any]]] = {
+VALUE_CLASSES: dict[int, type[ArrayMap[Any]] | type[Queue[Any]] | type[BloomFilter[Any]]] = {
     MapType.ARRAY: ArrayMap,
     MapType.PERCPU_ARRAY: PerCPUArrayMap,
+    MapType.BLOOM_FILTER: BloomFilter,
     MapType.QUEUE: Queue,
     MapType.STACK: Queue,
 }
-_NO_ELEMENTS = frozenset((MapType.ARENA, MapType.USER_RINGBUF))
+#: Map types whose keys are indexes and whose values are descriptors.
+_INDEXED = frozenset(
+    (MapType.SOCKMAP, MapType.XSKMAP, MapType.REUSEPORT_SOCKARRAY, MapType.CGROUP_ARRAY)
+)
+_NO_ELEMENTS = frozenset((MapType.USER_RINGBUF,))
 
 
 def untyped(handle: MapHandle) -> AnyMap:
@@ -41,6 +49,24 @@ def untyped(handle: MapHandle) -> AnyMap:
         from ..events.ringbuf import RingBuf
 
         return RingBuf(handle)
+    if handle.map_type == MapType.ARENA:
+        from .arena import Arena
+
+        return Arena(handle)
+    if handle.map_type == MapType.STRUCT_OPS:
+        from .struct_ops import StructOps
+
+        return StructOps(handle)
+    if handle.map_type == MapType.PROG_ARRAY:
+        return ProgramArray(handle)
+    if handle.map_type == MapType.ARRAY_OF_MAPS:
+        return MapOfMaps(handle, U32, untyped)
+    if handle.map_type == MapType.HASH_OF_MAPS:
+        return MapOfMaps(handle, Bytes(handle.key_size), untyped)
+    if handle.map_type in _INDEXED:
+        return DescriptorMap(handle, U32)
+    if handle.map_type == MapType.SOCKHASH:
+        return DescriptorMap(handle, Bytes(handle.key_size))
     if handle.map_type in _NO_ELEMENTS:
         return AnyMap(handle)
     value = Bytes(handle.value_size)

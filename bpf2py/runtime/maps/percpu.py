@@ -32,7 +32,11 @@ def _per_cpu(handle: MapHandle, value: Codec[V]) -> Codec[list[V]]:
 class PerCPUHashMap(HashMap[K, list[V]], Generic[K, V]):
     """A hash map with a value per CPU: ``sum(m[key])`` adds up a counter of all CPUs."""
 
-    map_types: ClassVar[tuple[MapType, ...]] = (MapType.PERCPU_HASH, MapType.LRU_PERCPU_HASH)
+    map_types: ClassVar[tuple[MapType, ...]] = (
+        MapType.PERCPU_HASH,
+        MapType.LRU_PERCPU_HASH,
+        MapType.PERCPU_CGROUP_STORAGE,
+    )
 
     def __init__(self, handle: MapHandle, key: Codec[K], value: Codec[V]) -> None:
         super().__init__(handle, key, _per_cpu(handle, value))

@@ -9,10 +9,16 @@ from __future__ import annotations
 import fcntl
 import os
 import warnings
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 from ..errors import ClosedError
 from ..owner import Owner
+
+
+class HasFileno(Protocol):
+    """Anything with a descriptor: a map, a program, a socket, an open file."""
+
+    def fileno(self) -> int: ...
 
 
 class FD(Owner):

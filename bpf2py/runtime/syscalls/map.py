@@ -20,6 +20,7 @@ _CREATE = struct.Struct("=7I16s5IQiiQI")
 # struct bpf_map_info: type to map_flags, the name, ifindex to map_extra.
 _INFO = struct.Struct("=6I16s2I2Q4IQ")
 _FREEZE = struct.Struct("=I")
+_ASSOCIATE = struct.Struct("=III")
 _OBJ_INFO = struct.Struct("=IIQ")
 _OBJ_PATH = struct.Struct("=QII")
 _ID = struct.Struct("=III")
@@ -142,6 +143,11 @@ def map_info(fd: int, *, what: str) -> MapInfo:
 def map_freeze(fd: int, *, what: str) -> None:
     """BPF_MAP_FREEZE: no more writes from user space (Linux 5.2)."""
     bpf(Cmd.MAP_FREEZE, bytearray(_FREEZE.pack(fd)), what=what)
+
+
+def associate(map_fd: int, prog_fd: int, *, what: str) -> None:
+    """BPF_PROG_ASSOC_STRUCT_OPS: let a program's kfuncs know the struct_ops map (Linux 7.0)."""
+    bpf(Cmd.PROG_ASSOC_STRUCT_OPS, bytearray(_ASSOCIATE.pack(map_fd, prog_fd, 0)), what=what)
 
 
 def map_by_id(map_id: int) -> FD:
