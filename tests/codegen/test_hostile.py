@@ -154,5 +154,5 @@ def test_the_name_of_a_member_reaches_the_module_as_c_or_not_at_all(kind: str, n
     }[kind]
     value = types.bitfields("value", 20, (name, target, 0, bits), ("b", types.s32, 128, 0))
     spec = types.spec([hash_map(types, value_type_id=value, value_size=20)])
-    with pytest.raises(CodegenError, match="is no name that C could have|cannot be a name"):
+    with pytest.raises(CodegenError, match=r"is no name that C could have|cannot be a name"):
         generate(spec)
