@@ -9,7 +9,7 @@ refusals (verification.py).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,6 @@ from ..spec import ObjectSpec, ProgramSpec
 from ..uapi import AttachType, ProgType
 from .programs.base import LoadedProgram
 from .relocate import relocated
-from .source_lines import source_of
 from .syscalls.fd import FD, HasFileno
 from .syscalls.map import kernel_name
 from .syscalls.prog import LoadRequest
@@ -31,6 +30,8 @@ if TYPE_CHECKING:
     from .struct_ops import Plan
     from .targets import Target
 
+#: Types whose programs are attached to something in some BTF, if their attach type says so.
+_WITH_TARGET = frozenset((ProgType.TRACING, ProgType.LSM, ProgType.EXT))
 _USDT = ("usdt", "usdt.s")
 
 
@@ -64,7 +65,7 @@ class ProgramLoader:
         """Load one program.  Raises as ``TypedSpec.load`` says."""
         what = f"program {program.name!r}"
         _require_sensible(program)
-        source = source_of(program, lambda: self._table, self._spec.byte_order)
+        source = self._source(program)
         symbols = self._symbols
         insns, outcomes = relocated(
             program,
@@ -101,10 +102,12 @@ class ProgramLoader:
                 target.fd.close()
 
     def _target(self, program: ProgramSpec) -> Target | None:
-        from .targets import TARGET_KINDS, find_target
-
         if program.prog_type == ProgType.STRUCT_OPS:
             return self._member(program)
+        if program.prog_type not in _WITH_TARGET:
+            return None
+        from .targets import TARGET_KINDS, find_target
+
         if (program.prog_type, program.attach_type) not in TARGET_KINDS:
             return None
         return find_target(program, self._targets.get(program.name))
@@ -118,6 +121,21 @@ class ProgramLoader:
                 "map that is created: refer to it in one, or set autoload = False in its spec"
             )
         return target._replace(fd=target.fd.duplicate() if target.fd else None)
+
+    def _source(self, program: ProgramSpec) -> Callable[[int], str]:
+        """The C line of an instruction, of which nobody asks unless something is wrong."""
+
+        find: Callable[[int], str] | None = None
+
+        def line(insn: int) -> str:
+            nonlocal find
+            if find is None:
+                from .source_lines import source_of
+
+                find = source_of(program, lambda: self._table, self._spec.byte_order)
+            return find(insn)
+
+        return line
 
     @cached_property
     def _table(self) -> TypeTable:

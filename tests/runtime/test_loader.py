@@ -10,9 +10,10 @@ import warnings
 import pytest
 
 from bpf2py import runtime
-from bpf2py.runtime import verification
+from bpf2py.runtime import program_load, verification
 from bpf2py.runtime.kernel import version_code
 from bpf2py.runtime.syscalls.prog import LoadRequest
+from bpf2py.runtime.targets import TARGET_KINDS
 from bpf2py.spec import MapRelocation, MapSpec, Pinning
 from bpf2py.uapi import AttachType, Cmd, MapFlags, MapType, ProgType
 from tests.runtime.bpf_code import (
@@ -396,6 +397,10 @@ def test_a_type_the_kernel_does_not_know_is_no_verdict_of_the_verifier(kernel: F
     with pytest.raises(OSError, match="does not know programs of type NETFILTER") as caught:
         runtime.load(an_object(program(prog_type=ProgType.NETFILTER, section="netfilter")))
     assert not isinstance(caught.value, runtime.VerifierError)
+
+
+def test_targets_are_looked_for_for_the_types_of_program_that_have_some() -> None:
+    assert {prog_type for prog_type, _ in TARGET_KINDS} == program_load._WITH_TARGET
 
 
 def test_an_attach_target_must_be_named(kernel: FakeKernel) -> None:
