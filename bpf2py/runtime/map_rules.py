@@ -101,7 +101,7 @@ _RULES: dict[int, _Rule] = {
     _T.TASK_STORAGE: _STORAGE,
     _T.CGRP_STORAGE: _STORAGE,
     _T.CGROUP_STORAGE: _CGROUP,
-    _T.PERCPU_CGROUP_STORAGE: _CGROUP._replace(flags=_ACCESS),
+    _T.PERCPU_CGROUP_STORAGE: _CGROUP,
     _T.INSN_ARRAY: _Rule(_FOUR, _INSN_VALUE, _SOME, MapFlags(0)),
 }
 
