@@ -285,7 +285,7 @@ class Collector:
         depth: int,
     ) -> Field | Left:
         offset, bit = divmod(leaf.bit_offset, 8)
-        name = leaf.name or f"union_{offset}"
+        name = safe(leaf.name) or f"union_{offset}"
         path = f"{path}.{name}" if leaf.name else path  # as C says it: without the union
         text = self._text(leaf.type_id, path)
         owned = self.kernel_owned(leaf.type_id)
@@ -320,6 +320,7 @@ class Collector:
 
         Its bytes, up to the next member: more is not known.
         """
+        name = safe(leaf.name)
         size = parent.size * 8
         behind = [each.bit_offset for each in leaves if each.bit_offset > leaf.bit_offset]
         end = size if isinstance(parent, Union) else min(behind, default=size)
@@ -328,8 +329,8 @@ class Collector:
         if leaf.bit_offset % 8 or room < 0:
             raise CodegenError(f"{path}.{leaf.name}: ends outside of its {parent.size} bytes")
         if not room:
-            return Left(leaf.name, f"{safe(leaf.name)}, offset {offset}: has no bytes here")
-        path = f"{path}.{leaf.name}"
+            return Left(leaf.name, f"{name}, offset {offset}: has no bytes here")
+        path = f"{path}.{name}"
         value = untyped(self.views.at(path, tag), room, path)
         return Field(leaf.name, offset, value, UNTYPED + shown_as(value))
 
