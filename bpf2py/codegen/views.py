@@ -136,7 +136,7 @@ class Views:
         if not self._chosen:
             return tag
         short = path.partition(" ")[2] or path
-        self._places.add(short)
+        self._places.add(_key(short))
         for key in (_key(path), _key(short)):
             if key in self._chosen:
                 self._met.add(key)
