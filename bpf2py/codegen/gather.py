@@ -21,8 +21,10 @@ that are static in a file are there like global ones; those that are static in a
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 
 from .. import btf, spec
+from ..btf import layout
 from ..btf.errors import UnknownTypeError
 from ..btf.ext_info import decode_core_relocations
 from ..btf.kept import kept_types
@@ -69,6 +71,8 @@ class Gathered:
     keys: list[Value] = field(default_factory=list)
     #: Per section and variable.
     variables: dict[tuple[str, str], Value] = field(default_factory=dict)
+    #: Why others are not shown, by section and name.
+    left_variables: dict[tuple[str, str], str] = field(default_factory=dict)
     #: Per section, comments about variables that are the kernel's own.
     notes: dict[str, list[str]] = field(default_factory=dict)
     #: Per struct_ops map and member.
@@ -189,7 +193,7 @@ def _gather_variables(gathered: Gathered, map_spec: spec.MapSpec, kernel: Collec
             continue
         if variable.offset < 0 or variable.offset + variable.size > size:
             raise CodegenError(f"{path}: lies outside of its section")
-        left = kernel_owned(collector.table, variable.type_id) if variable.type_id else ""
+        left = _left(collector.table, variable)
         view = None if left else views.at(path, views.of_variable(section, name))
         if not variable.type_id:
             gathered.variables[section, name] = untyped(view, variable.size, path)
@@ -205,8 +209,24 @@ def _gather_variables(gathered: Gathered, map_spec: spec.MapSpec, kernel: Collec
         if value.size:
             gathered.variables[section, name] = value
         else:
+            gathered.left_variables[section, name] = left = left or "has no bytes"
             text = c_text(collector.table, variable.type_id, name)
-            notes.append(f"{text}, offset {variable.offset}: {left or 'has no bytes'}")
+            notes.append(f"{text}, offset {variable.offset}: {left}")
+
+
+def _left(table: btf.TypeTable, variable: spec.VariableSpec) -> str:
+    """Why a variable cannot be shown; empty if it can."""
+    if not variable.type_id:
+        return ""
+    if owned := kernel_owned(table, variable.type_id):
+        return owned
+    if variable.linkage is spec.Linkage.STATIC:
+        with suppress(btf.BTFError):  # told with its path by who shows it
+            size = layout.size_of(table, variable.type_id)
+            if size > variable.size:
+                # LLVM's GlobalOpt takes static structs apart: ``st.0`` is one member of ``st``.
+                return f"the compiler kept {variable.size} of its {size} bytes"
+    return ""
 
 
 def _gather_contexts(gathered: Gathered, object_spec: spec.ObjectSpec, *, every: bool) -> None:

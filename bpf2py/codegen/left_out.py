@@ -28,8 +28,8 @@ from ..spec import MapSpec, ObjectSpec
 from ..uapi import BTFKind
 from .event_sizes import event_sizes
 from .functions import global_functions, pointees, program_function, struct_ops_functions
-from .gather import EVENT_MAPS, Gathered, gather, in_c, is_local, read_by_core
-from .members import MAX_DEPTH, kernel_owned
+from .gather import EVENT_MAPS, Gathered, gather, in_c, is_local, read_by_core, section_name
+from .members import MAX_DEPTH
 from .options import Options
 from .tables import KERNEL_OWNED
 
@@ -110,13 +110,10 @@ def _or(words: Iterable[str]) -> str:
 
 def _variables(map_spec: MapSpec, gathered: Gathered) -> list[LeftOut]:
     rows: list[LeftOut] = []
-    for name, variable in map_spec.variables.items():
+    for name in map_spec.variables:
         if is_local(name):
             reason = "static inside a function: C has no name for it elsewhere"
-        elif (map_spec.section, name) not in gathered.variables:
-            owned = kernel_owned(gathered.collector.table, variable.type_id)
-            reason = owned or "has no bytes"
-        else:
+        elif not (reason := gathered.left_variables.get((section_name(map_spec), name), "")):
             continue
         rows.append(LeftOut("variable", name, reason))
     return rows

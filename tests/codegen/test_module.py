@@ -13,7 +13,7 @@ import pytest
 
 from bpf2py import codegen
 from bpf2py.btf import types as t
-from bpf2py.codegen import CodegenError, Options, describe, generate
+from bpf2py.codegen import CodegenError, Options, describe, generate, left_out
 from bpf2py.spec import Linkage, MapSpec, ObjectSpec, ProgramSpec, VariableSpec
 from bpf2py.uapi import AttachType, MapFlags, MapType, ProgType
 
@@ -300,6 +300,20 @@ def test_a_variable_that_the_kernel_owns_is_a_comment() -> None:
     row = VariableSpec(name="lock", offset=0, size=4, type_id=lock)
     text = generate(types.spec([section(".data.lock", row)]))
     assert "    # struct bpf_spin_lock lock, offset 0: the kernel's own\n" in text
+
+
+def test_a_static_struct_that_the_compiler_took_apart_is_a_comment_and_told() -> None:
+    types = Types()
+    pair = types.struct("pair", 8, ("a", types.u32, 0), ("b", types.u32, 4))
+    row = VariableSpec(name="st.0", offset=0, size=4, type_id=pair, linkage=Linkage.STATIC)
+    spec = types.spec([section(".bss", row)])
+    text = generate(spec)
+    assert "    # struct pair st.0, offset 0: the compiler kept 4 of its 8 bytes\n" in text
+    assert "class Pair" not in text
+    told = [each for each in left_out(spec) if each.kind == "variable"]
+    assert [(each.name, each.reason) for each in told] == [
+        ("st.0", "the compiler kept 4 of its 8 bytes")
+    ]
 
 
 @pytest.mark.parametrize(
