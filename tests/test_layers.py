@@ -49,7 +49,6 @@ EXCEPTIONS = {
     # a vendored copy carries the version it was made from
     ("codegen/vendor.py", ""),
     # what another version made is made again
-    ("project/state.py", ""),
     ("project/kept.py", ""),
     # the sentence about the build extra
     ("hooks/__init__.py", "__main__"),

@@ -22,6 +22,7 @@ from ..codegen import CodegenError, LeftOut, left_out
 from ..codegen.c_text import c_text
 from ..codegen.docs import source_place
 from ..codegen.functions import declaration, program_function
+from ..codegen.views import Views
 from ..spec import KCONFIG, ExternKind, ExternSpec, MapSpec, ObjectSpec, ProgramSpec
 from ..uapi import BTFKind, CoreRelocationKind
 from .values import read_value
@@ -49,6 +50,7 @@ def describe(spec: ObjectSpec) -> dict[str, Any]:
         ],
         "externs": [_extern(each, table) for each in spec.externs.values()],
         "types": list(_types(table)) if table is not None else [],
+        "views": _views(table) if table is not None else [],
         "left_out": None if missing is None else [_row(each) for each in missing],
         "refused": refused,
         "core_relocations": [
@@ -65,6 +67,15 @@ def _left_out(spec: ObjectSpec) -> tuple[tuple[LeftOut, ...] | None, str | None]
         return left_out(spec), None
     except CodegenError as error:
         return None, str(error)
+
+
+def _views(table: TypeTable) -> list[dict[str, str]]:
+    """The places that C tags with a view; none where a tag is wrong: ``refused`` says so."""
+    try:
+        tagged = Views(table, {}).tagged()
+    except CodegenError:
+        return []
+    return [{"place": place, "view": view} for place, view in tagged]
 
 
 def _row(each: LeftOut) -> dict[str, Any]:

@@ -258,6 +258,7 @@ def run(
     *objects* are files to be written or compared along with the modules.
     """
     texts: dict[Path, str] = {}
+    stale: list[Path] = []
     binaries = dict(objects)
     sources: dict[Path, Request] = {}
     for request in requests:
@@ -271,7 +272,7 @@ def run(
         made = _generate(request, path, options)
         texts[path] = made.text
         binaries |= made.bytes_beside(path)
-    stale: list[Path] = []
+        stale += made.left_beside(path)
     if options.vendor:
         from ..codegen import vendor
 
@@ -288,7 +289,7 @@ def run(
         for path, request in sources.items():
             from . import left_out
 
-            left_out.show(path, request.objects()[0], options)
+            left_out.show(path, request.objects(), options)
     if options.typecheck:
         typecheck(sources)
 
@@ -328,6 +329,8 @@ def _write(
     for path in (*texts, *stale):
         if path in shown:
             click.echo(f"{path}: {'written' if path in changed else 'unchanged'}")
+        elif path.suffix == ".bin":
+            click.echo(f"{path}: removed")
         else:
             from ..codegen import vendor
 

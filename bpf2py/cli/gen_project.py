@@ -101,7 +101,8 @@ def _once(config: Path, *, check: bool, typecheck: bool, verbose: bool) -> bool:
             module = _shown(project.root / job.module)
             from . import left_out
 
-            left_out.show(module, ObjectFile.at(project.root / job.objects[0]), job.target)
+            objects = [ObjectFile.at(project.root / path) for path in job.objects]
+            left_out.show(module, objects, job.target)
     if (project.typecheck or typecheck) and well:
         content, findings = modules.typecheck(o.files[0] for o in outcomes)
         if findings:

@@ -33,8 +33,8 @@ def command(file: Path, as_json: bool) -> None:
     brings it in.
 
     With --json the document has the keys format, name, byte_order, license, sha256, maps,
-    programs, variables, types, left_out, refused and core_relocations.  They keep their meaning
-    as long as "format" stays the same number.
+    programs, variables, externs, types, views, left_out, refused and core_relocations.  They keep
+    their meaning as long as "format" stays the same number.
     """
     document = describe(read_object(file.read_bytes(), name=file.name))
     if as_json:
@@ -105,6 +105,12 @@ def show(console: Console, document: dict[str, Any]) -> None:
         "Types",
         ("type", "size"),
         [(f"{each['kind']} {each['name']}", str(each["size"])) for each in document["types"]],
+    )
+    _print(
+        console,
+        "Views",
+        ("place", "view"),
+        [(each["place"], each["view"]) for each in document["views"]],
     )
     _print(
         console,

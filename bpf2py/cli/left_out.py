@@ -1,11 +1,12 @@
 """What ``--verbose`` adds: a line per thing of an object that its module does not have.
 
-In: an object, the options of its module.  Out: lines on standard output.  Of several objects in
-one module the first speaks for all.
+In: the objects, the options of their module.  Out: lines on standard output.  What is left out of
+some of several objects is told with their names.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -31,19 +32,21 @@ class ModuleOptions(Protocol):
     def contexts(self) -> bool: ...
 
 
-def show(module: Path | str, made_from: ObjectFile, options: ModuleOptions) -> None:
-    """Print what *module* leaves out of the object that it was made from."""
-    rows = left_out(
-        read_object(made_from.data, name=made_from.name),
-        Options(
-            types=options.types,
-            events=dict(options.events),
-            views=dict(options.views),
-            as_bytes=options.as_bytes,
-            contexts=options.contexts,
-        ),
+def show(module: Path | str, made_from: Sequence[ObjectFile], options: ModuleOptions) -> None:
+    """Print what *module* leaves out of the objects that it was made from."""
+    chosen = Options(
+        types=options.types,
+        events=dict(options.events),
+        views=dict(options.views),
+        as_bytes=options.as_bytes,
+        contexts=options.contexts,
     )
-    for row in rows:
-        click.echo(f"{module}: left out: {row}")
+    rows: dict[str, list[str]] = {}
+    for each in made_from:
+        for row in left_out(read_object(each.data, name=each.name), chosen):
+            rows.setdefault(str(row), []).append(each.name)
+    for text, names in rows.items():
+        of = f" of {', '.join(names)}" if len(names) < len(made_from) else ""
+        click.echo(f"{module}: left out{of}: {text}")
     if not rows:
         click.echo(f"{module}: nothing is left out")

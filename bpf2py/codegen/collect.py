@@ -7,11 +7,11 @@ is bounded, sizes are checked against those of the containing type.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
 from ..btf import BTFError, TypeTable
-from ..btf.layout import PlacedMember, members
+from ..btf.layout import PlacedMember
 from ..btf.types import (
     Array,
     Const,
@@ -27,7 +27,6 @@ from ..btf.types import (
     Ptr,
     Restrict,
     Struct,
-    Type,
     Typedef,
     TypeTag,
     Union,
@@ -54,14 +53,10 @@ from .layouts import (
     Value,
     Viewed,
 )
+from .members import MAX_DEPTH, Members, check_overlap, innermost, kernel_owned, rest_of
 from .names import pascal_case
-from .tables import KERNEL_OWNED, KPTR_TAGS
 from .views import NONE, OF_BITFIELDS, View, Views, shown_as, untyped, viewed
 
-#: Deeper than the kernel lets a type nest (``MAX_RESOLVE_DEPTH`` is 32).
-MAX_DEPTH = 64
-#: More members than any C source has; anonymous members of anonymous members could multiply.
-MAX_MEMBERS = 100_000
 POINTER = Number(8)
 
 
@@ -86,7 +81,7 @@ class Collector:
         self._done: dict[tuple[int, bool], int] = {}
         self._active: set[int] = set()
         self._typedefs = _typedefs_of_anonymous(table)
-        self._budget = MAX_MEMBERS
+        self._placed = Members(table, self.views)
 
     def value(
         self,
@@ -223,19 +218,19 @@ class Collector:
             if typ.name or type_id in self._typedefs:
                 path = self._c_name(type_id, typ)
             union = isinstance(typ, Union)
-            tagged = list(self._leaves(type_id, typ, 0, union, path, depth))
+            tagged = list(self._placed.of(type_id, typ, path, depth))
             leaves = [leaf for leaf, _ in tagged]
             last = leaves[-1] if leaves and not union else None
             parts = tuple(
                 (
                     self._untyped(leaf, tag, leaves, typ, path)
-                    if isinstance(self._innermost(leaf.type_id), Void)
+                    if isinstance(innermost(self.table, leaf.type_id), Void)
                     else self._member(leaf, tag, typ, path, natural, tail and leaf is last, depth)
                 )
                 for leaf, tag in tagged
             )
             if not union:
-                _check_overlap(parts, path)
+                check_overlap(parts, path)
             make = UnionDef if union else StructDef
             c_name = self._c_name(type_id, typ)
             index = self._add(make(pascal_case(natural), c_name, typ.size, parts), type_id)
@@ -243,36 +238,6 @@ class Collector:
             self._active.discard(type_id)
         self._done[type_id, tail] = index
         return index
-
-    def _leaves(
-        self, type_id: int, typ: Struct | Union, base: int, union: bool, path: str, depth: int
-    ) -> Iterator[tuple[PlacedMember, View | None]]:
-        """The members with their tags, those of anonymous structs among them; in a union also
-        those of unions.
-
-        Their bits are counted from *base*.
-        """
-        if depth > MAX_DEPTH:
-            raise CodegenError(f"{path}: nested too deeply")
-        for number, member in enumerate(members(self.table, typ)):
-            self._budget -= 1
-            if self._budget < 0:
-                raise CodegenError(f"{path}: more than {MAX_MEMBERS} members")
-            offset = base + member.bit_offset
-            resolved = self.table.resolve(member.type_id)
-            inner = self.table[resolved]
-            match inner:
-                case _ if member.name:
-                    tag = self.views.of_member(type_id, number)
-                    yield member._replace(bit_offset=offset), tag
-                case Union() if not union:
-                    yield member._replace(bit_offset=offset), None
-                case Struct() | Union():
-                    yield from self._leaves(resolved, inner, offset, union, path, depth + 1)
-                case Int() if member.bit_size:
-                    pass  # ``int : 4``: padding
-                case _:
-                    raise CodegenError(f"{path}: a member has no name")
 
     def _member(
         self,
@@ -285,10 +250,10 @@ class Collector:
         depth: int,
     ) -> Field | Left:
         offset, bit = divmod(leaf.bit_offset, 8)
-        name = leaf.name or f"union_{offset}"
+        name = safe(leaf.name) or f"union_{offset}"
         path = f"{path}.{name}" if leaf.name else path  # as C says it: without the union
         text = self._text(leaf.type_id, path)
-        owned = self.kernel_owned(leaf.type_id)
+        owned = kernel_owned(self.table, leaf.type_id)
         if owned:
             return Left(leaf.name, f"{text} {safe(name)}, offset {offset}: {owned}")
         view = self.views.at(path, tag) if leaf.name else None
@@ -302,7 +267,7 @@ class Collector:
             raise CodegenError(f"{path}: begins inside a byte, but is no bitfield")
         if offset + value.size > parent.size:
             raise CodegenError(f"{path}: ends outside of its {parent.size} bytes")
-        if tail and (rest := _rest_of(value)) is not None:
+        if tail and (rest := rest_of(value)) is not None:
             return Field(leaf.name, offset, rest, text.replace("[0]", "[]", 1) + shown_as(rest))
         if value.size == 0:
             return Left(leaf.name, f"{text} {safe(name)}, offset {offset}: has no bytes here")
@@ -320,6 +285,7 @@ class Collector:
 
         Its bytes, up to the next member: more is not known.
         """
+        name = safe(leaf.name)
         size = parent.size * 8
         behind = [each.bit_offset for each in leaves if each.bit_offset > leaf.bit_offset]
         end = size if isinstance(parent, Union) else min(behind, default=size)
@@ -328,8 +294,8 @@ class Collector:
         if leaf.bit_offset % 8 or room < 0:
             raise CodegenError(f"{path}.{leaf.name}: ends outside of its {parent.size} bytes")
         if not room:
-            return Left(leaf.name, f"{safe(leaf.name)}, offset {offset}: has no bytes here")
-        path = f"{path}.{leaf.name}"
+            return Left(leaf.name, f"{name}, offset {offset}: has no bytes here")
+        path = f"{path}.{name}"
         value = untyped(self.views.at(path, tag), room, path)
         return Field(leaf.name, offset, value, UNTYPED + shown_as(value))
 
@@ -374,57 +340,6 @@ class Collector:
                 return Raw(length)
         value = self.value(element, path=path, hint=hint, depth=depth + 1, view=view)
         return ListOf(value, length, value.size * length)
-
-    def kernel_owned(self, type_id: int) -> str:
-        """Why a member of that type is left to the kernel; empty if it is not."""
-        match self._innermost(type_id):
-            case Struct(name=name) if name in KERNEL_OWNED:
-                return "the kernel's own"
-            case Ptr(target=target) if self._has_kptr_tag(target):
-                return "the kernel's own"
-            case _:
-                return ""
-
-    def _innermost(self, type_id: int) -> Type:
-        """What the arrays consist of; the type itself if it is no array."""
-        typ = self.table[self.table.resolve(type_id)]
-        for _ in range(MAX_DEPTH):
-            if not isinstance(typ, Array):
-                break
-            typ = self.table[self.table.resolve(typ.element)]
-        return typ
-
-    def _has_kptr_tag(self, type_id: int) -> bool:
-        for _ in range(MAX_DEPTH):
-            typ = self.table[type_id]
-            if isinstance(typ, TypeTag) and typ.name in KPTR_TAGS:
-                return True
-            if not isinstance(typ, TypeTag | Const | Volatile | Restrict | Typedef):
-                return False
-            type_id = typ.target
-        return False
-
-
-def _rest_of(value: Value) -> RestOf | None:
-    """What a flexible array member holds; ``None`` if *value* is none."""
-    match value:
-        case ListOf(element=element, length=0) if element.size:
-            return RestOf(element)
-        case Text(size=0) | Raw(size=0) | Viewed(view="hextext", size=0):
-            return RestOf(value)
-        case _:
-            return None
-
-
-def _check_overlap(members: tuple[Field | Left, ...], path: str) -> None:
-    end, before = 0, ""
-    fields = [field for field in members if isinstance(field, Field)]
-    for field in sorted(fields, key=lambda field: (field.offset, field.bits or (0, 0))):
-        start = field.offset * 8 + (field.bits[0] if field.bits else 0)
-        if start < end and field.value.size:
-            raise CodegenError(f"{path}: {field.c_name!r} and {before!r} share bits")
-        width = field.bits[1] if field.bits else field.value.size * 8
-        end, before = max(end, start + width), field.c_name
 
 
 def _number(typ: Int, path: str) -> Number:

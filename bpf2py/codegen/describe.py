@@ -329,7 +329,8 @@ def _standard(types: Collection[TypeModel], *, typing: bool) -> tuple[str, ...]:
                 if model.keywords:
                     found.add("typing")
             case UnionModel():
-                lines = [model.bytes_name, *(annotation for _, annotation in model.keywords)]
+                lines = [model.bytes_name, model.object_name]
+                lines += [annotation for _, annotation in model.keywords]
                 if model.keywords:
                     found.add("typing")
         if not isinstance(model, EnumModel) and any("builtins." in line for line in lines):

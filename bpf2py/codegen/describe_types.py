@@ -255,6 +255,7 @@ class _Builder:
             is_key=Named(index, definition.size) in self.keys,
             keywords=tuple(keywords),
             bytes_name="builtins.bytes" if "bytes" in shadowed else "bytes",
+            object_name="builtins.object" if "object" in shadowed else "object",
             layout=tuple(layout),
             size_expression=str(definition.size),
         )

@@ -30,6 +30,10 @@ _STATEMENT = re.compile(
     r"( *)((?:def |return |[\w.]+(?:\[\"[\w.]+\"\][\w.]*)*(?:: [\w.\[\], |]+)? = )?)"
     r"(.*?)(,?|(?<=\)) -> None: \.\.\.)"
 )
+#: What the machine's layout chooses between two; of more, black puts some into parentheses.
+_CHOICE = re.compile(
+    r"((?:(?! else )[\w.(), ])+) (if _layout == 0) (else (?:(?! else )[\w.(), ])+)"
+)
 _IMPORTS = ("import ", "from ")
 _BLOCKS = ("class ", "def ", "@")
 _CLOSED_BY = {"(": ")", "[": "]", "{": "}"}
@@ -151,11 +155,21 @@ def _opened(line: str) -> list[str]:
         raise _Unsure
     indent, head, expression, tail = match.groups()
     if head.endswith("= ") and _NAME.fullmatch(expression):
-        lines = [f"{indent}{head}(", f"{indent}    {expression}", f"{indent})"]
-        if max(map(len, lines)) > LINE_LENGTH:
-            raise _Unsure
-        return lines
+        return _in_parentheses(indent, head, [expression])
+    choice = _CHOICE.fullmatch(expression) if head.endswith("= ") and not tail else None
+    if choice is not None:
+        inside = [expression]
+        if len(f"{indent}    {expression}") > LINE_LENGTH:
+            inside = list(choice.groups())
+        return _in_parentheses(indent, head, inside)
     return list(_laid_out(_parsed(expression), len(indent), head, tail))
+
+
+def _in_parentheses(indent: str, head: str, inside: list[str]) -> list[str]:
+    lines = [f"{indent}{head}(", *(f"{indent}    {part}" for part in inside), f"{indent})"]
+    if max(map(len, lines)) > LINE_LENGTH:
+        raise _Unsure
+    return lines
 
 
 def _laid_out(item: _Item, indent: int, head: str = "", tail: str = "") -> Iterator[str]:

@@ -13,11 +13,13 @@ from collections.abc import Iterable, Iterator
 
 from ..btf import BTFError, TypeTable
 from ..btf.ext_info import decode_func_info
-from ..btf.types import Func, FuncProto, Ptr, Struct, Union
+from ..btf.pointers import function_behind, struct_behind
+from ..btf.types import Func, FuncProto, Struct
 from ..records import dataclass
 from ..spec import Linkage, MapSpec, ProgramSpec
 from ..uapi import BTFKind, MapType
 from .c_text import c_text, safe
+from .errors import CodegenError
 
 #: What BPF_PROG() and BPF_KPROBE() of libbpf's bpf_tracing.h put in front of the function inside.
 _INNER = "____"
@@ -58,33 +60,30 @@ def global_functions(table: TypeTable, programs: Iterable[ProgramSpec]) -> list[
     return found
 
 
+def struct_ops_type(table: TypeTable, map_spec: MapSpec) -> Struct:
+    """The struct of kernel functions that a struct_ops map implements."""
+    found = table[table.resolve(map_spec.value_type_id)]
+    if not isinstance(found, Struct):
+        raise CodegenError(f"struct_ops map {map_spec.name}: its type is no struct")
+    return found
+
+
 def struct_ops_functions(table: TypeTable, maps: Iterable[MapSpec]) -> Iterator[Function]:
     """The members of struct_ops maps that are functions: ``tcp_congestion_ops.ssthresh``."""
     for each in maps:
-        struct_ops = each.map_type == MapType.STRUCT_OPS and each.value_type_id
-        typ = table[table.resolve(each.value_type_id)] if struct_ops else None
-        if isinstance(typ, Struct):
-            for member in typ.members:
-                target = table[table.resolve(member.target)]
-                proto = table[table.resolve(target.target)] if isinstance(target, Ptr) else None
+        if each.map_type == MapType.STRUCT_OPS:
+            struct = struct_ops_type(table, each)
+            for member in struct.members:
+                target = function_behind(table, member.target)
+                proto = table[target] if target is not None else None
                 if isinstance(proto, FuncProto):
-                    yield _prototype(f"{typ.name}.{member.name}", proto)
-
-
-def pointee(table: TypeTable, type_id: int) -> int | None:
-    """The struct or union that a pointer points to; ``None`` for anything else."""
-    typ = table[table.resolve(type_id)]
-    if isinstance(typ, Ptr):
-        target = table.resolve(typ.target)
-        if isinstance(table[target], Struct | Union):
-            return target
-    return None
+                    yield _prototype(f"{struct.name}.{member.name}", proto)
 
 
 def pointees(table: TypeTable, function: Function | None) -> Iterator[tuple[str, int]]:
     """(name, struct or union) of the arguments that point to one."""
     for name, type_id in function.arguments if function else ():
-        if (target := pointee(table, type_id)) is not None:
+        if (target := struct_behind(table, type_id)) is not None:
             yield name, target
 
 

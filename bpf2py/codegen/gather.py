@@ -27,13 +27,15 @@ from ..btf.errors import UnknownTypeError
 from ..btf.ext_info import decode_core_relocations
 from ..btf.kept import kept_types
 from ..btf.pick import known_names, pick
+from ..btf.pointers import struct_behind
 from ..records import dataclass, field
 from ..uapi import MapType, ProgType
 from .c_text import c_text
 from .collect import Collector
 from .errors import CodegenError
-from .functions import global_functions, pointee, pointees, program_function, struct_ops_functions
+from .functions import global_functions, pointees, program_function, struct_ops_functions
 from .layouts import Number, Raw, Value
+from .members import kernel_owned
 from .operations import settings
 from .options import Options
 from .tables import INDEXED, Takes, map_class
@@ -187,7 +189,7 @@ def _gather_variables(gathered: Gathered, map_spec: spec.MapSpec, kernel: Collec
             continue
         if variable.offset < 0 or variable.offset + variable.size > size:
             raise CodegenError(f"{path}: lies outside of its section")
-        left = collector.kernel_owned(variable.type_id) if variable.type_id else ""
+        left = kernel_owned(collector.table, variable.type_id) if variable.type_id else ""
         view = None if left else views.at(path, views.of_variable(section, name))
         if not variable.type_id:
             gathered.variables[section, name] = untyped(view, variable.size, path)
@@ -197,7 +199,7 @@ def _gather_variables(gathered: Gathered, map_spec: spec.MapSpec, kernel: Collec
             value = collector.value(variable.type_id, path=path, hint=name, view=view)
         if value.size > variable.size:
             raise CodegenError(f"{path}: has {variable.size} bytes, but its type has {value.size}")
-        target = None if left else pointee(collector.table, variable.type_id)
+        target = None if left else struct_behind(collector.table, variable.type_id)
         if target is not None and target not in kernel:
             collector.value(target, path=f"{section}: *{name}", hint=name, tail=True)
         if value.size:

@@ -26,10 +26,10 @@ from ..btf.types import (
 from ..records import dataclass, replace
 from ..spec import MapSpec, ObjectSpec
 from ..uapi import BTFKind
-from .collect import MAX_DEPTH
 from .event_sizes import event_sizes
 from .functions import global_functions, pointees, program_function, struct_ops_functions
 from .gather import EVENT_MAPS, Gathered, gather, in_c, is_local, read_by_core
+from .members import MAX_DEPTH, kernel_owned
 from .options import Options
 from .tables import KERNEL_OWNED
 
@@ -114,7 +114,7 @@ def _variables(map_spec: MapSpec, gathered: Gathered) -> list[LeftOut]:
         if is_local(name):
             reason = "static inside a function: C has no name for it elsewhere"
         elif (map_spec.section, name) not in gathered.variables:
-            owned = gathered.collector.kernel_owned(variable.type_id)
+            owned = kernel_owned(gathered.collector.table, variable.type_id)
             reason = owned or "has no bytes"
         else:
             continue

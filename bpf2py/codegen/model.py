@@ -143,8 +143,9 @@ class UnionModel:
     is_key: bool
     #: (Python name, annotation): what the constructor takes one of.
     keywords: tuple[tuple[str, str], ...]
-    #: How the class says ``bytes`` and ``None``.
+    #: How the class says ``bytes`` and ``object``.
     bytes_name: str
+    object_name: str
     #: (Python name, offset in bytes, codec).
     layout: tuple[tuple[str, int, str], ...]
     #: The size as an expression: it may be another on other machines.

@@ -81,8 +81,9 @@ CONTAINER_RESERVED = frozenset(
 #: What a module itself binds and uses, apart from the classes.
 MODULE_RESERVED = frozenset(
     {"annotations", "builtins", "codec", "enum", "runtime", "spec", "typing", "uapi"}
-    | {"bool", "bytes", "bytearray", "classmethod", "float", "int", "list", "str", "super"}
-    | {"_object_spec"}
+    | {"bool", "bytes", "bytearray", "classmethod", "float", "hash", "int", "list", "object"}
+    | {"range", "str", "super"}
+    | {"__name__", "_data", "_layout", "_object_spec", "_variants"}
 )
 
 #: Attributes that objects have of their own, before and after loading.

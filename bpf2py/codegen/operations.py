@@ -8,7 +8,8 @@ bitfields and members without a name, which the loader refuses unless they are z
 from __future__ import annotations
 
 from ..btf import TypeTable
-from ..btf.types import Member, Struct
+from ..btf.pointers import function_behind
+from ..btf.types import Member
 from ..spec import MapSpec
 from ..uapi import BTFKind
 from . import names
@@ -16,6 +17,7 @@ from .c_text import c_text, safe
 from .collect import Collector
 from .docs import paragraph
 from .errors import CodegenError
+from .functions import struct_ops_type
 from .layouts import Value
 from .model import FunctionModel, OperationsModel, VariableModel
 from .pytypes import Source
@@ -24,8 +26,8 @@ from .pytypes import Source
 def settings(collector: Collector, map_spec: MapSpec) -> dict[str, Value]:
     """The members that are neither functions nor left out, by C name."""
     found: dict[str, Value] = {}
-    for member in _struct(collector.table, map_spec).members:
-        if _left_out(collector.table, member) or is_function(collector.table, member.target):
+    for member in struct_ops_type(collector.table, map_spec).members:
+        if not _is_setting(collector.table, member):
             continue
         path = f"struct_ops map {map_spec.name}: {member.name}"
         value = collector.value(member.target, path=path, hint=member.name)
@@ -46,8 +48,9 @@ def operations(
     """The class for one map; *values* are its :func:`settings`."""
     members = {
         member.name: member
-        for member in _struct(table, map_spec).members
-        if member.name in values or (member.name and is_function(table, member.target))
+        for member in struct_ops_type(table, map_spec).members
+        if member.name in values
+        or (member.name and function_behind(table, member.target) is not None)
     }
     py_names = names.assign(members, reserved=names.DATA_RESERVED, where=map_spec.name)
     docs = {name: _doc(table, member) for name, member in members.items()}
@@ -55,7 +58,7 @@ def operations(
         attribute=attribute,
         c_name=map_spec.name,
         class_name=class_name,
-        struct=safe(_struct(table, map_spec).name),
+        struct=safe(struct_ops_type(table, map_spec).name),
         settings=tuple(
             VariableModel(
                 name=py_names[name],
@@ -74,28 +77,9 @@ def operations(
     )
 
 
-def is_function(table: TypeTable, type_id: int) -> bool:
-    """Whether a value of that type is a pointer to a function."""
-    pointer = table.resolve(type_id)
-    if table.kind(pointer) is not BTFKind.PTR:
-        return False
-    return table.kind(table.resolve(table.size_or_target(pointer))) is BTFKind.FUNC_PROTO
-
-
-def _struct(table: TypeTable, map_spec: MapSpec) -> Struct:
-    found = table[table.resolve(map_spec.value_type_id)]
-    if not isinstance(found, Struct):
-        raise CodegenError(f"struct_ops map {map_spec.name}: its type is no struct")
-    return found
-
-
-def _left_out(table: TypeTable, member: Member) -> bool:
+def _is_setting(table: TypeTable, member: Member) -> bool:
     pointer = table.kind(table.resolve(member.target)) is BTFKind.PTR
-    return (
-        not member.name
-        or bool(member.bit_size)
-        or (pointer and not is_function(table, member.target))
-    )
+    return bool(member.name) and not member.bit_size and not pointer
 
 
 def _doc(table: TypeTable, member: Member) -> str:

@@ -14,7 +14,7 @@ from .layouts import Definition, EnumDef, ListOf, Named, Number, Raw, RestOf, Te
 from .model import ValueModel
 
 #: The built-in names that generated annotations and defaults use.
-BUILTINS = frozenset({"bool", "bytes", "float", "int", "list", "str"})
+BUILTINS = frozenset({"bool", "bytes", "float", "int", "list", "object", "str"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..btf import TypeTable, decode
 from ..btf.types import Enum, Enum64
+from ..records import dataclass
 from ..uapi import BTFKind
 
 _PACKAGE = Path(__file__).parents[1]

@@ -17,7 +17,7 @@ elements.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from ..btf import BTFError, TypeTable
 from ..btf.layout import size_of
@@ -93,6 +93,9 @@ class View:
     enum: str
     said: str
 
+    def __str__(self) -> str:
+        return f"{self.name}:{self.enum}" if self.enum else self.name
+
     def refusal(self, path: str, what: str) -> CodegenError:
         """The error for a place of a type that the view does not fit."""
         return CodegenError(f"{path}: {self.said}: {what} is not {VIEWS[self.name]}")
@@ -125,6 +128,7 @@ class Views:
         self._met: set[str] = set()
         self._places: set[str] = set()
         self._tags = _tags(table)
+        self._map_definitions: set[int] = set()
         self._variables = dict(self._tagged_variables()) if self._tags else {}
 
     def at(self, path: str, tag: View | None = None) -> View | None:
@@ -132,7 +136,7 @@ class Views:
         if not self._chosen:
             return tag
         short = path.partition(" ")[2] or path
-        self._places.add(short)
+        self._places.add(_key(short))
         for key in (_key(path), _key(short)):
             if key in self._chosen:
                 self._met.add(key)
@@ -171,6 +175,19 @@ class Views:
         """The tag of ``key`` or ``value`` in the definition of a map."""
         return self._variables.get((f".maps {name}", part))
 
+    def tagged(self) -> Iterator[tuple[str, str]]:
+        """Each place that C tagged, as ``--view`` takes it if it has a name, and its view:
+        ``flags:tcp_flag``.
+        """
+        for (type_id, index), view in self._tags.items():
+            variable = self.table.kind(type_id) is BTFKind.VAR
+            if not variable and type_id not in self._map_definitions:
+                yield _path(self.table, type_id, index), str(view)
+        for (section, name), view in self._variables.items():
+            of_map = section.removeprefix(".maps ")
+            place = f"map {of_map}" if of_map != section else section
+            yield f"{safe(place)}: {safe(name)}", str(view)
+
     def require_all_met(self) -> None:
         """:class:`CodegenError` if the configuration names a place that is not there."""
         for key, view in self._chosen.items():
@@ -191,6 +208,7 @@ class Views:
                 if section.name == ".maps":
                     definition = table.resolve(variable.target)
                     typ = table[definition]
+                    self._map_definitions.add(definition)
                     for index, member in enumerate(typ.members if isinstance(typ, Struct) else ()):
                         if view := self._tags.get((definition, index)):
                             found.append(((f".maps {variable.name}", member.name), view))
@@ -357,7 +375,7 @@ def _tags(table: TypeTable) -> dict[tuple[int, int], View]:
         assert isinstance(tag, DeclTag)
         if not tag.name.startswith(PREFIX) or tag.attribute:
             continue
-        path, said = _tagged(table, tag), f'btf_decl_tag("{safe(tag.name)}")'
+        path, said = _path(table, tag.target, tag.component), f'btf_decl_tag("{safe(tag.name)}")'
         if table.kind(tag.target) is BTFKind.FUNC:
             raise CodegenError(f"{path}: {said}: a function has no view")
         view = parse(tag.name.removeprefix(PREFIX), path=path, said=said)
@@ -367,11 +385,11 @@ def _tags(table: TypeTable) -> dict[tuple[int, int], View]:
     return found
 
 
-def _tagged(table: TypeTable, tag: DeclTag) -> str:
-    """The C path of what carries a tag."""
-    typ = table[tag.target]
+def _path(table: TypeTable, type_id: int, index: int) -> str:
+    """The C path of a type, or of its member *index*."""
+    typ = table[type_id]
     word = _WORDS.get(typ.kind, typ.kind.name.lower())
     path = f"{word} {safe(typ.name) or '(anonymous)'}"
-    if isinstance(typ, Struct | Union) and 0 <= tag.component < len(typ.members):
-        path += f".{safe(typ.members[tag.component].name)}"
+    if isinstance(typ, Struct | Union) and 0 <= index < len(typ.members):
+        path += f".{safe(typ.members[index].name)}"
     return path

@@ -9,6 +9,7 @@ bpf_object__collect_st_ops_relos() of libbpf.
 
 from __future__ import annotations
 
+from ..btf.pointers import function_behind
 from ..btf.table import TypeTable
 from ..btf.types import Datasec, Struct, Var
 from ..spec import MapSpec
@@ -102,7 +103,7 @@ def _set_function(
     assert isinstance(struct, Struct)
     member = next((each for each in struct.members if each.bit_offset == offset * 8), None)
     what = f"struct_ops map {spec.name!r}, byte {offset}"
-    if member is None or not is_function(table, member.target):
+    if member is None or function_behind(table, member.target) is None:
         raise elf.error(f"{what} is no pointer to a function, and is given {elf.describe(symbol)}")
     what = f"member {member.name!r} of struct_ops map {spec.name!r}"
     if relocation.kind not in R_IN_DATA:
@@ -117,11 +118,3 @@ def _set_function(
         )
     spec.functions[member.name] = function.name
     spec.data[offset : offset + 8] = bytes(8)  # type: ignore[index]
-
-
-def is_function(table: TypeTable, type_id: int) -> bool:
-    """Whether a value of that type is a pointer to a function."""
-    pointer = table.resolve(type_id)
-    if table.kind(pointer) is not BTFKind.PTR:
-        return False
-    return table.kind(table.resolve(table.size_or_target(pointer))) is BTFKind.FUNC_PROTO

@@ -51,6 +51,11 @@ def compile_source(
     color: bool = False,
 ) -> str:
     """Compile *source* to *result* without DWARF; what the compiler said, in *color* if wanted."""
+    with open(
+        (cwd or Path()) / source, "rb"
+    ) as file:  # clang takes it for the linker, and is silent
+        if file.read(4) == b"\x7fELF":
+            raise CompileError(f"{source}: compiled already", hint=f"bpf2py gen {source}")
     arguments = compiler.arguments(
         source, result, target=target, architecture=architecture, extra=extra
     )

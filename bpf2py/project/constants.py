@@ -85,7 +85,11 @@ def read_constants(
         refused |= {names[number] for number in wrong if number < len(names)}
     for pattern in patterns:
         if not set("*?[") & set(pattern) and pattern not in values:
-            why = "is no constant" if pattern in macros else "is not defined in the user's files"
+            why = (
+                "is no constant"
+                if pattern in macros
+                else "is no macro with a value in the source or its own headers"
+            )
             raise CompileError(f"{source}: constants: {pattern} {why}")
     return values
 

@@ -33,7 +33,7 @@ _DIGEST_SIZE = 32
 
 def key(*decides: object) -> str:
     """The name of what is made from *decides*: values whose ``repr`` says everything, bytes as such."""
-    digest = hashlib.sha256(_generator())
+    digest = hashlib.sha256(generator())
     for each in decides:
         data = each if isinstance(each, bytes) else repr(each).encode()
         digest.update(b"%d:" % len(data) + data)
@@ -103,7 +103,7 @@ def _drop_oldest(folder: Path) -> None:
 
 
 @cache
-def _generator() -> bytes:
+def generator() -> bytes:
     """What tells this generator from another one, without importing it."""
     parts: list[object] = [__version__, sys.version, zlib.ZLIB_RUNTIME_VERSION]
     for package in _PACKAGES:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ..records import dataclass
-from . import kept, variants
+from . import kept, output, variants
 from .folders import cache_folder
 from .variants import Build
 
@@ -90,6 +90,18 @@ class Generated:
     def bytes_beside(self, module: Path) -> dict[Path, bytes]:
         """The file beside *module*."""
         return {module.with_name(self.sidecar[0]): self.sidecar[1]} if self.sidecar else {}
+
+    def left_beside(self, module: Path) -> list[Path]:
+        """The file that the module now at *module* has beside it, and this one has not."""
+        beside = module.with_suffix(".bin")
+        if self.sidecar or not beside.exists():
+            return []
+        try:
+            before = module.read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            return []
+        ours = output.MARK in before and f'"{beside.name}"' in before
+        return [beside] if ours else []
 
 
 def generated(

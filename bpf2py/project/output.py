@@ -94,7 +94,10 @@ def reasons(
                 if path.suffix == ".o"
                 else f"{path}: belongs to another build of the module"
             )
-    return found | {path: f"{path}: no longer part of the runtime" for path in stale}
+    for path in stale:
+        whose = "module" if path.suffix == ".bin" else "runtime"
+        found[path] = f"{path}: no longer part of the {whose}"
+    return found
 
 
 def _holds(path: Path, data: bytes) -> bool:

@@ -193,6 +193,7 @@ class _Maker:
             texts[module] = made.module.text
             objects = {self.project.root / path: data for path, data in made.objects.items()}
             objects |= made.module.bytes_beside(module)
+            stale += made.module.left_beside(module)
         files = (module, *objects, *(path for path in texts if path != module))
         reasons = output.reasons(texts, objects, stale) if check else {}
         if check:

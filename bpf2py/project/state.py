@@ -14,12 +14,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
-from . import output
+from . import kept, output
 from .folders import cache_folder
 
-#: Of the file; another version of bpf2py may generate something else from the same inputs.
-_FORMAT = ["1", __version__]
+#: Of the file.
+_FORMAT = "2"
 
 #: Files are stamped by a clock that may be this late: what is younger may be old or new.
 CLOCK_TICK_NS = 10_000_000
@@ -73,7 +72,7 @@ class State:
         """Write the record, without what is none of *jobs*."""
         wanted = set(jobs)
         kept = {job: last for job, last in self._jobs.items() if job in wanted}
-        text = json.dumps({"format": _FORMAT, "root": str(self._root), "jobs": kept}, indent=1)
+        text = json.dumps({"format": _format(), "root": str(self._root), "jobs": kept}, indent=1)
         with contextlib.suppress(OSError):
             output.write_atomically(self._file, text)
 
@@ -86,10 +85,15 @@ class State:
         return self._digests[path]
 
 
+def _format() -> list[str]:
+    """What must agree: another generator may make something else from the same inputs."""
+    return [_FORMAT, kept.generator().hex()]
+
+
 def _read(file: Path) -> dict[str, dict[str, Any]]:
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
-        if document["format"] != _FORMAT:
+        if document["format"] != _format():
             return {}
         jobs: dict[str, dict[str, Any]] = document["jobs"]
         for job in jobs.values():

@@ -6,14 +6,14 @@ on that text.
 
 from __future__ import annotations
 
-import binascii
-import zlib
-
 from ..spec import FORMAT
 
 
 def blob(text: str) -> bytes:
     """The bytes that *text* stands for; :class:`ValueError` if it was damaged."""
+    import binascii  # not with the module: looking at its types takes neither
+    import zlib
+
     try:
         return zlib.decompress(binascii.a2b_base64(text, strict_mode=True)) if text else b""
     except (binascii.Error, zlib.error) as exc:

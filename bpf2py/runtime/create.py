@@ -3,7 +3,8 @@
 In: specs; the object's BTF; what struct_ops maps are for this kernel.  Out: :class:`MapHandle`.
 Names, rounding and what is tried again without what follow bpf_object__create_map() of libbpf.  Not
 here: reading and writing elements (maps/), except for the first fill of data sections and arenas;
-other maps and programs in them (filled.py).
+other maps and programs in them
+(filled.py); why a map is refused (map_rules.py).
 """
 
 from __future__ import annotations
@@ -239,7 +240,13 @@ class MapMaker:
                 if exc.errno not in _UNKNOWN or isinstance(exc, PermissionError):
                     break
         assert first is not None
-        raise OSError(first.errno, first.strerror, self._describe(spec)) from None
+        why = first.strerror
+        if first.errno == errno.EINVAL:
+            from .map_rules import broken_rules
+
+            if broken := broken_rules(spec):
+                why = f"BPF_MAP_CREATE: {broken}"
+        raise OSError(first.errno, why, self._describe(spec)) from None
 
     def _describe(self, spec: MapSpec) -> str:
         kind = spec.map_type.name if isinstance(spec.map_type, MapType) else spec.map_type

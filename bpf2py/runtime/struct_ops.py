@@ -20,6 +20,7 @@ from ..btf import TypeTable
 from ..btf.layout import size_of
 from ..btf.names import essential_name
 from ..btf.types import Member, Struct
+from ..records import replace
 from ..spec import MapSpec, ObjectSpec
 from ..uapi import BTFKind, MapType, ProgType
 from .targets import Target
@@ -50,6 +51,15 @@ class Plan(NamedTuple):
     targets: dict[str, Target]
     #: Programs of maps that are not created.
     unused: frozenset[str]
+
+    def chosen(self, spec: ObjectSpec) -> ObjectSpec:
+        """*spec* with those programs on that struct_ops refer to, whose maps decide, as in libbpf."""
+        decided = self.targets.keys() | self.unused
+        programs = {
+            name: replace(each, autoload=name in self.targets) if name in decided else each
+            for name, each in spec.programs.items()
+        }
+        return replace(spec, programs=programs)
 
 
 def make_plan(

@@ -226,6 +226,14 @@ def test_without_a_compiler_the_commands_to_install_one_are_shown(
         assert command in result.stderr
 
 
+def test_an_object_is_not_compiled_again(any_cc: str, source: Path) -> None:
+    compiled = source.with_suffix(".o")
+    compiled.write_bytes(b"\x7fELF and more")
+    result = CliRunner().invoke(cli, ["build", "--cc", any_cc, str(compiled)])
+    assert result.exit_code == 1
+    assert result.stderr == f"Error: {compiled}: compiled already\nHint: bpf2py gen {compiled}\n"
+
+
 def test_a_compiler_that_does_not_exist_is_named(source: Path) -> None:
     result = build(source, "--cc", "no-such-clang")
     assert result.exit_code == 1

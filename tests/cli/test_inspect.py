@@ -12,6 +12,8 @@ from click.testing import CliRunner
 
 from bpf2py.cli.describe import describe
 from bpf2py.cli.main import cli
+from bpf2py.codegen import Options, render
+from bpf2py.codegen import describe as gen_describe
 from bpf2py.elf import read_object_file
 
 FIXTURES = Path(__file__).parents[2] / "generated_fixtures"
@@ -29,6 +31,7 @@ KEYS = {
         "variables",
         "externs",
         "types",
+        "views",
         "left_out",
         "refused",
         "core_relocations",
@@ -70,6 +73,7 @@ KEYS = {
     "variables": {"name", "section", "type", "offset", "size", "linkage", "value"},
     "externs": {"name", "kind", "weak", "type"},
     "types": {"name", "kind", "size", "declaration"},
+    "views": {"place", "view"},
     "left_out": {"kind", "name", "reason", "option"},
     "core_relocations": {
         "program",
@@ -186,6 +190,25 @@ def test_what_the_module_leaves_out_is_told_with_its_reason() -> None:
     table = result.stdout.partition("Left out of the module")[2]
     (row,) = [line for line in table.splitlines() if line.startswith("struct limits ")]
     assert re.split(r"  +", row.strip()) == ["struct limits", limits["reason"], limits["option"]]
+
+
+def test_views_that_c_chose_are_shown_as_the_command_takes_them() -> None:
+    shown = {each["place"]: each["view"] for each in inspect("types_views")["views"]}
+    assert len(shown) > 20
+    # members of structs without a name cannot be named, and typedefs have other types in the text
+    chosen = {
+        place: view
+        for place, view in shown.items()
+        if not place.startswith("typedef ") and "(anonymous)" not in place
+    }
+    spec = read_object_file(FIXTURES / "types_views.bpf.o")
+    assert render(gen_describe(spec, Options(views=chosen))) == render(gen_describe(spec))
+    table = CliRunner().invoke(cli, ["inspect", str(FIXTURES / "types_views.bpf.o")]).stdout
+    views = table.partition("\nViews ")[2].partition("\n\n")[0].splitlines()
+    assert [re.split(r"  +", line.strip()) for line in views[2:]] == [
+        [place, view] for place, view in shown.items()
+    ]
+    assert inspect("minimal")["views"] == []
 
 
 def test_an_object_that_no_module_can_be_made_of_is_shown_all_the_same() -> None:

@@ -13,7 +13,10 @@ from bpf2py import spec, uapi
 from bpf2py.codegen import format as own
 from bpf2py.codegen.format import formatted
 from bpf2py.codegen.literals import expression
-from bpf2py.codegen.render import by_black
+from bpf2py.codegen.options import Options
+from bpf2py.codegen.render import by_black, render
+from bpf2py.codegen.variants import Source, describe_variants
+from bpf2py.elf import read_object_file
 from bpf2py.spec import MapSpec, ObjectSpec, ProgramSpec, VariableSpec
 
 from .kernel_types import KERNEL_BTF, Kernel
@@ -93,6 +96,34 @@ def test_a_statement_is_laid_out_as_by_black_or_not_at_all(statement: str) -> No
     laid_out = formatted(text)
     assert laid_out is None or laid_out == by_black(text)
     assert formatted(text, by_black) == by_black(text)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(1, 96), min_size=2, max_size=3), st.sampled_from(("", ": int")))
+@example([60, 60], "")
+@example([20, 40], "")
+def test_a_choice_between_layouts_is_laid_out_as_by_black(lengths: list[int], typed: str) -> None:
+    *others, last = (f"codec.member({'x' * length})" for length in lengths)
+    choices = "".join(f"{other} if _layout == {n} else " for n, other in enumerate(others))
+    text = f"class A:\n    low{typed} = {choices}{last}\n"
+    laid_out = formatted(text)
+    assert laid_out is None or laid_out == by_black(text)
+    assert formatted(text, by_black) == by_black(text)
+
+
+def test_a_module_for_two_byte_orders_needs_no_black(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "black", None)  # importing it fails
+    sources = [
+        Source(spec=read_object_file(path), file_name=path.name)
+        for path in sorted((ROOT / "generated_fixtures").glob("variants*.bpf.o"))
+    ]
+    for source in sources:
+        source.spec.name = "variants"
+    model = describe_variants(sources, Options())
+    assert len(model.machines) == 2
+    text = render(model)
+    monkeypatch.undo()
+    assert by_black(text) == text
 
 
 @settings(max_examples=40, deadline=None)

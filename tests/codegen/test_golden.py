@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
 import dataclasses
 import importlib
 import re
@@ -16,6 +18,7 @@ import pytest
 
 from bpf2py import btf
 from bpf2py.btf import layout
+from bpf2py.codegen import names
 from bpf2py.elf import read_object_file
 from bpf2py.project.modules import ObjectFile, generated
 from bpf2py.project.output import is_current
@@ -100,3 +103,16 @@ def test_every_class_has_the_size_that_btf_says_and_round_trips_zero(module: Pat
 
 def _is_union(cls: object) -> bool:
     return isinstance(cls, type) and issubclass(cls, codec.Union)
+
+
+def test_what_modules_take_from_python_no_constant_can_be_called() -> None:
+    used: set[str] = set()
+    for module in MODULES:
+        tree = ast.parse(module.read_text())
+        classes = {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
+        found = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+        loaded = {node.id for node in found if isinstance(node.ctx, ast.Load)}
+        used |= {name for name in loaded - classes if hasattr(builtins, name)}
+        used |= {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    assert {"hash", "range", "_object_spec"} <= used
+    assert {re.sub(r"_\d+$", "", name) for name in used} <= names.MODULE_RESERVED

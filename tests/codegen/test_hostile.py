@@ -23,7 +23,7 @@ from .test_module import hash_map, program, ring_buffer, section
 
 IDS = st.integers(0, 24)
 NAMES = st.sampled_from(
-    ["", "a", "b", "class", "__x", "x.y", "x y", 'q"', "n\n", "\\", "é", "bpf_timer"]
+    ["", "a", "b", "class", "__x", "x.y", "x y", 'q"', "n\n", "\\", "é", "\udcff", "bpf_timer"]
 )
 SIZES = st.sampled_from([0, 1, 2, 3, 4, 8, 16, 64])
 BITS = st.sampled_from([0, 1, 8, 31, 32, 64, 100, 1 << 20])
@@ -139,3 +139,20 @@ def test_a_map_type_that_is_no_map_type_is_kept_as_a_number() -> None:
     assert "map_type=77" in text
     assert "``map type 77``" in text
     assert MapType.HASH.name not in text
+
+
+@pytest.mark.parametrize("name", ["a\nimport os", "a\udcff", 'a"""'])
+@pytest.mark.parametrize("kind", ["kernel's own", "empty", "plain", "bitfield", "untyped"])
+def test_the_name_of_a_member_reaches_the_module_as_c_or_not_at_all(kind: str, name: str) -> None:
+    types = Types()
+    target, bits = {
+        "kernel's own": (types.struct("bpf_timer", 16), 0),
+        "empty": (types.struct("nothing", 0), 0),
+        "plain": (types.s32, 0),
+        "bitfield": (types.s32, 3),
+        "untyped": (0, 0),
+    }[kind]
+    value = types.bitfields("value", 20, (name, target, 0, bits), ("b", types.s32, 128, 0))
+    spec = types.spec([hash_map(types, value_type_id=value, value_size=20)])
+    with pytest.raises(CodegenError, match=r"is no name that C could have|cannot be a name"):
+        generate(spec)

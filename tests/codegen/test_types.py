@@ -346,6 +346,15 @@ def test_a_member_named_like_a_builtin_keeps_its_name() -> None:
     assert "int: builtins.bytes = builtins.bytes(4)" in generate(types.spec(), types=["s"])
 
 
+def test_a_union_with_a_member_named_like_a_builtin_says_which_is_the_type() -> None:
+    types = Types()
+    types.union("u", 8, ("object", types.u64, 0), ("bytes", types.u32, 0))
+    assert types.module("u").U(object=1).bytes == 1
+    text = generate(types.spec(), types=["u"])
+    assert "*data: builtins.object, **member: builtins.object" in text
+    assert "data: builtins.bytes" in text
+
+
 def test_a_struct_that_is_a_key_can_be_a_key_of_a_dict() -> None:
     types = Types()
     plain = types.struct("plain", 8, ("a", types.u32, 0), ("b", types.array(types.char, 4), 4))

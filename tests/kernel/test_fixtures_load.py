@@ -40,6 +40,7 @@ BIG_ENDIAN = sorted(FOLDER.glob("*.eb.bpf.o"))
 #: What the programs and maps of an object need beyond 5.10, by the start of its name.
 NEEDS = {
     "arena": ("arenas (6.9)",),
+    "arguments": ("syscall programs (5.14)",),
     "callbacks": ("bpf_loop (5.17)",),
     "cpu_v4": ("cpu v4 instructions (6.6)",),
     "exceptions": ("exceptions (6.7)",),
@@ -59,6 +60,8 @@ NEEDS = {
     "section_kinds": ("syscall programs (5.14)", "XDP fragments (5.18)"),
     "struct_ops": ("struct_ops links (6.4)",),
     "types_check.v4": ("cpu v4 instructions (6.6)",),
+    "variants": ("fetching atomics (5.12)",),
+    "variants.v4": ("cpu v4 instructions (6.6)",),
 }
 
 

@@ -12,7 +12,6 @@ import gc
 import multiprocessing
 import os
 import random
-import signal
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -28,8 +27,9 @@ from bpf2py.spec import ObjectSpec
 from tests.test_hostile_objects import (
     FIXTURES,
     SECONDS_PER_MUTANT,
+    SEED,
     mutants,
-    too_slow,
+    time_limit,
 )
 
 #: Those whose maps and programs together show every way into the kernel; few, for they are slow.
@@ -51,7 +51,7 @@ MUTANTS = int(os.environ.get("BPF2PY_MUTANTS", "24"))
 
 def broken_specs(data: bytes, seed: str, count: int) -> Iterator[tuple[str, ObjectSpec]]:
     """*count* specs of an object with one of their byte strings overwritten somewhere."""
-    rng = random.Random(seed)
+    rng = random.Random(seed + SEED)
     for _ in range(count):
         spec = read_object(data, name=seed)
         places: list[tuple[object, str]] = [(spec, "btf")]
@@ -102,20 +102,17 @@ def _read_and_load(data: bytes, name: str) -> None:
 
 def _child(path: Path, findings: Connection) -> None:
     """Run all mutants of one object; send what went wrong, then None."""
-    signal.signal(signal.SIGALRM, too_slow)
     data = path.read_bytes()
     with warnings.catch_warnings():
         warnings.simplefilter("error", ResourceWarning)
         before = 0
         for what, load in _loads(data, path.name):
-            signal.alarm(4 * SECONDS_PER_MUTANT)
             try:
-                load()
+                with time_limit():
+                    load()
             except BaseException as error:
                 if not _is_a_refusal(error):
                     findings.send(f"{path.name}, {what}:\n{traceback.format_exc(limit=-8)}")
-            finally:
-                signal.alarm(0)
             after = _descriptors()
             # The first leaves what is kept for the next: the kernel's BTF.
             if before and after > before:

@@ -56,7 +56,7 @@ def test_another_generator_believes_nothing(
     monkeypatch.setattr(kept, "_ROOT", package)
 
     def name() -> str:
-        kept._generator.cache_clear()
+        kept.generator.cache_clear()
         return kept.key(b"object")
 
     try:
@@ -69,7 +69,7 @@ def test_another_generator_believes_nothing(
         monkeypatch.setattr(kept, "__version__", "other")
         assert name() != before
     finally:
-        kept._generator.cache_clear()
+        kept.generator.cache_clear()
 
 
 @pytest.mark.parametrize("damage", ["changed", "cut", "empty", "link", "directory", "writable"])

@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from bpf2py.cli import left_out
+from bpf2py.cli.gen import Options
 from bpf2py.cli.main import cli
 from bpf2py.elf import read_object_file
 from bpf2py.hooks import generate
-from bpf2py.project import ConfigError, Status, build, load, state
+from bpf2py.project import ConfigError, Status, build, kept, load, state
+from bpf2py.project.modules import ObjectFile
 from bpf2py.project.variants import Build, arch_in_name, builds, split_arch, version_in_name
 from tests.project.builds import HAS_COMPILER, ROOT, SOURCE, project
 
@@ -180,6 +183,60 @@ def test_gen_writes_and_checks_a_file_beside_the_module(tmp_path: Path) -> None:
     assert f"{beside}: does not exist" in command(*words, "--check").stdout
     assert command(*words).exit_code == 0
     assert command(*words, "--check").exit_code == 0
+
+
+def test_a_file_that_a_module_has_no_more_is_removed(tmp_path: Path) -> None:
+    words = ("gen", FIXTURES / "globals.bpf.o", "-o", tmp_path)
+    module, beside = tmp_path / "globals_bpf.py", tmp_path / "globals_bpf.bin"
+    beside.write_bytes(b"somebody else's")
+    assert command(*words).exit_code == 0
+    assert beside.exists()
+    assert command(*words, "--sidecar").exit_code == 0
+    checked = command(*words, "--check")
+    assert checked.exit_code == 1
+    assert f"{beside}: no longer part of the module" in checked.stdout
+    assert beside.exists()
+    assert command(*words).stdout == f"{module}: written\n{beside}: removed\n"
+    assert not beside.exists()
+    assert command(*words, "--check").exit_code == 0
+
+
+def test_a_project_removes_the_file_beside_a_module(tmp_path: Path) -> None:
+    (tmp_path / "globals.bpf.o").write_bytes((FIXTURES / "globals.bpf.o").read_bytes())
+    project(tmp_path, 'objects = ["*.bpf.o"]\nsidecar = true\n')
+    assert made(tmp_path) == {"globals_bpf.py": Status.WRITTEN}
+    assert (tmp_path / "globals_bpf.bin").exists()
+    project(tmp_path, 'objects = ["*.bpf.o"]\n')
+    assert made(tmp_path, check=True) == {"globals_bpf.py": Status.OUTDATED}
+    assert made(tmp_path) == {"globals_bpf.py": Status.WRITTEN}
+    assert not (tmp_path / "globals_bpf.bin").exists()
+    assert made(tmp_path) == {"globals_bpf.py": Status.UNCHANGED}
+
+
+def test_another_generator_makes_a_project_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "globals.bpf.o").write_bytes((FIXTURES / "globals.bpf.o").read_bytes())
+    project(tmp_path, 'objects = ["*.bpf.o"]\n')
+    made(tmp_path)
+    record = state.State.of(tmp_path / "pyproject.toml")
+    assert list(record.inputs("globals_bpf.py")) == ["globals.bpf.o"]
+    monkeypatch.setattr(kept, "generator", lambda: b"other")
+    assert not list(state.State.of(tmp_path / "pyproject.toml").inputs("globals_bpf.py"))
+
+
+def test_what_only_some_of_several_objects_have_is_told_with_their_names(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    names = ["variants.bpf.o", "variants.eb.bpf.o", "globals.bpf.o"]
+    files = [ObjectFile.at(FIXTURES / name) for name in names]
+    left_out.show("one", files[:2], Options())
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("one: left out: struct __sk_buff: argument skb of program look ")
+    left_out.show("one", files, Options())
+    together = capsys.readouterr().out.splitlines()
+    assert together[0].startswith("one: left out of variants.bpf.o, variants.eb.bpf.o: struct __sk")
+    assert len(together) == len(set(together))
 
 
 def test_vendor_and_sidecar_pass_the_type_check(tmp_path: Path) -> None:

@@ -84,11 +84,22 @@ class FakeKernel:
         return [attr for command, attr in self.calls if command == cmd]
 
 
+def _forget_answers() -> None:
+    for name, module in list(sys.modules.items()):
+        if name == "bpf2py.runtime.features" or name.startswith("bpf2py.runtime.probes."):
+            for each in vars(module).values():
+                if hasattr(each, "cache_clear"):
+                    each.cache_clear()
+
+
 @pytest.fixture
-def kernel(monkeypatch: pytest.MonkeyPatch) -> FakeKernel:
+def kernel(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeKernel]:
+    """Nothing is known of this kernel from before, and nothing is left of one that is not there."""
     fake = FakeKernel()
+    _forget_answers()
     monkeypatch.setattr(door, "_syscall", fake)
-    return fake
+    yield fake
+    _forget_answers()
 
 
 @pytest.fixture

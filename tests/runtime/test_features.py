@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
@@ -21,21 +20,6 @@ from tests.runtime.bpf_code import NOTHING
 from tests.runtime.conftest import Attr, FakeKernel
 
 pytestmark = pytest.mark.usefixtures("no_open_files")
-
-
-def forget() -> None:
-    features.has_tcx.cache_clear()
-    features.missing_btf_features.cache_clear()
-    features.has_perf_event_links.cache_clear()
-    features.has_uprobe_multi.cache_clear()
-
-
-@pytest.fixture(autouse=True)
-def fresh_probes() -> Iterator[None]:
-    """Nothing is known of this kernel from before, and nothing is left of one that is not there."""
-    forget()
-    yield
-    forget()
 
 
 @pytest.mark.parametrize("probe", ["has_tcx", "has_perf_event_links"])
@@ -85,7 +69,7 @@ def test_usdt_programs_are_loaded_for_the_links_that_this_kernel_has(kernel: Fak
         name="o", byte_order=sys.byteorder, license="GPL", programs={program.name: program}
     )
     for refusal, expected in ((errno.EINVAL, AttachType.TRACE_UPROBE_MULTI), (errno.EBADF, 0)):
-        forget()
+        features.has_uprobe_multi.cache_clear()
 
         def create(attr: Attr, code: int = refusal) -> int:
             return -code if attr.u32(56) else -errno.EBADF

@@ -10,9 +10,10 @@ import warnings
 import pytest
 
 from bpf2py import runtime
-from bpf2py.runtime import loader
+from bpf2py.runtime import program_load, verification
 from bpf2py.runtime.kernel import version_code
 from bpf2py.runtime.syscalls.prog import LoadRequest
+from bpf2py.runtime.targets import TARGET_KINDS
 from bpf2py.spec import MapRelocation, MapSpec, Pinning
 from bpf2py.uapi import AttachType, Cmd, MapFlags, MapType, ProgType
 from tests.runtime.bpf_code import (
@@ -111,7 +112,7 @@ def test_the_log_grows_on_kernels_that_name_no_size_whatever_the_errno(
 def test_the_reason_behind_the_end_of_a_log_comes_from_one_without_instructions(
     kernel: FakeKernel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loader, "_LOG_LIMIT", loader._LOG_FIRST)
+    monkeypatch.setattr(verification, "_LOG_LIMIT", verification._LOG_FIRST)
 
     def refuse(attr: Attr) -> int:
         if len(attr.bytes) == 144:
@@ -126,14 +127,14 @@ def test_the_reason_behind_the_end_of_a_log_comes_from_one_without_instructions(
     with pytest.raises(runtime.VerifierError, match="program is too large") as caught:
         runtime.load(an_object(program()))
     assert caught.value.errno == errno.E2BIG
-    assert len(caught.value.log) > loader._LOG_LIMIT
+    assert len(caught.value.log) > verification._LOG_LIMIT
     assert "split it" in caught.value.hint
 
 
 def test_a_program_whose_log_is_too_long_for_the_kernel_loads_all_the_same(
     kernel: FakeKernel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loader, "_LOG_LIMIT", loader._LOG_FIRST)
+    monkeypatch.setattr(verification, "_LOG_LIMIT", verification._LOG_FIRST)
 
     def fill(attr: Attr) -> int:
         if attr.u32(24) == 4:
@@ -299,7 +300,7 @@ def test_what_an_old_kernel_does_not_know_is_left_out_one_by_one(
     request = LoadRequest(
         ProgType.XDP, XDP_PASS, "GPL", "program", name=b"prog", btf_fd=3, func_info=bytes(8)
     )
-    os.close(loader._load_anyhow(request))
+    os.close(verification._load_anyhow(request))
     last = kernel.of(Cmd.PROG_LOAD)[-1]
     assert (b"prog" in last.bytes) == (known == 64)
 
@@ -310,7 +311,7 @@ def test_a_program_too_complex_is_not_verified_again(kernel: FakeKernel) -> None
     )
     request = LoadRequest(ProgType.XDP, XDP_PASS, "GPL", "program", name=b"prog", btf_fd=3)
     with pytest.raises(OSError, match="larger than the kernel allows"):
-        loader._load_anyhow(request)
+        verification._load_anyhow(request)
     assert [attr.u32(0) for attr in kernel.of(Cmd.PROG_LOAD)].count(ProgType.XDP) == 1
 
 
@@ -398,6 +399,10 @@ def test_a_type_the_kernel_does_not_know_is_no_verdict_of_the_verifier(kernel: F
     assert not isinstance(caught.value, runtime.VerifierError)
 
 
+def test_targets_are_looked_for_for_the_types_of_program_that_have_some() -> None:
+    assert {prog_type for prog_type, _ in TARGET_KINDS} == program_load._WITH_TARGET
+
+
 def test_an_attach_target_must_be_named(kernel: FakeKernel) -> None:
     spec = an_object(
         program(prog_type=ProgType.TRACING, attach_type=AttachType.TRACE_RAW_TP, section="tp_btf")
@@ -414,7 +419,7 @@ def test_a_log_larger_than_any_buffer_is_not_asked_for_again(kernel: FakeKernel)
 
     kernel.handlers[Cmd.PROG_LOAD] = refuse
     request = LoadRequest(prog_type=ProgType.XDP, insns=XDP_PASS, license="GPL", what="p")
-    number, log, error = loader.load_with_log(request, 1)
+    number, log, error = verification.load_with_log(request, 1)
     assert number is None
     assert error is not None
     assert log.text == "BPF program is too large\n"

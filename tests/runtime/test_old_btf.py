@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -74,13 +74,6 @@ class OldKernel:
                 return -errno.EINVAL
         self.taken.append(blob)
         return self.kernel.descriptor()
-
-
-@pytest.fixture(autouse=True)
-def fresh_probes() -> Iterator[None]:
-    features.missing_btf_features.cache_clear()
-    yield
-    features.missing_btf_features.cache_clear()
 
 
 def an_object_of_every_kind() -> ObjectSpec:

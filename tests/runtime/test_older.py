@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -27,15 +27,6 @@ from tests.runtime.conftest import Attr, FakeKernel
 pytestmark = pytest.mark.usefixtures("no_open_files")
 
 PROBES = ("has_probe_read_kernel", "has_bpf_cookie", "knows_context_tags")
-
-
-@pytest.fixture(autouse=True)
-def fresh_probes() -> Iterator[None]:
-    for name in PROBES:
-        getattr(features, name).cache_clear()
-    yield
-    for name in PROBES:
-        getattr(features, name).cache_clear()
 
 
 def helpers(insns: bytes) -> list[str]:

@@ -221,17 +221,14 @@ def test_an_object_for_another_machine_is_refused_with_one_sentence(
 def test_an_instruction_is_known_if_the_smallest_program_with_it_loads(
     kernel: FakeKernel, code: int, answer: bool
 ) -> None:
-    features.knows_instructions.cache_clear()
     if code:
         kernel.handlers[Cmd.PROG_LOAD] = lambda _: -code
     for _ in range(2):
         assert features.knows_instructions("movsx") is answer
     assert len(kernel.of(Cmd.PROG_LOAD)) == 1
-    features.knows_instructions.cache_clear()
 
 
 def test_an_instruction_that_cannot_be_tried_is_not_called_unknown(kernel: FakeKernel) -> None:
-    features.knows_instructions.cache_clear()
     kernel.handlers[Cmd.PROG_LOAD] = lambda _: -errno.ENOMEM
     with pytest.raises(OSError, match="movsx"):
         features.knows_instructions("movsx")

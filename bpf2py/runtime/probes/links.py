@@ -15,22 +15,18 @@ from typing import NamedTuple
 
 from ...uapi import AttachType, LinkType, ProgType
 from ..errors import InconclusiveError
-from ..privileges import why_eperm, with_memlock
-from ..syscalls.bpf import ENOTSUPP, address
+from ..features import has_perf_event_links, has_tcx
+from ..privileges import why_eperm
+from ..smallest import NO_TARGET, link_refusal, load_program, uprobes_in_no_file
+from ..syscalls.bpf import ENOTSUPP
 from ..syscalls.fd import FD
-from ..syscalls.link import link_create, raw_tracepoint_open
-from ..syscalls.prog import LoadRequest, prog_load
-from .programs import EXIT, has_program_type
+from ..syscalls.link import raw_tracepoint_open
+from .programs import has_program_type
 
-_NO_TARGET = 0xFFFFFFFF
 _NO_INTERFACE = 0x7FFFFFFF
 _BAD_ADDRESS = 1
 #: link_create.kprobe_multi: flags, cnt, syms, addrs
 _KPROBE_MULTI = Struct("=IIQQQ")
-#: link_create.uprobe_multi: path, offsets, ref_ctr_offsets, cookies, cnt, flags, pid
-_UPROBE_MULTI = Struct("=QQQQIII")
-_ROOT = b"/\0"
-_OFFSETS = bytes(8)
 
 
 class _Try(NamedTuple):
@@ -39,7 +35,7 @@ class _Try(NamedTuple):
     prog_type: ProgType
     attach_type: AttachType
     known: tuple[int, ...]
-    target: int = _NO_TARGET
+    target: int = NO_TARGET
     #: The program is loaded for that attach type.
     expected: bool = False
     extra: Callable[[], bytes] = bytes
@@ -49,10 +45,6 @@ _TRIES: dict[LinkType, _Try] = {
     LinkType.CGROUP: _Try(ProgType.CGROUP_SKB, AttachType.CGROUP_INET_INGRESS, (errno.EBADF,)),
     LinkType.NETNS: _Try(
         ProgType.FLOW_DISSECTOR, AttachType.FLOW_DISSECTOR, (errno.EBADF, errno.EINVAL)
-    ),
-    LinkType.PERF_EVENT: _Try(ProgType.TRACEPOINT, AttachType.PERF_EVENT, (errno.EBADF,)),
-    LinkType.TCX: _Try(
-        ProgType.SCHED_CLS, AttachType.TCX_INGRESS, (errno.ENODEV,), target=_NO_INTERFACE
     ),
     LinkType.NETKIT: _Try(
         ProgType.SCHED_CLS, AttachType.NETKIT_PRIMARY, (errno.ENODEV,), target=_NO_INTERFACE
@@ -72,8 +64,13 @@ _TRIES: dict[LinkType, _Try] = {
         (errno.EBADF,),
         target=0,
         expected=True,
-        extra=lambda: _UPROBE_MULTI.pack(address(_ROOT), address(_OFFSETS), 0, 0, 1, 0, 0),
+        extra=uprobes_in_no_file,
     ),
+}
+#: What the runtime asks for itself, and the type of program it asks with.
+_KNOWN_TO_LOADER = {
+    LinkType.PERF_EVENT: (ProgType.TRACEPOINT, has_perf_event_links),
+    LinkType.TCX: (ProgType.SCHED_CLS, has_tcx),
 }
 #: Links that came with a type of program, in the same release, and need nothing else.
 _CAME_WITH = {
@@ -96,9 +93,20 @@ def has_link_type(link_type: LinkType) -> bool:
         return _has_raw_tracepoint(what)
     if link_type in _CAME_WITH:
         return has_program_type(_CAME_WITH[link_type])
+    if link_type in _KNOWN_TO_LOADER:
+        return _ask(*_KNOWN_TO_LOADER[link_type], what)
     if link_type in _TRIES:
         return _try(_TRIES[link_type], what)
     return _is_in_btf(link_type, what)
+
+
+def _ask(prog_type: ProgType, question: Callable[[], bool], what: str) -> bool:
+    if not has_program_type(prog_type):
+        return False
+    try:
+        return question()
+    except OSError as exc:
+        raise InconclusiveError(what, str(exc)) from exc
 
 
 def _try(row: _Try, what: str) -> bool:
@@ -106,21 +114,20 @@ def _try(row: _Try, what: str) -> bool:
         return False
     try:
         with _program(row.prog_type, row.attach_type if row.expected else 0, what) as program:
-            fd = link_create(
-                program.fileno(),
+            refusal = link_refusal(
+                program,
+                row.attach_type,
                 target=row.target,
-                attach_type=row.attach_type,
                 extra=row.extra(),
                 what=f"probe of {what}",
             )
     except OSError as exc:
-        if exc.errno in row.known:
-            return True
-        if exc.errno in _NO:
-            return False
-        raise InconclusiveError(what, str(exc)) from exc
-    FD(fd).close()
-    raise AssertionError("a link was made on a target that cannot exist")
+        refusal = exc
+    if refusal.errno in row.known:
+        return True
+    if refusal.errno in _NO:
+        return False
+    raise InconclusiveError(what, str(refusal)) from refusal
 
 
 def _has_raw_tracepoint(what: str) -> bool:
@@ -159,14 +166,7 @@ def _is_in_btf(link_type: LinkType, what: str) -> bool:
 
 
 def _program(prog_type: ProgType, attach_type: int, what: str) -> FD:
-    request = LoadRequest(
-        prog_type=prog_type,
-        insns=EXIT,
-        license="GPL",
-        what=f"probe of {what}",
-        expected_attach_type=attach_type,
-    )
     try:
-        return FD(with_memlock(lambda: prog_load(request)), request.what)
+        return load_program(prog_type, what=f"probe of {what}", attach_type=attach_type)
     except PermissionError as exc:
         raise InconclusiveError(what, why_eperm(prog_type, f"type {prog_type.name}")) from exc

@@ -8,20 +8,15 @@ from __future__ import annotations
 
 import errno
 from functools import cache
-from struct import Struct
 from typing import NamedTuple
 
 from ...uapi import AttachType, ProgFlags, ProgType
 from ..errors import InconclusiveError, NotSupportedError
-from ..privileges import why_eperm, with_memlock
+from ..privileges import why_eperm
+from ..smallest import NOTHING, call, code, load_program
 from ..syscalls.bpf import ENOTSUPP
-from ..syscalls.fd import FD
-from ..syscalls.prog import LoadRequest, LogBuffer, prog_load
+from ..syscalls.prog import LogBuffer
 
-#: r0 = 0; exit.
-EXIT = bytes.fromhex("b700000000000000 9500000000000000")
-_INSN = Struct("=BBhi")
-_CALL = 0x85
 _LOG_SIZE = 1 << 12
 #: What the kernel answers where it does not know the type, or was built without it.
 _NO = (errno.EINVAL, errno.E2BIG, errno.EOPNOTSUPP, ENOTSUPP, errno.ENOSYS)
@@ -75,7 +70,7 @@ def has_program_type(prog_type: ProgType) -> bool:
     row = _SMALLEST.get(prog_type, _PLAIN)
     log = LogBuffer(1, _LOG_SIZE) if row.complaint else None
     try:
-        load(prog_type, EXIT, what, log)
+        load(prog_type, NOTHING, what, log)
     except OSError as exc:
         if exc.errno == errno.EPERM:
             raise InconclusiveError(what, why_eperm(prog_type, f"type {prog_type.name}")) from exc
@@ -106,7 +101,7 @@ def has_helper(prog_type: ProgType, helper: str | int) -> bool:
         raise NotSupportedError(f"programs of type {prog_type.name}")
     log = LogBuffer(1, _LOG_SIZE)
     try:
-        load(prog_type, _INSN.pack(_CALL, 0, 0, number) + EXIT[8:], what, log)
+        load(prog_type, code(call(number)), what, log)
     except OSError as exc:
         if exc.errno == errno.EPERM and not log.text:
             raise InconclusiveError(what, why_eperm(prog_type, f"type {prog_type.name}")) from exc
@@ -132,13 +127,12 @@ def helper_number(name: str) -> int:
 def load(prog_type: ProgType, insns: bytes, what: str, log: LogBuffer | None = None) -> None:
     """Load and close a program of the type's smallest form; ``OSError`` as the kernel says."""
     row = _SMALLEST.get(prog_type, _PLAIN)
-    request = LoadRequest(
-        prog_type=prog_type,
-        insns=insns,
-        license="GPL",
+    load_program(
+        prog_type,
+        insns,
+        log,
         what=f"probe of {what}",
         flags=row.flags,
-        expected_attach_type=row.attach_type or 0,
+        attach_type=row.attach_type or 0,
         attach_btf_id=row.attach_btf_id,
-    )
-    FD(with_memlock(lambda: prog_load(request, log)), request.what).close()
+    ).close()

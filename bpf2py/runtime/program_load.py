@@ -1,0 +1,198 @@
+"""One program of an object, from its spec to what BPF_PROG_LOAD is asked.
+
+In: the spec, the maps in the kernel, what kernel symbols and struct_ops are here.  Out: a
+:class:`LoadedProgram`.  What the programs of an object share (types, the kernel's BTF) is computed
+when the first needs it.  Not here: patching (relocate.py), places in BTF (targets.py), logs and
+refusals (verification.py).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ..spec import ObjectSpec, ProgramSpec
+from ..uapi import AttachType, ProgType
+from .programs.base import LoadedProgram
+from .relocate import relocated
+from .syscalls.fd import FD, HasFileno
+from .syscalls.map import kernel_name
+from .syscalls.prog import LoadRequest
+from .verification import verified
+
+if TYPE_CHECKING:
+    from ..btf import TypeTable
+    from ..btf.core import Relocator
+    from .externs.ksyms import Symbols
+    from .maps.handle import MapHandle
+    from .struct_ops import Plan
+    from .targets import Target
+
+#: Types whose programs are attached to something in some BTF, if their attach type says so.
+_WITH_TARGET = frozenset((ProgType.TRACING, ProgType.LSM, ProgType.EXT))
+_USDT = ("usdt", "usdt.s")
+
+
+class ProgramLoader:
+    """Loads the programs of one object; what they share is computed when first needed."""
+
+    def __init__(
+        self,
+        spec: ObjectSpec,
+        maps: Mapping[str, MapHandle],
+        btf: FD | None,
+        kernel_btf: str | os.PathLike[str] | bytes | TypeTable | None,
+        log_level: int | None,
+        *,
+        plan: Plan | None,
+        symbols: Symbols | None,
+        func_info: Mapping[str, bytes],
+        targets: Mapping[str, HasFileno],
+    ) -> None:
+        self._plan = plan
+        self._spec = spec
+        self._maps = maps
+        self._btf = btf
+        self._kernel_btf = kernel_btf
+        self._log_level = log_level
+        self._symbols = symbols
+        self._func_info = func_info
+        self._targets = targets
+
+    def load(self, program: ProgramSpec) -> LoadedProgram:
+        """Load one program.  Raises as ``TypedSpec.load`` says."""
+        what = f"program {program.name!r}"
+        _require_sensible(program)
+        source = self._source(program)
+        symbols = self._symbols
+        insns, outcomes = relocated(
+            program,
+            self._maps,
+            symbols.found if symbols else {},
+            lambda: self._relocator,
+            source,
+        )
+        target = self._target(program)
+        attach_type = _attach_type(program)
+        if target is not None and target.attach_type is not None:
+            attach_type = target.attach_type
+        try:
+            request = LoadRequest(
+                prog_type=int(program.prog_type),
+                insns=insns,
+                license=self._spec.license,
+                name=kernel_name(program.name),
+                flags=int(program.flags),
+                expected_attach_type=attach_type,
+                btf_fd=self._btf.fileno() if self._btf is not None else None,
+                func_info=self._func_info.get(program.name, program.func_info),
+                line_info=program.line_info,
+                attach_btf_id=target.type_id if target else 0,
+                attach_fd=target.fd.fileno() if target and target.fd else 0,
+                kernel_version=_kernel_version(program),
+                fd_array=symbols.modules if symbols else None,
+                what=what,
+            )
+            level = program.log_level if self._log_level is None else self._log_level
+            return verified(program, request, level, outcomes, source, self._spec.name)
+        finally:
+            if target and target.fd:
+                target.fd.close()
+
+    def _target(self, program: ProgramSpec) -> Target | None:
+        if program.prog_type == ProgType.STRUCT_OPS:
+            return self._member(program)
+        if program.prog_type not in _WITH_TARGET:
+            return None
+        from .targets import TARGET_KINDS, find_target
+
+        if (program.prog_type, program.attach_type) not in TARGET_KINDS:
+            return None
+        return find_target(program, self._targets.get(program.name))
+
+    def _member(self, program: ProgramSpec) -> Target:
+        """The member of a struct that a struct_ops program stands behind."""
+        target = self._plan.targets.get(program.name) if self._plan else None
+        if target is None:
+            raise ValueError(
+                f"program {program.name!r} ({program.section}) is behind no member of a struct_ops "
+                "map that is created: refer to it in one, or set autoload = False in its spec"
+            )
+        return target._replace(fd=target.fd.duplicate() if target.fd else None)
+
+    def _source(self, program: ProgramSpec) -> Callable[[int], str]:
+        """The C line of an instruction, of which nobody asks unless something is wrong."""
+
+        find: Callable[[int], str] | None = None
+
+        def line(insn: int) -> str:
+            nonlocal find
+            if find is None:
+                from .source_lines import source_of
+
+                find = source_of(program, lambda: self._table, self._spec.byte_order)
+            return find(insn)
+
+        return line
+
+    @cached_property
+    def _table(self) -> TypeTable:
+        from ..btf import decode
+
+        return decode(self._spec.btf)
+
+    @cached_property
+    def _relocator(self) -> Relocator:
+        from ..btf import TypeTable
+        from ..btf.core import Relocator
+        from .kernel_btf import kernel_btf
+
+        if isinstance(self._kernel_btf, TypeTable):
+            return Relocator(self._table, self._kernel_btf)
+        kernel = kernel_btf(self._kernel_btf)
+        if self._kernel_btf is not None:
+            return Relocator(self._table, kernel)
+
+        def modules() -> Iterator[tuple[str, TypeTable]]:
+            from .module_btf import module_tables
+
+            return ((name, table) for name, _, table in module_tables(kernel))
+
+        return Relocator(self._table, kernel, modules=modules)
+
+
+def _require_sensible(program: ProgramSpec) -> None:
+    what = f"program {program.name!r} (section {program.section!r})"
+    if program.prog_type == ProgType.UNSPEC:
+        raise ValueError(
+            f"{what}: its section name does not say what kind of program it is; set "
+            "prog_type (and attach_type) in its spec, or autoload = False"
+        )
+    if not program.insns or len(program.insns) % 8:
+        raise ValueError(f"{what}: {len(program.insns)} bytes are no instructions")
+
+
+def _attach_type(program: ProgramSpec) -> int:
+    """The attach type to load with: for USDT, that of links for many uprobes where there are such.
+
+    Which it is depends on the kernel, so the spec does not say it.
+    """
+    if program.attach_type is None and program.section.partition("/")[0] in _USDT:
+        from .features import has_uprobe_multi
+
+        return AttachType.TRACE_UPROBE_MULTI if has_uprobe_multi() else 0
+    return int(program.attach_type or 0)
+
+
+def _kernel_version(program: ProgramSpec) -> int:
+    """What kernels before 5.0 compare with their own version before they load a kprobe."""
+    if program.prog_type != ProgType.KPROBE:
+        return 0
+    from .kernel import version_code
+
+    try:
+        return version_code()
+    except ValueError:
+        return 0
