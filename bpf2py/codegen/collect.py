@@ -255,7 +255,7 @@ class Collector:
         text = self._text(leaf.type_id, path)
         owned = kernel_owned(self.table, leaf.type_id)
         if owned:
-            return Left(leaf.name, f"{text} {name}, offset {offset}: {owned}")
+            return Left(leaf.name, f"{text} {safe(name)}, offset {offset}: {owned}")
         view = self.views.at(path, tag) if leaf.name else None
         hint = f"{natural}_{name}"
         value = self.value(
@@ -270,7 +270,7 @@ class Collector:
         if tail and (rest := rest_of(value)) is not None:
             return Field(leaf.name, offset, rest, text.replace("[0]", "[]", 1) + shown_as(rest))
         if value.size == 0:
-            return Left(leaf.name, f"{text} {name}, offset {offset}: has no bytes here")
+            return Left(leaf.name, f"{text} {safe(name)}, offset {offset}: has no bytes here")
         return Field(leaf.name, offset, value, text + shown_as(value))
 
     def _untyped(

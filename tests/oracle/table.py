@@ -15,7 +15,9 @@ _HEAD = """\
 What libbpf {version} and bpf2py tell the same kernel (Linux {release}) about the same object: every
 BPF_MAP_CREATE with all its attributes, what maps are filled with, the BTF, and every
 BPF_PROG_LOAD with its type, attach type, target, flags, license, relocated instructions, func and
-line info. Both run under the same recorder of bpf(2). A program or map that the kernel refuses
+line info (but for the kernel version: bpf2py gives kprobes the running kernel's, which kernels
+before 5.0 ask for, and other programs none; libbpf gives all of them that of the object's section
+`version` if it has one). Both run under the same recorder of bpf(2). A program or map that the kernel refuses
 does not end the comparison: what stands behind it is compared as well. Written by
 `python -m tests.oracle --table`; CONTRIBUTING.md says how to make one.
 
