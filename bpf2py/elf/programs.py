@@ -115,6 +115,10 @@ def require_supported(elf: ElfObject) -> None:
             )
 
 
+#: Sections of that name are a custom of loaders other than libbpf.
+_OLD_MAPS = ' that libbpf knows; declare maps in SEC(".maps") with __uint() and __type()'
+
+
 class Functions:
     """The functions of one object, by place and in file order."""
 
@@ -325,7 +329,7 @@ class Functions:
         if data is None:
             raise place.error(
                 f"uses {self._elf.describe(symbol)}: {section.name!r} holds neither maps nor"
-                " variables"
+                " variables" + (_OLD_MAPS if section.name.startswith("maps/") else "")
             )
         if offset >= section.size:
             raise place.error(

@@ -47,7 +47,7 @@ def read_constants(
 ) -> dict[str, Value]:
     """The constants that match one of *patterns*, in the order in which they are defined.
 
-    :class:`CompileError` for a pattern without a wildcard that names no constant.
+    :class:`CompileError` for a pattern that no constant matches.
     """
     if not patterns:
         return {}
@@ -84,7 +84,7 @@ def read_constants(
             break
         refused |= {names[number] for number in wrong if number < len(names)}
     for pattern in patterns:
-        if not set("*?[") & set(pattern) and pattern not in values:
+        if not any(_matches(name, [pattern]) for name in values):
             why = (
                 "is no constant"
                 if pattern in macros

@@ -165,7 +165,10 @@ def _made(objects: Sequence[ObjectFile], name: str, options: dict[str, Any]) -> 
         if each.arch and (not each.if_read or _knows_registers(spec)):
             spec.arch = each.arch
         sources.append(Source(spec=spec, file_name=each.name, cpu=each.cpu))
-    model = describe_variants(sources, Options(**options))
+    try:
+        model = describe_variants(sources, Options(**options))
+    except CodegenError as error:
+        raise CodegenError(f"{options['file_name']}: {error}", hint=error.hint) from error
     beside = (model.sidecar.name, model.sidecar.data) if model.sidecar else None
     return Generated(render(model), beside)
 
