@@ -168,6 +168,8 @@ def _made(objects: Sequence[ObjectFile], name: str, options: dict[str, Any]) -> 
     try:
         model = describe_variants(sources, Options(**options))
     except CodegenError as error:
+        if len(objects) > 1:  # it names those that it is about
+            raise
         raise CodegenError(f"{options['file_name']}: {error}", hint=error.hint) from error
     beside = (model.sidecar.name, model.sidecar.data) if model.sidecar else None
     return Generated(render(model), beside)

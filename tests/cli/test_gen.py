@@ -156,7 +156,7 @@ def test_a_type_that_the_object_lacks_comes_with_the_line_of_c_that_puts_it_ther
 ) -> None:
     result = run(ARGUMENTS, "-o", tmp_path, "--event", "events=sample")
     assert result.exit_code == 1
-    assert "Error: there is no type 'sample'; there are: " in result.stderr
+    assert "Error: arguments.bpf.o: there is no type 'sample'; there are: " in result.stderr
     assert "`struct sample *unused_sample;` at file scope" in result.stderr
     result = run(ARGUMENTS, "-o", tmp_path, "--type", "struct behind")
     assert "struct behind is declared, but never defined" in result.stderr
