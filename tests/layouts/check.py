@@ -194,7 +194,7 @@ class Subject:
         self.row = row
         self.leaves: list[Leaf] = row["leaves"]
         self.codec = codec
-        self.library = library
+        self.compiled = library
 
     def problem(self, what: str) -> str:
         return f"{self.row['name']}: {what}\n{self.row['text']}"
@@ -212,10 +212,10 @@ class Subject:
         Python has no fewer than ``sizeof`` bytes, and of text no more than up to its NUL.
         """
         data: bytes = self.codec.pack(value)
-        if self.library is not None and self.row["flexible"]:
-            data = data.ljust(self.library.size, b"\0")
-            assert not any(data[self.library.size :])
-            data = data[: self.library.size]
+        if self.compiled is not None and self.row["flexible"]:
+            data = data.ljust(self.compiled.size, b"\0")
+            assert not any(data[self.compiled.size :])
+            data = data[: self.compiled.size]
         return data
 
     # -- the bytes that the compiler put into the object ------------------------------------------
@@ -242,8 +242,8 @@ class Subject:
 
     def check_running(self, seed: int) -> Iterator[str]:
         """C reads and writes memory, Python reads and writes the same."""
-        assert self.library is not None
-        size = self.library.size
+        assert self.compiled is not None
+        size = self.compiled.size
         if not self.row["flexible"] and self.codec.full_size != size:
             yield self.problem(f"{size} bytes in C, {self.codec.full_size} in Python")
             return
@@ -260,19 +260,19 @@ class Subject:
 
     def _check_filling(self, size: int) -> Iterator[str]:
         """From zeros, one value after the other."""
-        assert self.library is not None
+        assert self.compiled is not None
         value, stores = self.fresh(size), []
         for number, leaf in enumerate(self.leaves):
             if leaf["live"] and leaf["value"] is not None:
                 value = put(value, leaf["path"], initial(leaf))
                 stores.append((number, as_slots(leaf, initial(leaf))))
-        wanted, packed = self.library.write(bytes(size), stores), self.pack(value)
+        wanted, packed = self.compiled.write(bytes(size), stores), self.pack(value)
         if packed != wanted:
             yield self.problem(f"filled: {packed.hex()}, in C {wanted.hex()}")
 
     def _check_reading(self, data: bytes) -> Iterator[str]:
-        assert self.library is not None
-        slots, value = self.library.read(data), self.codec.unpack(data)
+        assert self.compiled is not None
+        slots, value = self.compiled.read(data), self.codec.unpack(data)
         for leaf in self.leaves:
             wanted, seen = from_slots(leaf, slots), get(value, leaf["path"])
             if not same(leaf, wanted, seen):
@@ -282,8 +282,8 @@ class Subject:
 
     def _check_kept(self, data: bytes, kept: bytes) -> Iterator[str]:
         """No leaf changes by being read and packed."""
-        assert self.library is not None
-        before, after = self.library.read(data), self.library.read(kept)
+        assert self.compiled is not None
+        before, after = self.compiled.read(data), self.compiled.read(kept)
         for leaf in self.leaves:
             wanted, seen = from_slots(leaf, before), from_slots(leaf, after)
             if wanted != seen and wanted == wanted and not leaf["choices"]:
@@ -291,13 +291,13 @@ class Subject:
 
     def _check_store(self, data: bytes, number: int, numbers: random.Random) -> Iterator[str]:
         """Setting one leaf leaves the others alone, bit for bit."""
-        assert self.library is not None
+        assert self.compiled is not None
         leaf = self.leaves[number]
         value = self.codec.unpack(data)
         old = get(value, leaf["path"])
         new = another(leaf, numbers, old)
         packed = self.pack(put(value, leaf["path"], new))
-        stored = self.library.write(data, [(number, as_slots(leaf, new))])
+        stored = self.compiled.write(data, [(number, as_slots(leaf, new))])
         if leaf["direct"] and leaf["kind"] != "raw":
             if packed != stored:
                 yield self.problem(
@@ -306,7 +306,7 @@ class Subject:
                 )
             return
         # A struct in a union is taken out and put back whole, so what is no part of it changes.
-        wanted, seen = self.library.read(stored), self.library.read(packed)
+        wanted, seen = self.compiled.read(stored), self.compiled.read(packed)
         for other in self.leaves:
             first, second = from_slots(other, wanted), from_slots(other, seen)
             if first != second and first == first and _together(leaf, other):
