@@ -17,13 +17,10 @@ def cpu_version() -> int:
     Looked at are the families that came up to 6.6; load-acquire and store-release (6.15), which
     clang emits from v4 on when asked for, are not.  ``InconclusiveError`` without the rights.
     """
-    version = 1
     try:
         for family, row in FAMILIES.items():
             if family == "load_acquire":
                 continue
-            if row.cpu > version + 1:
-                version += 1
             if not knows_instructions(family):
                 return row.cpu - 1
     except OSError as exc:
