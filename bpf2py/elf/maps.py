@@ -62,9 +62,14 @@ def declared_maps(elf: ElfObject, table: TypeTable | None) -> dict[int, MapSpec]
         if var.linkage != Linkage.GLOBAL:
             raise elf.error(f"map {var.name!r} is static or hidden; declare it without 'static'")
         names.add(var.name)
-        maps[row.offset] = _Definition(elf, table, var.name).read(var.target)
+        maps[row.offset] = map_definition(elf, table, var.name, var.target)
     _name_events(elf, table, maps.values())
     return maps
+
+
+def map_definition(elf: ElfObject, table: TypeTable, name: str, type_id: int) -> MapSpec:
+    """The map that a struct of type *type_id* defines.  Raises ``ObjectError``."""
+    return _Definition(elf, table, name).read(type_id)
 
 
 def _name_events(elf: ElfObject, table: TypeTable, maps: Collection[MapSpec]) -> None:
