@@ -130,13 +130,16 @@ class _Merger:
     def add_sections(self, inputs: Sequence[Input], sections: Sequence[OutSection]) -> None:
         """Append one DATASEC for all of a name; they speak of the merged ids already."""
         rows: dict[str, list[t.SectionVar]] = {}
+        order: dict[str, None] = {}
         done: set[int] = set()
         for each in inputs:
             starts = {place[0].name: place[1] for place in each.places.values()}
-            skipped = {s.name for s in each.elf.sections if s.index not in each.places}
+            left_out = {s.name for s in each.elf.sections} - starts.keys() | {UNANNOTATED}
+            order |= dict.fromkeys(starts)
             for section in _datasecs(each):
-                if section.name == UNANNOTATED or section.name in skipped - starts.keys():
+                if section.name in left_out:
                     continue
+                order.setdefault(section.name)
                 listed = rows.setdefault(section.name, [])
                 for row in section.variables:
                     new = self.ids[each][row.target]
@@ -147,10 +150,12 @@ class _Merger:
                         done.add(new)
                         listed.append(replace(placed, target=new))
         sizes = {section.name: section.size for section in sections}
-        order = [*(name for name in sizes if name in rows), *(rows.keys() - sizes.keys())]
-        for name in sorted(order, key=list(rows).index):
-            ordered = sorted(rows[name], key=lambda row: row.offset) if name in sizes else rows[name]
-            self._types.append((None, t.Datasec(name, sizes.get(name, 0), tuple(ordered))))
+        for name in order:
+            if name in rows:
+                if name in sizes:  # as the kernel wants them; others are laid out by who loads
+                    rows[name].sort(key=lambda row: row.offset)
+                datasec = t.Datasec(name, sizes.get(name, 0), tuple(rows[name]))
+                self._types.append((None, datasec))
 
     def _row(
         self, each: Input, section: str, row: t.SectionVar, start: int
