@@ -223,10 +223,11 @@ def _merged_ext(
                 continue
             ids = merger.ids[each]
             starts = {place[0].name: place[1] for place in each.places.values()}
-            for name, records in getattr(each.ext, what).items():
-                if name not in starts:
-                    raise each.elf.error(f"'.BTF.ext' speaks of section {name!r}, which is missing")
-                for fields in layout.iter_unpack(records):
+            table: dict[str, bytes] = getattr(each.ext, what)
+            for name in table.keys() - starts.keys():
+                raise each.elf.error(f"'.BTF.ext' speaks of section {name!r}, which is missing")
+            for name in filter(table.__contains__, merged):
+                for fields in layout.iter_unpack(table[name]):
                     row = list(fields)
                     row[0] += starts[name]
                     for i in types:

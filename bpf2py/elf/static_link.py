@@ -68,14 +68,14 @@ def link_objects(objects: Iterable[tuple[str, bytes]]) -> bytes:
             )
     linker = _StaticLinker(order == "little")
     symbols = SymbolMerger()
-    for each in inputs:
-        linker.place_sections(each)
-        symbols.add(each)
-        linker.move_relocations(each)
-    sections = list(linker.sections.values())
     try:
+        for each in inputs:
+            linker.place_sections(each)
+            symbols.add(each)
+            linker.move_relocations(each)
+        sections = list(linker.sections.values())
         btf = merged_btf(inputs, symbols.names, sections, order)
-    except BTFError as exc:
+    except BTFError as exc:  # types that lead back to themselves
         names = ", ".join(each.elf.name for each in inputs)
         raise ObjectError(f"{names}: section '.BTF' or '.BTF.ext' is damaged: {exc}") from exc
     for name, data in btf.items():
@@ -95,9 +95,12 @@ def _input(name: str, data: bytes) -> Input:
     section, ext_section = elf.section(".BTF"), elf.section(".BTF.ext")
     table = None if section is None else decode_btf(elf, section.data)
     try:
+        for type_id in table or ():
+            assert table is not None
+            table[type_id]  # whatever is wrong with a type, here it is known whose it is
         ext = None if ext_section is None or table is None else decode_ext(ext_section.data, table)
     except BTFError as exc:
-        raise elf.error(f"section '.BTF.ext' is damaged: {exc}") from exc
+        raise elf.error(f"section '.BTF' or '.BTF.ext' is damaged: {exc}") from exc
     if ext is not None and ext.byte_order != elf.byte_order:
         raise elf.error(f"section '.BTF.ext' is {ext.byte_order}-endian, the object is not")
     return Input(elf, table, ext)
