@@ -19,7 +19,7 @@ stand within one compilation.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from . import types as t
 from .errors import BTFError
@@ -27,6 +27,7 @@ from .references import references, renumbered
 
 _COMPOSITES = (t.Struct, t.Union)
 _PLACES = (t.Var, t.Datasec)
+_Pair: TypeAlias = tuple[int, int]
 
 
 class Deduplicated(NamedTuple):
@@ -54,6 +55,8 @@ class _Dedup:
         #: A number for each different ``_said`` of a type, and by type that number.
         self._numbers: dict[Hashable, int] = {}
         self._shapes: list[int] = [-1] * len(self._types)
+        #: Pairs known not to be equal: chains of structs would be compared again and again.
+        self._different: set[_Pair] = set()
         for type_id, each in enumerate(self._types):
             for target in references(each):
                 if not 0 <= target < len(self._types):
@@ -118,15 +121,16 @@ class _Dedup:
             else:
                 alike.append(type_id)
 
-    def _same(self, one: int, other: int) -> list[tuple[int, int]] | None:
+    def _same(self, one: int, other: int) -> list[_Pair] | None:
         """The pairs of types met on the way, if the two are equal."""
         types, found = self._types, self._found
         #: Declarations, and for which composite they stand if all of this is right.
         stands_for: dict[int, int] = {}
-        met: dict[tuple[int, int], None] = {}
-        todo = [(one, other)]
+        #: By pair the one through which it was met.
+        met: dict[_Pair, _Pair | None] = {}
+        todo: list[tuple[int, int, _Pair | None]] = [(one, other, None)]
         while todo:
-            a, b = todo.pop()
+            a, b, through = todo.pop()
             a, b = found(a), found(b)
             a, b = stands_for.get(a, a), stands_for.get(b, b)
             if a == b or (a, b) in met:
@@ -137,15 +141,20 @@ class _Dedup:
                 if not _declares(types[declaration], whole):
                     return None
                 stands_for[declaration] = b if declaration == a else a
-                met[declaration, stands_for[declaration]] = None
-                continue
-            if self._shape(a) != self._shape(b):
+                met[declaration, stands_for[declaration]] = through
+            elif (a, b) in self._different or self._shape(a) != self._shape(b):
+                # So is what they belong to, unless that hangs on what a declaration stood for.
+                while through is not None and not stands_for:
+                    self._different.add(through)
+                    through = met[through]
                 return None
-            met[a, b] = None
-            todo += zip(references(mine), references(theirs), strict=True)
+            else:
+                met[a, b] = through
+                targets = zip(references(mine), references(theirs), strict=True)
+                todo += [(x, y, (a, b)) for x, y in targets]
         return list(met)
 
-    def _merge(self, pairs: list[tuple[int, int]]) -> None:
+    def _merge(self, pairs: list[_Pair]) -> None:
         """Make one of each pair of composites, and of a declaration what it stands for."""
         for a, b in pairs:
             a, b = self._found(a), self._found(b)

@@ -59,6 +59,11 @@ def declared_maps(elf: ElfObject, table: TypeTable | None) -> dict[int, MapSpec]
             raise elf.error(f"map {var.name!r} in '.maps' has no name or place of its own")
         if row.offset + row.size > section.size:
             raise elf.error(f"map {var.name!r} reaches beyond the end of section '.maps'")
+        if var.linkage == Linkage.EXTERN:
+            raise elf.error(
+                f"map {var.name!r} is declared extern; link the file that defines it in with"
+                " 'bpf2py link'"
+            )
         if var.linkage != Linkage.GLOBAL:
             raise elf.error(f"map {var.name!r} is static or hidden; declare it without 'static'")
         names.add(var.name)
