@@ -234,7 +234,7 @@ def _declares(declaration: t.Type, whole: t.Type) -> bool:
 
 def _stays_apart(each: t.Type) -> bool:
     """Whether *each* is done already, or is a place: no target needs to be looked at."""
-    if isinstance(each, _COMPOSITES) or isinstance(each, _PLACES):
+    if isinstance(each, (_COMPOSITES, _PLACES)):
         return True
     return not references(each)
 

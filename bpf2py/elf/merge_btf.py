@@ -115,7 +115,8 @@ class _Merger:
             merged = self._names.get(function.name) if isinstance(function, t.Func) else None
             if merged is None or merged.origin is each or not merged.defined:
                 continue
-            assert isinstance(function, t.Func) and merged.origin.table is not None
+            assert isinstance(function, t.Func)
+            assert merged.origin.table is not None
             theirs = merged.origin.table
             mine = table[function.target]
             definition = theirs[theirs.size_or_target(merged.described.type_id)]
@@ -157,9 +158,7 @@ class _Merger:
                 datasec = t.Datasec(name, sizes.get(name, 0), tuple(rows[name]))
                 self._types.append((None, datasec))
 
-    def _row(
-        self, each: Input, section: str, row: t.SectionVar, start: int
-    ) -> t.SectionVar | None:
+    def _row(self, each: Input, section: str, row: t.SectionVar, start: int) -> t.SectionVar | None:
         """Where a variable of *each* lies now; ``None`` if its definition lies elsewhere."""
         assert each.table is not None
         this = each.table[row.target]

@@ -229,7 +229,8 @@ def _require_same(
     """Refuse a name that two files understand differently."""
     files = f"{known.origin.elf.name} and {each.elf.name}"
     mine, theirs = known.origin.table, each.table
-    assert mine is not None and theirs is not None  # both are described
+    assert mine is not None
+    assert theirs is not None  # both are described
     my_section = known.section
     their_section = place[0].name if place else here.annotation
     # A strong definition may replace a weak one elsewhere; a declaration without a section may be
@@ -251,10 +252,9 @@ def _require_same(
 def _maps_differ(known: Merged, each: Input, name: str, here: Described) -> str | None:
     """How two definitions of one map differ; also an extern one must be complete."""
     mine, theirs = known.origin.table, each.table
-    assert mine is not None and theirs is not None
-    one = map_definition(
-        known.origin.elf, mine, name, mine.size_or_target(known.described.type_id)
-    )
+    assert mine is not None
+    assert theirs is not None
+    one = map_definition(known.origin.elf, mine, name, mine.size_or_target(known.described.type_id))
     other = map_definition(each.elf, theirs, name, theirs.size_or_target(here.type_id))
     pairs = [("", one, other)]
     while pairs:

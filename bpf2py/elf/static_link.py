@@ -137,7 +137,7 @@ class _StaticLinker:
                     origin=each.elf.name,
                 )
             elif section.name in _SAID_ONCE:
-                if section.data != out.data:
+                if section.data != bytes(out.data):
                     raise ObjectError(
                         f"{out.origin} and {each.elf.name} have different contents in section"
                         f" {section.name!r}: {_text(bytes(out.data))} and {_text(section.data)};"
@@ -170,9 +170,7 @@ class _StaticLinker:
                     self._move_jump_table(each, symbol, start)
                 out.relocations.append((start + relocation.offset, relocation.kind, target))
 
-    def _move_addend(
-        self, each: Input, index: int, relocation: Relocation, symbol: Symbol
-    ) -> None:
+    def _move_addend(self, each: Input, index: int, relocation: Relocation, symbol: Symbol) -> None:
         """A section's symbol stands for its start; the instruction says how far behind it."""
         out, start = each.places[index]
         if not each.elf.sections[index].executable:

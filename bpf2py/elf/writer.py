@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from ..records import dataclass, field
 from ..spec import ByteOrder
@@ -70,26 +71,45 @@ def write_elf(
     places = {symbol: place for place, symbol in enumerate(ordered, 1)}
     related = [section for section in sections if section.relocations]
     symtab = len(sections) + len(related) + 1
-    # name, kind, flags, size, link, info, align, size of an entry, contents
-    rows: list[tuple[int, int, int, int, int, int, int, int, bytes]] = [(0,) * 8 + (b"",)]
+    rows = [_Row("", 0, 0, 0, 0, 0, 0, 0, b"")]
     for each in sections:
-        row = names.offset(each.name), each.kind, each.flags, each.size, 0, 0
-        rows.append((*row, each.align, each.entry_size, bytes(each.data)))
+        data = bytes(each.data)
+        rows.append(
+            _Row(
+                each.name, each.kind, each.flags, each.size, 0, 0, each.align, each.entry_size, data
+            )
+        )
     for each in related:
         data = b"".join(
-            _relocation(prefix, offset, kind, places[symbol])
+            struct.pack(prefix + "QQ", offset, places[symbol] << 32 | kind)
             for offset, kind, symbol in each.relocations
         )
-        row = names.offset(".rel" + each.name), SHT_REL, 0, len(data), symtab, numbers[each]
-        rows.append((*row, 8, _REL_SIZE, data))
-    table = bytes(_SYM_SIZE) + b"".join(_symbol(prefix, each, names, numbers) for each in ordered)
-    locals_ = 1 + sum(symbol.bind == STB_LOCAL for symbol in ordered)
-    row = names.offset(".symtab"), SHT_SYMTAB, 0, len(table), symtab + 1, locals_
-    rows.append((*row, 8, _SYM_SIZE, table))
-    strings_name = names.offset(".strtab")
-    strings = bytes(names.data)
-    rows.append((strings_name, SHT_STRTAB, 0, len(strings), 0, 0, 1, 0, strings))
-    return _file(prefix, rows)
+        name, size = ".rel" + each.name, len(data)
+        rows.append(_Row(name, SHT_REL, 0, size, symtab, numbers[each], 8, _REL_SIZE, data))
+    data = bytes(_SYM_SIZE) + b"".join(_symbol(prefix, each, names, numbers) for each in ordered)
+    first_global = 1 + sum(symbol.bind == STB_LOCAL for symbol in ordered)
+    rows.append(
+        _Row(".symtab", SHT_SYMTAB, 0, len(data), symtab + 1, first_global, 8, _SYM_SIZE, data)
+    )
+    for name in (*(row.name for row in rows), ".strtab"):
+        names.offset(name)
+    data = bytes(names.data)
+    rows.append(_Row(".strtab", SHT_STRTAB, 0, len(data), 0, 0, 1, 0, data))
+    return _file(prefix, rows, names)
+
+
+class _Row(NamedTuple):
+    """A section as its header says it, and its contents."""
+
+    name: str
+    kind: int
+    flags: int
+    size: int
+    link: int
+    info: int
+    align: int
+    entry_size: int
+    data: bytes
 
 
 class _Names:
@@ -107,10 +127,6 @@ class _Names:
         return found
 
 
-def _relocation(prefix: str, offset: int, kind: int, symbol: int) -> bytes:
-    return struct.pack(prefix + "QQ", offset, symbol << 32 | kind)
-
-
 def _symbol(prefix: str, each: OutSymbol, names: _Names, numbers: dict[OutSection, int]) -> bytes:
     section = each.special if each.section is None else numbers[each.section]
     return struct.pack(
@@ -124,16 +140,21 @@ def _symbol(prefix: str, each: OutSymbol, names: _Names, numbers: dict[OutSectio
     )
 
 
-def _file(prefix: str, rows: list[tuple[int, int, int, int, int, int, int, int, bytes]]) -> bytes:
+def _file(prefix: str, rows: Sequence[_Row], names: _Names) -> bytes:
     body = bytearray(_EHDR_SIZE)
     headers: list[bytes] = []
-    for name, kind, flags, size, link, info, align, entry_size, data in rows:
-        body += bytes(-len(body) % (align or 1))
-        at = len(body) if kind else 0
-        if kind != SHT_NOBITS:
-            body += data
-        fields = name, kind, flags, 0, at, size, link, info, align, entry_size
-        headers.append(struct.pack(prefix + "IIQQQQIIQQ", *fields))
+    for row in rows:
+        body += bytes(-len(body) % (row.align or 1))
+        at = len(body) if row.kind else 0
+        if row.kind != SHT_NOBITS:
+            body += row.data
+        headers.append(
+            struct.pack(
+                prefix + "IIQQQQIIQQ",
+                *(names.offset(row.name), row.kind, row.flags, 0, at, row.size),
+                *(row.link, row.info, row.align, row.entry_size),
+            )
+        )
     body += bytes(-len(body) % 8)
     ident = b"\x7fELF" + bytes((2, 1 if prefix == "<" else 2, 1)) + bytes(9)
     rest = struct.pack(

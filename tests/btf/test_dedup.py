@@ -115,9 +115,10 @@ def test_a_declaration_becomes_the_struct_that_stands_opposite() -> None:
 def test_a_declaration_becomes_the_one_struct_of_its_name() -> None:
     struct = t.Struct("s", 4, ())
     assert dedup([t.Fwd("s"), t.Ptr(1), struct]) == Deduplicated([t.Ptr(2), struct], [0, 2, 1, 2])
-    for other in (t.Union("s", 4, ()), t.Typedef("s", 0), t.Struct("other", 4, ())):
+    others: list[t.Type] = [t.Union("s", 4, ()), t.Typedef("s", 0), t.Struct("other", 4, ())]
+    for other in others:
         assert len(dedup([t.Fwd("s"), t.Ptr(1), other]).types) == 3
-    two = [t.Fwd("s"), t.Ptr(1), struct, t.Struct("s", 8, ())]
+    two: list[t.Type] = [t.Fwd("s"), t.Ptr(1), struct, t.Struct("s", 8, ())]
     assert dedup(two).types == two
 
 
@@ -151,7 +152,11 @@ def test_an_enum_without_values_becomes_the_one_with_them() -> None:
 
 
 def test_prototypes_differ_by_the_names_of_parameters() -> None:
-    types = [INT, t.FuncProto(1, (t.Param("a", 1),)), t.FuncProto(1, (t.Param("b", 1),))]
+    types: list[t.Type] = [
+        INT,
+        t.FuncProto(1, (t.Param("a", 1),)),
+        t.FuncProto(1, (t.Param("b", 1),)),
+    ]
     assert dedup(types).types == types
 
 
@@ -173,9 +178,7 @@ def test_types_that_make_no_sense_are_refused(types: list[t.Type], said: str) ->
 def test_chains_may_be_longer_than_python_recurses() -> None:
     long: list[t.Type] = [t.Ptr(i) for i in range(50_000)]
     assert dedup([*long, *shifted(long, len(long))]).types == long
-    structs: list[t.Type] = [
-        t.Struct("s", 8, (t.Member("next", i, 0),)) for i in range(300)
-    ]
+    structs: list[t.Type] = [t.Struct("s", 8, (t.Member("next", i, 0),)) for i in range(300)]
     assert dedup(structs).types == structs
 
 

@@ -352,9 +352,7 @@ STRUCT_TYPES = [
 
 
 @pytest.mark.parametrize(("one", "other", "said"), STRUCT_TYPES)
-def test_composites_that_differ_are_refused_in_words(
-    one: t.Type, other: t.Type, said: str
-) -> None:
+def test_composites_that_differ_are_refused_in_words(one: t.Type, other: t.Type, said: str) -> None:
     def of(kind: t.Type, *, extern: bool) -> bytes:
         elf = ElfWriter()
         held = 0 if extern else elf.section(".data", bytes(8), flags=WRITE | ALLOC)
@@ -414,7 +412,7 @@ def test_a_global_name_without_btf_is_refused() -> None:
 
 def test_byte_orders_do_not_mix() -> None:
     one, two = halves("part")[0], halves("part", ".eb")[1]
-    with pytest.raises(ObjectError, match="part_two.eb.o: a big-endian object; .* is little"):
+    with pytest.raises(ObjectError, match=r"part_two.eb.o: a big-endian object; .* is little"):
         link_object_files([one, two])
 
 

@@ -84,7 +84,7 @@ def _type(table: TypeTable | None, type_id: int) -> str:
 
 
 def _map(spec: MapSpec, table: TypeTable | None) -> dict[str, Any]:
-    values = {name: getattr(spec, name) for name in MapSpec.__slots__}  # type: ignore[attr-defined]
+    values = {name: getattr(spec, name) for name in MapSpec.__slots__}
     for name in ("key_type_id", "value_type_id", "event_type_id"):
         values[name] = _type(table, values[name])
     values["inner"] = None if spec.inner is None else _map(spec.inner, table)
@@ -96,7 +96,7 @@ def _map(spec: MapSpec, table: TypeTable | None) -> dict[str, Any]:
 
 
 def _program(spec: ProgramSpec, table: TypeTable | None, of: ObjectSpec) -> dict[str, Any]:
-    values = {name: getattr(spec, name) for name in ProgramSpec.__slots__}  # type: ignore[attr-defined]
+    values = {name: getattr(spec, name) for name in ProgramSpec.__slots__}
     if table is None:
         return values
     values["func_info"] = [
@@ -104,13 +104,21 @@ def _program(spec: ProgramSpec, table: TypeTable | None, of: ObjectSpec) -> dict
         for each in decode_func_info(spec.func_info, of.byte_order)
     ]
     values["line_info"] = [
-        (each.insn_offset, table.string(each.file_name_off), table.string(each.line_off))
-        + (each.line_col,)
+        (
+            each.insn_offset,
+            table.string(each.file_name_off),
+            table.string(each.line_off),
+            each.line_col,
+        )
         for each in decode_line_info(spec.line_info, of.byte_order)
     ]
     values["core_relocations"] = [
-        (each.insn_offset, defined(table, each.type_id), table.string(each.access_offset))
-        + (each.kind,)
+        (
+            each.insn_offset,
+            defined(table, each.type_id),
+            table.string(each.access_offset),
+            each.kind,
+        )
         for each in decode_core_relocations(spec.core_relocations, of.byte_order)
     ]
     return values
