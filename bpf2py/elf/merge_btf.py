@@ -162,7 +162,8 @@ class _Merger:
         """Where a variable of *each* lies now; ``None`` if its definition lies elsewhere."""
         assert each.table is not None
         this = each.table[row.target]
-        assert isinstance(this, t.Var | t.Func)
+        if not isinstance(this, t.Var | t.Func):
+            raise BTFError(f"section {section!r} lists type {row.target}, which is no variable")
         merged = None if this.linkage == Linkage.STATIC else self._names.get(this.name)
         if merged is None:
             return replace(row, offset=start + row.offset)
@@ -214,6 +215,7 @@ def _merged_ext(
         ("core_relocations", CORE_RELOCATION_FORMAT, (1,), (2,)),
     )
     tables: dict[str, dict[str, bytes]] = {}
+    sizes = {section.name: section.size for section in sections}
     for what, record, types, texts in layouts:
         layout = struct.Struct(order + record)
         merged: dict[str, bytearray] = {section.name: bytearray() for section in sections}
@@ -229,6 +231,8 @@ def _merged_ext(
                 for fields in layout.iter_unpack(table[name]):
                     row = list(fields)
                     row[0] += starts[name]
+                    if row[0] >= sizes[name]:
+                        raise BTFError(f"{what} speaks of a byte behind section {name!r}")
                     for i in types:
                         if not 0 < row[i] < len(ids) or not ids[row[i]]:
                             raise BTFError(f"{what} speaks of type {row[i]}, which is missing")
