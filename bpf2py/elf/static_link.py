@@ -179,6 +179,8 @@ class _StaticLinker:
                 f" {each.elf.sections[symbol.section].name!r} of something static, which loaders"
                 " do not take; declare it without 'static'"
             )
+        if symbol.section not in each.places:
+            raise each.elf.error(f"symbol #{symbol.number} stands for a section that is missing")
         moved = each.places[symbol.section][1]
         at = start + relocation.offset
         (imm,) = struct.unpack_from(self._order + "I", out.data, at + 4)

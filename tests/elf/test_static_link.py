@@ -522,3 +522,18 @@ def test_broken_files_are_refused_and_never_crash() -> None:
         except ObjectError:
             continue
     assert 0 < ok < 150
+
+
+def test_a_section_s_symbol_that_stands_for_none_is_refused() -> None:
+    elf = ElfWriter()
+    xdp = elf.code("xdp", insn(LD_IMM64, dst=1, order="little") + bytes(8))
+    nowhere = elf.symbol("", 0xFFF1, kind=SECTION, bind=LOCAL)
+    elf.relocate(xdp, 0, nowhere, R_64_64)
+    assert f"a.o: symbol #{nowhere} stands for a section that is missing" == refused(elf.build())
+
+
+def test_a_data_section_that_lists_other_types_is_refused() -> None:
+    elf = ElfWriter()
+    elf.section(".data", bytes(8), flags=WRITE | ALLOC)
+    describe(elf, [INT, t.Datasec(".data", 0, (t.SectionVar(1, 0, 4),))])
+    assert "section '.data' lists type 1, which is no variable" in refused(elf.build())
