@@ -155,6 +155,18 @@ class ExternRelocation:
     extern: str
 
 
+@dataclass(slots=True, frozen=True)
+class JumpTable:
+    """The places that indirect jumps of a program go to; the loader makes a map of them (6.19).
+
+    *targets* are instructions, counted from the entry function.  The 16-byte loads at *insns* take
+    the table's address; source register and immediate values are zero there, as those of maps.
+    """
+
+    insns: tuple[int, ...]
+    targets: tuple[int, ...]
+
+
 @dataclass(slots=True, kw_only=True)
 class ProgramSpec:
     """One program, linked: the entry function first, then every subprogram it reaches.
@@ -175,6 +187,7 @@ class ProgramSpec:
     insns: bytes = b""
     map_relocations: tuple[MapRelocation, ...] = ()
     extern_relocations: tuple[ExternRelocation, ...] = ()
+    jump_tables: tuple[JumpTable, ...] = ()
     func_info: bytes = b""
     line_info: bytes = b""
     core_relocations: bytes = b""
