@@ -239,12 +239,31 @@ def knows_instructions(family: str) -> bool:
     from ..asm.cpu import smallest_with
 
     what = f"probe program with {family} instructions"
+    insns = smallest_with(family, sys.byteorder)
+    if family == "gotox":
+        return _knows_jump_tables(bytearray(insns), what)
+    return _takes_instructions(insns, what)
+
+
+def _takes_instructions(insns: bytes, what: str) -> bool:
     try:
-        load_program(
-            ProgType.SOCKET_FILTER, smallest_with(family, sys.byteorder), what=what
-        ).close()
+        load_program(ProgType.SOCKET_FILTER, insns, what=what).close()
     except OSError as exc:
         if exc.errno in _UNKNOWN_INSTRUCTION:
             return False
         raise
     return True
+
+
+def _knows_jump_tables(insns: bytearray, what: str) -> bool:
+    from ..asm.cpu import TABLE_LOAD, TABLE_TARGET
+    from ..spec import JumpTable
+    from .errors import NotSupportedError
+    from .jump_tables import place_jump_tables
+
+    table = JumpTable((TABLE_LOAD,), (TABLE_TARGET,))
+    try:
+        with place_jump_tables((table,), insns, what):
+            return _takes_instructions(bytes(insns), what)
+    except NotSupportedError:
+        return False

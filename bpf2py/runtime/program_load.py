@@ -78,7 +78,12 @@ class ProgramLoader:
         attach_type = _attach_type(program)
         if target is not None and target.attach_type is not None:
             attach_type = target.attach_type
+        tables = None
         try:
+            if program.jump_tables:
+                from .jump_tables import place_jump_tables
+
+                tables = place_jump_tables(program.jump_tables, insns, what)
             request = LoadRequest(
                 prog_type=int(program.prog_type),
                 insns=insns,
@@ -98,6 +103,8 @@ class ProgramLoader:
             level = program.log_level if self._log_level is None else self._log_level
             return verified(program, request, level, outcomes, source, self._spec.name)
         finally:
+            if tables is not None:
+                tables.close()
             if target and target.fd:
                 target.fd.close()
 
