@@ -119,6 +119,8 @@ class MapSpec:
     autocreate: bool = True
     #: struct_ops only: register it in ``attach()``.
     autoattach: bool = True
+    #: The C name of the only program that the kernel shall let use this map (6.18); empty: any.
+    exclusive_program: str = ""
     #: The network device that holds the map in its own memory; 0: none does.
     ifindex: int = 0
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from ..records import replace
 from ..spec import MapSpec, Pinning
 from ..uapi import Cmd, MapFlags, MapType
 from . import kernel
+from .errors import NotSupportedError
 from .maps.handle import MapHandle, NotCreated
 from .privileges import with_memlock
 from .syscalls import bpf as door
@@ -106,6 +108,8 @@ class MapMaker:
     ) -> None:
         #: Those that were made here, not found.
         self.new: list[MapHandle] = []
+        #: Of the programs that exclusive maps are for, by C name.
+        self.digests: Mapping[str, bytes] = {}
         self._object_name = object_name
         self._btf = btf
         self._pin_path = os.fspath(pin_path if pin_path is not None else kernel.BPFFS_PATH)
@@ -206,6 +210,7 @@ class MapMaker:
                 ifindex=spec.ifindex,
                 btf_vmlinux_value_type_id=struct.type_id if struct else 0,
                 value_type_btf_obj_fd=struct.module.fileno() if struct and struct.module else 0,
+                exclusive=self.digests[spec.exclusive_program] if spec.exclusive_program else b"",
             )
             fd.what = f"map {spec.name!r}"
             return _handle(spec, fd, flags)
@@ -241,6 +246,8 @@ class MapMaker:
                     break
         assert first is not None
         why = first.strerror
+        if first.errno == errno.E2BIG and spec.exclusive_program:
+            raise NotSupportedError("exclusive maps", "6.18", self._describe(spec)) from first
         if first.errno == errno.EINVAL:
             from .map_rules import broken_rules
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ..btf import TypeTable
     from .externs.kconfig import Kconfig
     from .externs.ksyms import Symbols
+    from .maps.handle import MapHandle
     from .struct_ops import Plan
 
 
@@ -64,13 +65,7 @@ def load(
         btf = load_btf(spec.name, blob)
         if btf is not None:
             stack.callback(btf.close)
-        maker = MapMaker(spec.name, btf, pin_path, stack)
-        loaded_maps = {
-            name: maker.make(map_spec, given.get(name), structs.get(name))
-            for name, map_spec in declared.items()
-        }
-        if filled:
-            fill_maps_of_maps(spec, loaded_maps, maker.new)
+        loaded_maps: dict[str, MapHandle] = {}
         programs = ProgramLoader(
             spec,
             loaded_maps,
@@ -82,6 +77,15 @@ def load(
             func_info=func_info,
             targets=targets,
         )
+        maker = MapMaker(spec.name, btf, pin_path, stack)
+        if any(map_spec.exclusive_program for map_spec in declared.values()):
+            from .exclusive import program_digests
+
+            maker.digests = program_digests(spec, declared, given, programs.without_maps)
+        for name, map_spec in declared.items():
+            loaded_maps[name] = maker.make(map_spec, given.get(name), structs.get(name))
+        if filled:
+            fill_maps_of_maps(spec, loaded_maps, maker.new)
         loaded_programs: dict[str, LoadedProgram] = {}
         for name, program in spec.programs.items():
             if program.autoload:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from ..records import replace
 from ..spec import ObjectSpec, ProgramSpec
 from ..uapi import AttachType, ProgType
 from .programs.base import LoadedProgram
@@ -83,6 +84,7 @@ class ProgramLoader:
             if program.jump_tables:
                 from .jump_tables import place_jump_tables
 
+                insns = bytearray(insns)
                 tables = place_jump_tables(program.jump_tables, insns, what)
             request = LoadRequest(
                 prog_type=int(program.prog_type),
@@ -107,6 +109,18 @@ class ProgramLoader:
                 tables.close()
             if target and target.fd:
                 target.fd.close()
+
+    def without_maps(self, program: ProgramSpec) -> bytearray:
+        """The program's instructions with everything in place but maps."""
+        symbols = self._symbols
+        insns, _ = relocated(
+            replace(program, map_relocations=()),
+            {},
+            symbols.found if symbols else {},
+            lambda: self._relocator,
+            self._source(program),
+        )
+        return insns
 
     def _target(self, program: ProgramSpec) -> Target | None:
         if program.prog_type == ProgType.STRUCT_OPS:

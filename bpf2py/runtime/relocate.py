@@ -72,7 +72,7 @@ def _patch_map(
             f"{', '.join(maps) or 'none'}"
         )
     if not loaded.created:
-        _poison_map(insns, at, list(maps).index(relocation.map))
+        poison_map(insns, at, list(maps).index(relocation.map))
         return
     offset = relocation.offset
     if offset is not None:
@@ -83,7 +83,8 @@ def _patch_map(
     patch.set_imm(insns, at + 1, offset or 0, sys.byteorder)
 
 
-def _poison_map(insns: bytearray, at: int, number: int) -> None:
+def poison_map(insns: bytearray, at: int, number: int) -> None:
+    """Make of a load of the map of that number what the verifier refuses if it gets there."""
     from struct import pack_into
 
     from ..asm.opcodes import CALL_INSN

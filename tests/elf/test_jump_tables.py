@@ -59,9 +59,7 @@ def test_places_are_counted_from_the_program_wherever_its_functions_stood(order:
     elf.symbol("first", programs, size=16)
     elf.symbol("has_two", programs, value=16, size=40)
     elf.symbol("last", programs, value=56, size=16)
-    tables = elf.section(
-        ".jumptables", table(order, 40, 24, 24) + table(order, 48, 16), flags=0
-    )
+    tables = elf.section(".jumptables", table(order, 40, 24, 24) + table(order, 48, 16), flags=0)
     # clang's are objects, those of an assembler have no type
     in_text = elf.symbol("BPF.JT.1.0", tables, size=24, kind=OBJECT)
     in_program = elf.symbol("jt0", tables, value=24, size=16, kind=NOTYPE)

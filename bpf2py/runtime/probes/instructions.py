@@ -8,7 +8,6 @@ from ...asm.cpu import FAMILIES
 from ..errors import InconclusiveError
 from ..features import knows_instructions
 
-
 _LATER = ("load_acquire", "gotox")
 
 
