@@ -109,6 +109,9 @@ class MapSpec:
     section: str = ""
     data: bytearray | None = None
     variables: dict[str, VariableSpec] = field(default_factory=dict[str, VariableSpec])
+    #: Data sections only: how many elements the section's last variable, an array, shall have when
+    #: it is loaded, instead of as many as in C.  A program does not learn it from this.
+    array_length: int | None = None
     #: What ``.values = {…}`` puts into a map of maps or an array of programs: slot to the C name
     #: of a map or program of the same object.
     values: dict[int, str] = field(default_factory=dict[int, str])

@@ -20,7 +20,7 @@ from ..spec import MapSpec, Pinning
 from ..uapi import Cmd, MapFlags, MapType
 from . import kernel
 from .errors import NotSupportedError
-from .maps.handle import MapHandle, NotCreated
+from .maps.handle import MapHandle, NotCreated, ResizedHandle
 from .privileges import with_memlock
 from .syscalls import bpf as door
 from .syscalls.fd import FD, HasFileno
@@ -293,7 +293,8 @@ class MapMaker:
 def _handle(
     spec: MapSpec, fd: FD, flags: MapFlags, kind: type[MapHandle] | None = None
 ) -> MapHandle:
-    kind = kind or _handle_class(spec.map_type)
+    resized = spec.array_length is not None and kind is None
+    kind = kind or (ResizedHandle if resized else _handle_class(spec.map_type))
     handle = kind(
         fd,
         name=spec.name,
@@ -303,6 +304,9 @@ def _handle(
         max_entries=spec.max_entries,
         flags=int(flags),
     )
+    if resized:
+        offset = max(variable.offset for variable in spec.variables.values())
+        handle.last_array = offset, spec.array_length or 0
     if spec.map_type == MapType.ARENA and handle.created:
         from .maps.arena import ArenaHandle
 

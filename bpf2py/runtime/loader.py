@@ -46,6 +46,10 @@ def load(
 ) -> Loaded:
     """Create maps, fill data, load programs; options and errors as in ``TypedSpec.load``."""
     machine.require(spec)
+    if any(each.array_length is not None for each in spec.maps.values()):
+        from .resized import with_lengths
+
+        spec = with_lengths(spec)
     given, targets = dict(maps or {}), targets or {}
     _require_maps(spec, given)
     filled = _is_filled(spec)
