@@ -51,19 +51,30 @@ def _map(table: JumpTable, what: str) -> MapHandle:
         raise ValueError(f"{what} has a jump table without a place to jump to")
     if wrong := [target for target in table.targets if not 0 <= target < 1 << 32]:
         raise ValueError(f"{what} has a jump table that leads to instruction {wrong[0]}")
-    sizes = {
-        "key_size": _KEY.size,
-        "value_size": _VALUE.size,
-        "max_entries": len(table.targets),
-    }
+    key_size, value_size, max_entries = _KEY.size, _VALUE.size, len(table.targets)
     try:
-        fd = with_memlock(lambda: map_create(MapType.INSN_ARRAY, name=_NAME, **sizes))
+        fd = with_memlock(
+            lambda: map_create(
+                MapType.INSN_ARRAY,
+                name=_NAME,
+                key_size=key_size,
+                value_size=value_size,
+                max_entries=max_entries,
+            )
+        )
     except OSError as exc:
         if exc.errno not in (errno.EINVAL, errno.E2BIG):
             raise
         hint = f"{what} needs them; for older kernels compile it with -mcpu=v3"
         raise NotSupportedError("indirect jumps by tables", "6.19", hint) from exc
-    handle = MapHandle(fd, name=_NAME, map_type=MapType.INSN_ARRAY, **sizes)
+    handle = MapHandle(
+        fd,
+        name=_NAME,
+        map_type=MapType.INSN_ARRAY,
+        key_size=key_size,
+        value_size=value_size,
+        max_entries=max_entries,
+    )
     try:
         for index, target in enumerate(table.targets):
             key, value = bytearray(_KEY.pack(index)), bytearray(_VALUE.pack(target))
