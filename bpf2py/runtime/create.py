@@ -293,8 +293,7 @@ class MapMaker:
 def _handle(
     spec: MapSpec, fd: FD, flags: MapFlags, kind: type[MapHandle] | None = None
 ) -> MapHandle:
-    resized = spec.array_length is not None and kind is None
-    kind = kind or (ResizedHandle if resized else _handle_class(spec.map_type))
+    kind = kind or _handle_class(spec)
     handle = kind(
         fd,
         name=spec.name,
@@ -304,7 +303,7 @@ def _handle(
         max_entries=spec.max_entries,
         flags=int(flags),
     )
-    if resized:
+    if isinstance(handle, ResizedHandle):
         offset = max(variable.offset for variable in spec.variables.values())
         handle.last_array = offset, spec.array_length or 0
     if spec.map_type == MapType.ARENA and handle.created:
@@ -316,12 +315,14 @@ def _handle(
     return handle
 
 
-def _handle_class(map_type: int) -> type[MapHandle]:
-    if map_type == MapType.ARENA:
+def _handle_class(spec: MapSpec) -> type[MapHandle]:
+    if spec.array_length is not None:
+        return ResizedHandle
+    if spec.map_type == MapType.ARENA:
         from .maps.arena import ArenaHandle
 
         return ArenaHandle
-    if map_type == MapType.STRUCT_OPS:
+    if spec.map_type == MapType.STRUCT_OPS:
         from .maps.struct_ops import StructOpsHandle
 
         return StructOpsHandle
