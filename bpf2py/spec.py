@@ -115,6 +115,12 @@ class MapSpec:
     #: What ``.values = {…}`` puts into a map of maps or an array of programs: slot to the C name
     #: of a map or program of the same object.
     values: dict[int, str] = field(default_factory=dict[int, str])
+    #: Keys and values that are there before any program is loaded, as bytes (``runtime.pack``); in
+    #: a map per CPU every CPU gets the value.  A map that was found or given keeps what it has.
+    contents: dict[bytes, bytes] = field(default_factory=dict[bytes, bytes])
+    #: Let nobody in user space write it once it is made and filled (5.2).  With RDONLY_PROG among
+    #: the flags, the verifier takes what is in an array for constants.
+    freeze: bool = False
     #: struct_ops only: member of the struct to the C name of the program behind it.
     functions: dict[str, str] = field(default_factory=dict[str, str])
     #: Create this map.  Off, programs may refer to it where the verifier never gets to.
@@ -130,7 +136,8 @@ class MapSpec:
     @property
     def frozen(self) -> bool:
         """Whether the kernel shall refuse writes from user space after loading."""
-        return self.section in (".rodata", KCONFIG) or self.section.startswith(".rodata.")
+        section = self.section
+        return self.freeze or section in (".rodata", KCONFIG) or section.startswith(".rodata.")
 
 
 @dataclass(slots=True, frozen=True)

@@ -248,10 +248,10 @@ class MapMaker:
         why = first.strerror
         if first.errno == errno.E2BIG and spec.exclusive_program:
             raise NotSupportedError("exclusive maps", "6.18", self._describe(spec)) from first
-        if first.errno == errno.EINVAL:
-            from .map_rules import broken_rules
+        if first.errno in (errno.EINVAL, errno.EOPNOTSUPP):
+            from .map_rules import broken_rules, not_here
 
-            if broken := broken_rules(spec):
+            if broken := broken_rules(spec) or not_here(spec):
                 why = f"BPF_MAP_CREATE: {broken}"
         raise OSError(first.errno, why, self._describe(spec)) from None
 
@@ -273,12 +273,16 @@ class MapMaker:
                 )
             value = spec.data.ljust(spec.value_size, b"\0")
             loaded.elem(Cmd.MAP_UPDATE_ELEM, bytearray(4), value)
+        if spec.contents:
+            from .filled import fill_with_contents
+
+            fill_with_contents(spec, loaded)
         if spec.frozen:
             try:
                 loaded.freeze()
             except OSError as exc:
                 # Before 5.2 constants stay writable for user space, nothing else changes.
-                if exc.errno != errno.EINVAL:
+                if exc.errno != errno.EINVAL or spec.freeze:
                     raise
 
     def _pin(self, loaded: MapHandle, path: str) -> None:
