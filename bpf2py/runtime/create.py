@@ -246,8 +246,11 @@ class MapMaker:
                     break
         assert first is not None
         why = first.strerror
-        if first.errno == errno.E2BIG and spec.exclusive_program:
-            raise NotSupportedError("exclusive maps", "6.18", self._describe(spec)) from first
+        if spec.exclusive_program and first.errno in _UNKNOWN:
+            from .features import has_exclusive_maps
+
+            if not has_exclusive_maps():
+                raise NotSupportedError("exclusive maps", "6.18", self._describe(spec)) from first
         if first.errno in (errno.EINVAL, errno.EOPNOTSUPP):
             from .map_rules import broken_rules, not_here
 

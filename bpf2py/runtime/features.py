@@ -184,6 +184,22 @@ def has_large_value_offsets() -> bool:
 
 
 @cache
+def has_exclusive_maps() -> bool:
+    """Maps that one program may use, known by its digest (6.18)."""
+    try:
+        with_memlock(
+            lambda: map_create(
+                MapType.ARRAY, key_size=4, value_size=4, max_entries=1, exclusive=bytes(32)
+            )
+        ).close()
+    except OSError as exc:
+        if exc.errno not in (errno.EINVAL, errno.E2BIG):
+            raise
+        return False
+    return True
+
+
+@cache
 def has_uprobe_multi() -> bool:
     """Links for many uprobes (6.6) that tell processes from threads (6.10, 46ba0e49b642).
 
