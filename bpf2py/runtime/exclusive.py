@@ -44,7 +44,9 @@ def program_digests(
             )
         insns = relocated(program)
         for relocation in program.map_relocations:
-            number = numbers[relocation.map]
+            number = numbers.get(relocation.map)
+            if number is None:
+                continue  # what is wrong there is said when the program is loaded
             if created[number]:
                 pseudo = PSEUDO_MAP_FD if relocation.offset is None else PSEUDO_MAP_VALUE
                 patch.set_src(insns, relocation.insn, pseudo, sys.byteorder)

@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from struct import Struct
 
 from ..asm import patch
-from ..asm.opcodes import PSEUDO_MAP_VALUE
+from ..asm.opcodes import INSN_SIZE, LD_IMM64, PSEUDO_MAP_VALUE
 from ..spec import JumpTable
 from ..uapi import Cmd, MapType
 from .errors import NotSupportedError
@@ -37,6 +37,7 @@ def place_jump_tables(tables: Iterable[JumpTable], insns: bytearray, what: str) 
     """
     with ExitStack() as stack:
         for table in tables:
+            _require_sensible(table, insns, what)
             handle = _map(table, what)
             stack.callback(handle.close)
             for insn in table.insns:
@@ -46,11 +47,19 @@ def place_jump_tables(tables: Iterable[JumpTable], insns: bytearray, what: str) 
     raise AssertionError("unreachable")
 
 
-def _map(table: JumpTable, what: str) -> MapHandle:
+def _require_sensible(table: JumpTable, insns: bytearray, what: str) -> None:
+    for insn in table.insns:
+        if not 0 <= insn < len(insns) // INSN_SIZE - 1 or insns[insn * INSN_SIZE] != LD_IMM64:
+            raise ValueError(
+                f"{what}, instruction {insn}: no 16-byte load there to take a jump table"
+            )
     if not table.targets:
         raise ValueError(f"{what} has a jump table without a place to jump to")
     if wrong := [target for target in table.targets if not 0 <= target < 1 << 32]:
         raise ValueError(f"{what} has a jump table that leads to instruction {wrong[0]}")
+
+
+def _map(table: JumpTable, what: str) -> MapHandle:
     key_size, value_size, max_entries = _KEY.size, _VALUE.size, len(table.targets)
     try:
         fd = with_memlock(

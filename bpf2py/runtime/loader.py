@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from ..btf import TypeTable
     from .externs.kconfig import Kconfig
     from .externs.ksyms import Symbols
-    from .maps.handle import MapHandle
     from .struct_ops import Plan
 
 
@@ -67,12 +66,11 @@ def load(
         symbols = _symbols(spec, lookups)
         blob, func_info = with_contexts(spec)
         btf = load_btf(spec.name, blob)
-        if btf is not None:
-            stack.callback(btf.close)
-        loaded_maps: dict[str, MapHandle] = {}
+        loaded = Loaded(spec, {}, {}, btf)
+        stack.callback(loaded.close)
         programs = ProgramLoader(
             spec,
-            loaded_maps,
+            loaded.maps,
             btf,
             kernel_btf,
             log_level,
@@ -87,20 +85,18 @@ def load(
 
             maker.digests = program_digests(spec, declared, given, programs.without_maps)
         for name, map_spec in declared.items():
-            loaded_maps[name] = maker.make(map_spec, given.get(name), structs.get(name))
+            loaded.maps[name] = maker.make(map_spec, given.get(name), structs.get(name))
         if filled:
-            fill_maps_of_maps(spec, loaded_maps, maker.new)
-        loaded_programs: dict[str, LoadedProgram] = {}
+            fill_maps_of_maps(spec, loaded.maps, maker.new)
         for name, program in spec.programs.items():
             if program.autoload:
-                loaded_programs[name] = programs.load(program)
-                stack.callback(loaded_programs[name].close)
+                loaded.programs[name] = programs.load(program)
             else:
-                loaded_programs[name] = LoadedProgram(program, None)
+                loaded.programs[name] = LoadedProgram(program, None)
         if filled:
-            fill_with_programs(spec, loaded_maps, loaded_programs, plan)
+            fill_with_programs(spec, loaded.maps, loaded.programs, plan)
         stack.pop_all()
-        return Loaded(spec, loaded_maps, loaded_programs, btf)
+        return loaded
     raise AssertionError("unreachable")
 
 

@@ -83,16 +83,21 @@ def test_a_place_outside_of_the_program_is_the_verifier_s_to_refuse() -> None:
 
 
 @pytest.mark.parametrize(
-    ("targets", "complaint"), [((), "without a place"), ((3, -1), "that leads to instruction -1")]
+    ("insns", "targets", "complaint"),
+    [
+        ((4,), (), " has a jump table without a place"),
+        ((4,), (3, -1), " has a jump table that leads to instruction -1"),
+        ((5,), (3,), ", instruction 5: no 16-byte load there"),
+        ((4, 1 << 40), (3,), ", instruction 1099511627776: no 16-byte load there"),
+    ],
 )
 def test_a_table_that_makes_no_sense_is_refused_before_the_kernel_sees_it(
-    targets: tuple[int, ...], complaint: str
+    insns: tuple[int, ...], targets: tuple[int, ...], complaint: str
 ) -> None:
     spec = JumpTables.spec()
-    (table,) = spec.programs.jumps_to_labels.jump_tables
-    spec.programs.jumps_to_labels.jump_tables = (JumpTable(table.insns, targets),)
+    spec.programs.jumps_to_labels.jump_tables = (JumpTable(insns, targets),)
     spec.programs.asks.autoload = spec.programs.has_its_own.autoload = False
-    with pytest.raises(ValueError, match=f"'jumps_to_labels' has a jump table {complaint}"):
+    with pytest.raises(ValueError, match=f"'jumps_to_labels'{complaint}"):
         spec.load()
 
 
