@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Generic, Never, Protocol, Self, TypeVar, 
 
 from ..uapi import Cmd, MapFlags, MapType
 from .codec import Codec
+from .codec.array import of_length
 from .codec.base import BYTE_ORDER, ByteOrder
 from .errors import ClosedError
 
@@ -151,7 +152,10 @@ class Data(_Section):
     __slots__ = ()
 
     def __init__(self, handle: MapHandle) -> None:
-        object.__setattr__(self, "__access__", _access(handle))
+        access = _access(handle)
+        if handle.last_array is not None:
+            access = _Resized(access, *handle.last_array)
+        object.__setattr__(self, "__access__", access)
 
 
 class _Initial:
@@ -160,6 +164,7 @@ class _Initial:
     def __init__(self, spec: MapSpec, byte_order: ByteOrder) -> None:
         self._spec = spec
         self._order = byte_order
+        self._resized: dict[int, Codec[Any]] = {}
 
     def _data(self, end: int) -> bytearray:
         spec = self._spec
@@ -169,12 +174,24 @@ class _Initial:
             spec.data.extend(bytes(end - len(spec.data)))
         return spec.data
 
+    def _codec(self, place: _Place[T]) -> Codec[T]:
+        codec, length = place.codec, self._spec.array_length
+        if length is not None and place.offset == self._last:
+            if length not in self._resized:
+                self._resized = {length: of_length(codec, length)}
+            codec = self._resized[length]
+        return codec.in_byte_order(self._order)
+
+    @property
+    def _last(self) -> int:
+        return max(each.offset for each in self._spec.variables.values())
+
     def read(self, place: _Place[T]) -> T:
-        codec = place.codec.in_byte_order(self._order)
+        codec = self._codec(place)
         return codec.unpack(self._data(place.offset + codec.size), place.offset)
 
     def write(self, place: _Place[T], value: T) -> None:
-        codec = place.codec.in_byte_order(self._order)
+        codec = self._codec(place)
         data = self._data(place.offset + codec.size)
         try:
             codec.pack_into(data, place.offset, value)
@@ -271,6 +288,30 @@ class _InArena(_Mapped):
         assert isinstance(handle, ArenaHandle)
         self._view = handle.memory[handle.data_offset :]
         return self._view
+
+
+class _Resized:
+    """Any access, to a section whose last array has another length than the class says."""
+
+    def __init__(self, access: _Access, offset: int, length: int) -> None:
+        self._access = access
+        self._offset = offset
+        self._length = length
+        self._longer: _Place[Any] | None = None
+
+    def _place(self, place: _Place[T]) -> _Place[T]:
+        if place.offset != self._offset:
+            return place
+        if self._longer is None:
+            self._longer = _Place(of_length(place.codec, self._length), place.offset)
+            self._longer.name = place.name
+        return self._longer
+
+    def read(self, place: _Place[T]) -> T:
+        return self._access.read(self._place(place))
+
+    def write(self, place: _Place[T], value: T) -> None:
+        self._access.write(self._place(place), value)
 
 
 class _Copied:

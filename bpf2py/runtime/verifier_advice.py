@@ -72,6 +72,13 @@ ADVICE: tuple[Advice, ...] = (
         "another program type",
     ),
     Advice(
+        "exclusive-map",
+        r"doesn't match map's excl_prog_hash",
+        "a map that the program uses is exclusively for another program",
+        "see exclusive_program in the specs of the maps it uses: name this program there, or give "
+        "it a map of its own",
+    ),
+    Advice(
         "helper-map-type",
         r"cannot pass map_type \d+ into func|expected prog array map",
         "this helper does not work on maps of that type",

@@ -44,6 +44,7 @@ NEEDS = {
     "callbacks": ("bpf_loop (5.17)",),
     "cpu_v4": ("cpu v4 instructions (6.6)",),
     "exceptions": ("exceptions (6.7)",),
+    "jump_tables": ("jump tables (6.19)",),
     "kernel_fields": ("timers (5.15)",),
     "kernel_graph": ("work queues (6.10)",),
     "kernel_kptr": ("untrusted kernel pointers (6.3)",),

@@ -172,6 +172,7 @@ COMPLAINTS = {
     "kfunc-not-allowed": "calling kernel function bpf_task_acquire is not allowed",
     "ksym-address": "ldimm64 failed to find the address for kernel symbol 'runqueues'.",
     "helper-missing": "unknown func bpf_get_current_pid_tgid#14",
+    "exclusive-map": "program's hash doesn't match map's excl_prog_hash",
     "helper-map-type": "cannot pass map_type 1 into func bpf_ringbuf_output#130",
     "tail-call": "tail_calls are not allowed in non-JITed programs with bpf-to-bpf calls",
     "no-return-value": "R0 !read_ok",
