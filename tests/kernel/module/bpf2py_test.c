@@ -114,7 +114,7 @@ static int ops_init_member(const struct btf_type *type, const struct btf_member 
 		to->scale = from->scale;
 		return 1;
 	case offsetof(struct bpf2py_test_ops, name):
-		return strscpy(to->name, from->name, sizeof(to->name)) > 0 ? 1 : -EINVAL;
+		return strscpy(to->name, from->name, sizeof(to->name)) >= 0 ? 1 : -EINVAL;
 	}
 	return 0;
 }
