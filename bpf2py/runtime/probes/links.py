@@ -67,6 +67,11 @@ _TRIES: dict[LinkType, _Try] = {
         extra=uprobes_in_no_file,
     ),
 }
+#: Links with one program for both ends of a function.
+_SESSIONS: dict[LinkType, AttachType] = {
+    LinkType.KPROBE_MULTI: AttachType.TRACE_KPROBE_SESSION,
+    LinkType.UPROBE_MULTI: AttachType.TRACE_UPROBE_SESSION,
+}
 #: What the runtime asks for itself, and the type of program it asks with.
 _KNOWN_TO_LOADER = {
     LinkType.PERF_EVENT: (ProgType.TRACEPOINT, has_perf_event_links),
@@ -98,6 +103,20 @@ def has_link_type(link_type: LinkType) -> bool:
     if link_type in _TRIES:
         return _try(_TRIES[link_type], what)
     return _is_in_btf(link_type, what)
+
+
+@cache
+def has_session(link_type: LinkType) -> bool:
+    """Whether one program can run at entry and return of functions: for links of type KPROBE_MULTI
+    (6.10) or UPROBE_MULTI (6.13).
+
+    ``ValueError`` for other types; ``InconclusiveError`` as of :func:`has_link_type`.
+    """
+    if link_type not in _SESSIONS:
+        known = " and ".join(each.name for each in _SESSIONS)
+        raise ValueError(f"sessions are for links of type {known}, not {link_type.name}")
+    row = _TRIES[link_type]._replace(attach_type=_SESSIONS[link_type])
+    return _try(row, f"sessions of {link_type.name}")
 
 
 def _ask(prog_type: ProgType, question: Callable[[], bool], what: str) -> bool:
