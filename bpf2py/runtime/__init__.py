@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .events.ringbuf import RingBuf
     from .links.base import Link
     from .links.struct_ops import StructOpsLink
+    from .loaded_btf import LoadedBTF
     from .maps.arena import Arena
     from .maps.array import ArrayMap
     from .maps.base import AnyMap, Map
@@ -115,6 +116,8 @@ __all__ = [
     "XDP",
     "XDPMode",
     "TestRun",
+    # what the kernel has
+    "LoadedBTF",
     # errors
     "ClosedError",
     "InconclusiveError",
@@ -139,6 +142,7 @@ _HOMES = {
     "events.ringbuf": ("RingBuf",),
     "links.base": ("Link",),
     "links.struct_ops": ("StructOpsLink",),
+    "loaded_btf": ("LoadedBTF",),
     "maps.arena": ("Arena",),
     "maps.array": ("ArrayMap",),
     "maps.base": ("AnyMap", "Map"),

@@ -1,0 +1,111 @@
+"""BTF that the kernel has, by id; values of maps read by it, beside bpftool's words."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from typing import Any
+
+import pytest
+
+from bpf2py import runtime
+from bpf2py.btf.values import decode_value, format_value
+from bpf2py.runtime import ClosedError
+from bpf2py.runtime.kernel_btf import kernel_btf
+from bpf2py.runtime.syscalls import obj
+from bpf2py.uapi import BTFKind
+from generated_fixtures.types_check_bpf import TypesCheck
+from tests.layout_oracle import everything, key
+
+
+def test_the_kernels_own_btf_is_among_all_and_has_its_types() -> None:
+    infos = []
+    for btf in runtime.LoadedBTF.all():
+        infos.append(btf.info)
+        if btf.info.kernel and btf.info.name == "vmlinux":
+            assert btf.types() is kernel_btf()
+        last = btf
+    with pytest.raises(ClosedError):
+        last.fileno()
+    if not any(info.kernel for info in infos):  # before 5.11 nothing says so
+        pytest.skip("this kernel does not tell its own BTF from others")
+    assert [info.name for info in infos if info.kernel][0] == "vmlinux"
+    assert [info.id for info in infos] == sorted(info.id for info in infos)
+
+
+def test_a_loaded_objects_btf_is_opened_by_the_id_that_its_map_tells() -> None:
+    with TypesCheck.spec().load() as loaded:
+        info = loaded.maps.by_key.info()
+        with runtime.LoadedBTF.by_id(info.btf_id) as btf:
+            assert not btf.info.kernel
+            assert btf.info.size == len(btf.data())
+            types = btf.types()
+            assert types.find("all", BTFKind.STRUCT)
+            assert str(info.btf_id) in repr(btf)
+    with pytest.raises(FileNotFoundError):
+        runtime.LoadedBTF.by_id(0x7FFFFFFF)
+    assert info.btf_id not in list(obj.btf_ids())
+
+
+def flat(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; what is in one without a name belongs to its parent."""
+    made: dict[str, Any] = {}
+    for name, value in pairs:
+        made |= value if name in ("", "(anon)") and isinstance(value, dict) else {name: value}
+    return made
+
+
+def same(ours: Any, theirs: Any) -> bool:
+    """Whether bpftool says the same: it writes some numbers as texts, and bitfields unsigned."""
+    match ours, theirs:
+        case dict(), dict():
+            return ours.keys() == theirs.keys() and all(same(ours[k], theirs[k]) for k in ours)
+        case list(), list():
+            return len(ours) == len(theirs) and all(map(same, ours, theirs))
+        case str(), list():
+            raw = [*ours.encode("utf-8", "surrogateescape"), 0]
+            there = [number(each) & 0xFF for each in theirs]
+            return raw[: len(there)] == there[: len(raw)]
+        case bytes(), list():
+            return list(ours) == [number(each) & 0xFF for each in theirs]
+        case bytes(), str():
+            return ours.rstrip(b"\0") == theirs.encode()
+        case float(), _:
+            return ours == float(theirs)
+        case int(), _:
+            off = number(theirs) - ours
+            return off == 0 or (ours < 0 < off and off & off - 1 == 0)
+        case _:
+            return bool(ours == theirs)
+
+
+def number(text: Any) -> int:
+    if isinstance(text, str):
+        return int(text, 0) if text[:1].isdigit() or text[:1] == "-" else ord(text)
+    return int(text)
+
+
+@pytest.mark.skipif(
+    shutil.which("bpftool") is None, reason="bpftool is missing: apt-get install bpftool"
+)
+def test_values_of_any_map_are_what_bpftool_says() -> None:
+    with TypesCheck.spec().load() as loaded:
+        loaded.maps.by_key[key()] = everything()
+        info = loaded.maps.by_key.info()
+        done = subprocess.run(
+            ["bpftool", "-j", "map", "dump", "id", str(info.id)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        found = json.loads(done.stdout, object_pairs_hook=flat)[0]["formatted"]
+        raw = runtime.pack(everything())
+        with runtime.LoadedBTF.by_id(info.btf_id) as btf:
+            types = btf.types()
+        value = decode_value(types, info.btf_value_type_id, raw)
+        assert same(value, found["value"]), (value, found["value"])
+        assert same(
+            decode_value(types, info.btf_key_type_id, runtime.pack(key())), found["key"]
+        )
+        assert format_value(types, info.btf_value_type_id, raw).startswith("(struct all){\n")
