@@ -24,6 +24,7 @@ NAMES = {
     # links
     "Link",
     "Links",
+    "LoadedBTF",
     "StructOpsLink",
     # maps
     "AnyMap",

@@ -191,6 +191,8 @@ def test_macros_are_those_of_bpftool() -> None:
 
     theirs = defined("bpftool", "feature", "probe", "kernel", "macros")
     mine = defined(sys.executable, "-m", "bpf2py", "features", "--macros")
+    if not probes.has_instructions("atomics"):  # before 5.12; see the test above
+        theirs.discard("HAVE_V3_ISA_EXTENSION")
     assert len(theirs) > 60
     assert theirs - mine <= DELIBERATE
     mine = defined(sys.executable, "-m", "bpf2py", "features", "--macros", "--prefix", "MY_")
