@@ -29,6 +29,7 @@ NAMES = {
     # maps
     "AnyMap",
     "Arena",
+    "Atomic",
     "ArrayMap",
     "BloomFilter",
     "DescriptorMap",

@@ -23,6 +23,7 @@ from .object import (
 from .typed_spec import MapSpecs, ProgramSpecs, TypedSpec
 
 if TYPE_CHECKING:
+    from .atomic import Atomic
     from .beside import sidecar
     from .codec import BootTime, Hex, KTime, Nanoseconds, pack, sizeof, unpack
     from .codec.exports import numpy_dtype, struct_format
@@ -83,6 +84,7 @@ __all__ = [
     "RingBuf",
     "StructOps",
     # global variables
+    "Atomic",
     "Constant",
     "Data",
     "DataSpec",
@@ -134,6 +136,7 @@ __all__ = [
 
 #: Where the names are that are imported when first used: no module uses all of them.
 _HOMES = {
+    "atomic": ("Atomic",),
     "beside": ("sidecar",),
     "codec": ("pack", "unpack", "sizeof"),
     "codec.values": ("Nanoseconds", "KTime", "BootTime", "Hex"),
