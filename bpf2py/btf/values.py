@@ -208,8 +208,8 @@ class _Writer:
         each = reader.type(type_id, at)
         match each:
             case Var():
-                text = self._names.declare(each.target)
-                return f"{text} {each.name} = " + self.value(each.target, at, depth, cast=True)
+                declared = self._names.declare(each.target)
+                return f"{declared} {each.name} = " + self.value(each.target, at, depth, cast=True)
             case Datasec():
                 rows = [
                     self.value(variable.target, variable.offset, depth, cast=True) + ";"
@@ -267,7 +267,7 @@ class _Writer:
         while isinstance(each := table[type_id], _QUALIFIERS):
             type_id = each.target
         lengths = ""
-        inner = each
+        inner: Type = each
         while isinstance(inner, Array):
             lengths += f"[{inner.length}]"
             inner = table[inner.element]

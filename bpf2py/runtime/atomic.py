@@ -102,7 +102,9 @@ class Atomic(Owner):
         what = f"atomic access to {self._name!r}"
         done = prog_test_run(self._programs[operation].fileno(), context=arguments, what=what)
         before = int.from_bytes(done.context[_BEFORE:_CONTEXT], sys.byteorder)
-        value: int = self._codec.unpack((before & (1 << size * 8) - 1).to_bytes(size, sys.byteorder))
+        value: int = self._codec.unpack(
+            (before & (1 << size * 8) - 1).to_bytes(size, sys.byteorder)
+        )
         return value
 
     def _operand(self, number: int) -> bytes:

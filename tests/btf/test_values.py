@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from bpf2py.btf import BTFError, TypeTable, decode, encode
+from bpf2py.btf import BTFError, TypeTable, decode, encode, values
 from bpf2py.btf import types as t
-from bpf2py.btf import values
 from bpf2py.btf.layout import members, size_of
 from bpf2py.btf.values import decode_value, format_value
 from bpf2py.elf import read_object_file

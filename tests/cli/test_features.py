@@ -16,7 +16,7 @@ from bpf2py.runtime.probes import Answer, Report
 
 
 def sample() -> Report:
-    families: dict[str, Answer] = dict.fromkeys(FAMILIES, "yes")
+    families = dict[str, Answer](dict.fromkeys(FAMILIES, "yes"))
     return Report(
         kernel="9.9",
         machine="pdp11",

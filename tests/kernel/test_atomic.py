@@ -51,7 +51,7 @@ def test_numbers_with_a_sign_and_of_four_bytes_leave_their_neighbours_alone(
         assert balance.add(-1) == -(1 << 31)
         assert loaded.data.balance == (1 << 31) - 1
         assert balance.exchange(-1) == (1 << 31) - 1
-        with pytest.raises(ValueError, match="balance|2147483648"):
+        with pytest.raises(ValueError, match="2147483648"):
             balance.add(1 << 31)
     assert (loaded.data.counter, loaded.data.balance) == (41, -1)
     assert loaded.data.window == window

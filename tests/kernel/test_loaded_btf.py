@@ -16,6 +16,7 @@ from bpf2py.btf.values import decode_value
 from bpf2py.elf import read_object_file
 from bpf2py.runtime import ClosedError
 from bpf2py.runtime.kernel_btf import kernel_btf
+from bpf2py.runtime.syscalls.obj import BTFInfo
 from bpf2py.uapi import BTFKind
 from generated_fixtures.types_check_bpf import TypesCheck
 
@@ -23,17 +24,19 @@ FIXTURES = Path(__file__).parents[2] / "generated_fixtures"
 
 
 def test_the_kernels_own_btf_is_among_all_and_has_its_types() -> None:
-    infos = []
+    infos: list[BTFInfo] = []
+    last = None
     for btf in runtime.LoadedBTF.all():
         infos.append(btf.info)
         if btf.info.kernel and btf.info.name == "vmlinux":
             assert btf.types() is kernel_btf()
         last = btf
+    assert last is not None
     with pytest.raises(ClosedError):
         last.fileno()
     if not any(info.kernel for info in infos):  # before 5.11 nothing says so
         pytest.skip("this kernel does not tell its own BTF from others")
-    assert [info.name for info in infos if info.kernel][0] == "vmlinux"
+    assert next(info.name for info in infos if info.kernel) == "vmlinux"
     assert [info.id for info in infos] == sorted(info.id for info in infos)
 
 
@@ -60,29 +63,27 @@ def flat(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def same(ours: Any, theirs: Any) -> bool:
     """Whether bpftool says the same: it writes some numbers as texts, and their signs differ."""
-    match ours, theirs:
-        case dict(), dict():
-            return ours.keys() == theirs.keys() and all(same(ours[k], theirs[k]) for k in ours)
-        case list(), list():
-            return len(ours) == len(theirs) and all(map(same, ours, theirs))
-        case str(), list():
-            raw = [*ours.encode("utf-8", "surrogateescape"), 0]
-            there = [number(each) & 0xFF for each in theirs]
-            return raw[: len(there)] == there[: len(raw)]
-        case bytes(), list():
-            return list(ours) == [number(each) & 0xFF for each in theirs]
-        case bytes(), str():
-            return ours.rstrip(b"\0") == theirs.encode()
-        case float(), _:
-            return ours == float(theirs)
-        case int(), _:
-            there = number(theirs)
-            off = abs(there - ours)
-            return off == 0 or ((ours < 0) != (there < 0) and off & off - 1 == 0)
-        case str(), str() if theirs[:2] == "0x":
-            return True  # a bitfield's number, where we have its name
-        case _:
-            return bool(ours == theirs)
+    if isinstance(ours, dict):
+        mine: dict[str, Any] = ours
+        return mine.keys() == theirs.keys() and all(same(mine[k], theirs[k]) for k in mine)
+    if isinstance(theirs, list):
+        elements: list[Any] = theirs
+        if isinstance(ours, list):
+            own: list[Any] = ours
+            return len(own) == len(elements) and all(map(same, own, elements))
+        there = bytes(number(each) & 0xFF for each in elements)
+        if isinstance(ours, bytes):
+            return ours == there
+        text = ours.encode("utf-8", "surrogateescape") + b"\0"
+        return bool(text[: len(there)] == there[: len(text)])
+    if isinstance(ours, float):
+        return ours == float(theirs)
+    if isinstance(ours, int):
+        # The same number, perhaps with another idea of its sign.
+        off = abs(number(theirs) - ours)
+        return off == 0 or ((ours < 0) != (number(theirs) < 0) and off & off - 1 == 0)
+    # Of a bitfield it writes the number where we have its name.
+    return bool(ours == theirs or theirs[:2] == "0x")
 
 
 def number(text: Any) -> int:

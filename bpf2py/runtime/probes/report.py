@@ -114,9 +114,7 @@ def report(*, helpers: bool = True, refused: Answer = "unknown") -> Report:
 
     made.program_types = ask("program type", has_program_type, _members(ProgType))
     made.map_types = ask("map type", has_map_type, _members(MapType))
-    flags = {
-        flag.name or "": flag for flag in MapFlags if flag.name not in _FLAGS_OF_CALLS
-    }
+    flags = {flag.name or "": flag for flag in MapFlags if flag.name not in _FLAGS_OF_CALLS}
     made.map_flags = ask("map flag", has_map_flag, flags)
     made.link_types = ask("link type", has_link_type, _members(LinkType))
     made.btf = ask("BTF", has_btf, dict(BTFFeature.__members__))
