@@ -41,8 +41,10 @@ def btf_load(btf: bytes, *, what: str, explain: bool = True) -> int:
         try:
             return door.bpf(Cmd.BTF_LOAD, attr, what=what)
         except OSError as exc:
-            text = log.partition(b"\0")[0].decode("utf-8", "replace").strip()
-            if exc.errno != errno.ENOSPC:
+            told = log.partition(b"\0")[0]
+            text = told.decode("utf-8", "replace").strip()
+            # btf_parse() says ENOSPC only where nothing else was wrong: see whether it is full.
+            if exc.errno != errno.ENOSPC and len(told) < size - 1:
                 break
     if text:
         failed = OSError(
