@@ -88,7 +88,7 @@ extern void bpf_ct_no_such_function(struct nf_conn___init *made) __ksym __weak;
 int set_nat = -1000, alloc_error = -1000;
 __u64 status;
 
-SEC("tc")
+SEC("?tc")
 int makes(struct __sk_buff *skb)
 {
 	struct bpf_ct_opts___local options = { .netns_id = -1, .l4proto = IPPROTO_UDP };

@@ -40,7 +40,7 @@ OBJECTS = [*sorted(FIXTURES.glob("*.bpf.o")), *sorted((HERE / "objects").glob("*
 BIG_ENDIAN = [path for path in OBJECTS if path.read_bytes()[5:6] == b"\x02"]
 PAGE = os.sysconf("SC_PAGE_SIZE")
 #: Objects that an older libbpf cannot open at all: optional struct_ops, variables in arenas.
-NEEDS_LIBBPF = {"struct_ops": (1, 4), "arena": (1, 5)}
+NEEDS_LIBBPF = {"struct_ops": (1, 4), "module_ops": (1, 4), "arena": (1, 5)}
 #: What kconfig_kinds.bpf.c wants to know, the same for libbpf and for us.
 KCONFIG_TEXT = """\
 CONFIG_T_BOOL=y
