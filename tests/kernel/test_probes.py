@@ -223,10 +223,12 @@ def test_what_an_unprivileged_user_can_do_is_what_bpftool_says() -> None:
         for name, answer in mine[ours_too].items():
             short = name.removesuffix("_DEPRECATED").lower()
             there = theirs[ours_too].get(f"have_{short}_{key}")
-            if there is not None:
+            # bpftool 7.1 does not try this one without rights; the kernel takes it where it takes any.
+            if there is not None and name != "CGROUP_SKB":
                 assert (name, answer) == (name, "yes" if there else "no")
                 compared += 1
     assert compared > 50
+    assert set(mine["link_types"].values()) <= {"no", "unknown"}, "all need rights"
     assert mine["misc"]["large_programs"] == "no", "no user without rights has them"
     assert mine["settings"]["bpf_jit_limit"] is None, "only root may read it"
 

@@ -81,6 +81,13 @@ _KNOWN_TO_LOADER = {
 _CAME_WITH = {
     LinkType.NETFILTER: ProgType.NETFILTER,
 }
+#: Of links that only attaching would show: the type of program that is linked.
+_PROGRAM_OF = {
+    LinkType.TRACING: ProgType.TRACING,
+    LinkType.ITER: ProgType.TRACING,
+    LinkType.XDP: ProgType.XDP,
+    LinkType.STRUCT_OPS: ProgType.STRUCT_OPS,
+}
 _NO = (errno.EINVAL, errno.EOPNOTSUPP, ENOTSUPP, errno.ENOSYS)
 
 
@@ -102,6 +109,8 @@ def has_link_type(link_type: LinkType) -> bool:
         return _ask(*_KNOWN_TO_LOADER[link_type], what)
     if link_type in _TRIES:
         return _try(_TRIES[link_type], what)
+    if link_type in _PROGRAM_OF and not has_program_type(_PROGRAM_OF[link_type]):
+        return False
     return _is_in_btf(link_type, what)
 
 
