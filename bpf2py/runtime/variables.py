@@ -36,6 +36,13 @@ class _Access(Protocol):
     def write(self, place: _Place[T], value: T) -> None: ...
 
 
+class _Live(_Access, Protocol):
+    """A way to the bytes of a section in the kernel."""
+
+    @property
+    def handle(self) -> MapHandle: ...
+
+
 class Attribute:
     """What can be read or set on a class of variables, called as in that class."""
 
@@ -151,6 +158,8 @@ class Data(_Section):
 
     __slots__ = ()
 
+    __access__: _Live
+
     def __init__(self, handle: MapHandle) -> None:
         access = _access(handle)
         if handle.last_array is not None:
@@ -199,7 +208,7 @@ class _Initial:
             raise place.explain(value, error, codec) from None
 
 
-def _access(handle: MapHandle) -> _Access:
+def _access(handle: MapHandle) -> _Live:
     if handle.map_type == MapType.ARENA:
         return _InArena(handle)
     if handle.flags & MapFlags.MMAPABLE:
@@ -211,13 +220,13 @@ class _Mapped:
     """The section mapped into this process, from the first access until the map is closed."""
 
     def __init__(self, handle: MapHandle) -> None:
-        self._handle = handle
+        self.handle = handle
         self._view: memoryview | None = None
         self._words: dict[str, memoryview] = {}
         handle.at_close.append(self._drop)
 
     def _map(self) -> memoryview:
-        handle = self._handle
+        handle = self.handle
         fd = handle.fileno()
         # array_map_mmap(): whole pages, the value rounded up to 8 bytes.
         page = mmap.PAGESIZE
@@ -249,8 +258,8 @@ class _Mapped:
         return view
 
     def _whole(self) -> memoryview:
-        if self._handle.closed:
-            raise ClosedError(self._handle.why_closed)
+        if self.handle.closed:
+            raise ClosedError(self.handle.why_closed)
         return self._view if self._view is not None else self._map()
 
     def read(self, place: _Place[T]) -> T:
@@ -267,7 +276,7 @@ class _Mapped:
         view = self._whole()
         if view.readonly:
             raise AttributeError(
-                f"{place.name!r} cannot be set any more: {self._handle.what} is read-only"
+                f"{place.name!r} cannot be set any more: {self.handle.what} is read-only"
             )
         try:
             if place.format:
@@ -284,7 +293,7 @@ class _InArena(_Mapped):
     def _map(self) -> memoryview:
         from .maps.arena import ArenaHandle
 
-        handle = self._handle
+        handle = self.handle
         assert isinstance(handle, ArenaHandle)
         self._view = handle.memory[handle.data_offset :]
         return self._view
@@ -318,11 +327,11 @@ class _Copied:
     """The section read and written as one map element: kernels before 5.5."""
 
     def __init__(self, handle: MapHandle) -> None:
-        self._handle = handle
+        self.handle = handle
 
     def _read_all(self) -> bytearray:
-        value = bytearray(self._handle.room)
-        self._handle.elem(Cmd.MAP_LOOKUP_ELEM, bytearray(4), value)
+        value = bytearray(self.handle.room)
+        self.handle.elem(Cmd.MAP_LOOKUP_ELEM, bytearray(4), value)
         return value
 
     def read(self, place: _Place[T]) -> T:
@@ -334,7 +343,7 @@ class _Copied:
             place.codec.pack_into(data, place.offset, value)
         except (ValueError, TypeError) as error:
             raise place.explain(value, error) from None
-        self._handle.elem(Cmd.MAP_UPDATE_ELEM, bytearray(4), data)
+        self.handle.elem(Cmd.MAP_UPDATE_ELEM, bytearray(4), data)
 
 
 def map_memory(fd: int, length: int, protection: int, offset: int = 0) -> mmap.mmap:

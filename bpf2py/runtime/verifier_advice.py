@@ -281,6 +281,13 @@ ADVICE: tuple[Advice, ...] = (
     ),
     # ---- what the object asks of the kernel -----------------------------------------------------
     Advice(
+        "unknown-address",
+        r"unrecognized bpf_ld_imm64 insn",
+        "this kernel has no addresses of that kind in programs: of global variables (5.2), kernel "
+        "variables (5.8) or callbacks (5.13)",
+        "keep what were global variables in the elements of an array map, or run a newer kernel",
+    ),
+    Advice(
         "unknown-instruction",
         r"unknown opcode|uses reserved fields|invalid (?:BPF_LD_IMM|bpf_ld_imm64|imm64) insn"
         r"|unknown insn|BPF_\w+ uses reserved|invalid atomic",

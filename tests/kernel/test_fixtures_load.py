@@ -22,7 +22,7 @@ FOLDER = Path(__file__).parents[2] / "generated_fixtures"
 REFUSED = sorted(FOLDER.glob("err_*.bpf.o"))
 
 #: Objects that are there to be read; see their first lines.
-ONLY_READ = ("section_names", "kconfig_kinds", "kfuncs_module")
+ONLY_READ = ("section_names", "kconfig_kinds", "kfuncs_module", "module")
 
 #: The kernel refuses the BTF that the compiler wrote; see the source.
 BAD_BTF = "split_static"

@@ -201,6 +201,7 @@ COMPLAINTS = {
     "control-flow": "last insn is not an exit or jmp",
     "unreachable": "unreachable insn 4",
     "misaligned": "misaligned stack access off 0+-3+0 size 8",
+    "unknown-address": "unrecognized bpf_ld_imm64 insn",
     "unknown-instruction": "unknown opcode 8d",
     "not-a-map": "fd 5 is not pointing to valid bpf_map",
     "debug-info": "number of funcs in func_info doesn't match number of subprogs",
