@@ -4,36 +4,94 @@ In: a spec; what the user wants otherwise.  Out: descriptors with one owner.  He
 which is libbpf's, and that nothing stays behind when a step fails; every step is a file of its own:
 values of the kernel's configuration and kernel symbols (externs/), BTF (object_btf.py), struct_ops
 (struct_ops.py), maps and their data (create.py), programs (program_load.py), and what is put into
-maps (filled.py).  Steps that an object has no use for are not imported, and the kernel's BTF is
+maps (filled.py).  Between maps and programs one may stop (:func:`prepare`).  Steps that an object has no use for are not imported, and the kernel's BTF is
 read only if something asks for it.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from ..records import replace
-from ..spec import KCONFIG, MapSpec, ObjectSpec
+from ..spec import KCONFIG, MapSpec, ObjectSpec, ProgramSpec
 from ..uapi import MapType, ProgType
 from . import machine
 from .create import MapMaker
 from .loaded import Loaded
 from .object_btf import load_btf, with_contexts
+from .privileges import TOKEN_PATH, usual_token, with_token
 from .program_load import ProgramLoader
 from .programs.base import LoadedProgram
 from .syscalls.fd import HasFileno
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from ..btf import TypeTable
     from .externs.kconfig import Kconfig
     from .externs.ksyms import Symbols
+    from .options import LoadOptions
     from .struct_ops import Plan
 
 
-def load(
+def load(spec: ObjectSpec, **options: Unpack[LoadOptions]) -> Loaded:
+    """Create maps, fill data, load programs; options and errors as in ``TypedSpec.load``."""
+
+    def whole() -> Loaded:
+        *_, loaded = _steps(spec, **options)
+        loaded.options = options
+        return loaded
+
+    return with_token(options.get("token"), whole)
+
+
+def prepare(spec: ObjectSpec, **options: Unpack[LoadOptions]) -> Loaded:
+    """The maps of *spec* with their data; ``rest()`` of what comes back loads the programs.
+
+    Unlike :func:`load`, it takes the usual token before anything is refused: half-way it would be
+    too late for that.
+    """
+    token = options.get("token")
+    if token is None and TOKEN_PATH not in os.environ and (usual := usual_token()):
+        with usual:
+            token = usual.path
+    steps = _steps(spec, **options)
+
+    def rest() -> None:
+        with_token(token, lambda: next(steps, None))
+
+    loaded = with_token(token, lambda: next(steps))
+    loaded.options, loaded.rest, loaded.undo = options, rest, steps.close
+    return loaded
+
+
+def clone(loaded: Loaded, program: ProgramSpec, target: HasFileno | None) -> LoadedProgram:
+    """One more program over the maps of *loaded*, as *program* says; the caller closes it."""
+    spec, options = loaded.spec, loaded.options
+    alone = replace(spec, programs={program.name: program})
+    with ExitStack() as lookups:
+        plan = _plan(alone, lookups)
+        if plan is not None:
+            alone = plan.chosen(alone)
+            program = alone.programs[program.name]
+        programs = ProgramLoader(
+            alone,
+            loaded.maps,
+            loaded.btf,
+            options.get("kernel_btf"),
+            None,
+            plan=plan,
+            symbols=_symbols(alone, lookups),
+            func_info=with_contexts(alone)[1],
+            targets={program.name: target} if target is not None else options.get("targets") or {},
+        )
+        return with_token(options.get("token"), lambda: programs.load(program))
+
+
+def _steps(
     spec: ObjectSpec,
     *,
     pin_path: str | os.PathLike[str] | None = None,
@@ -42,8 +100,9 @@ def load(
     maps: Mapping[str, HasFileno] | None = None,
     kconfig: Kconfig | None = None,
     targets: Mapping[str, HasFileno] | None = None,
-) -> Loaded:
-    """Create maps, fill data, load programs; options and errors as in ``TypedSpec.load``."""
+    token: object = None,  # for who takes the steps
+) -> Generator[Loaded, None, None]:
+    """The object with its maps, then with its programs; closed in between, nothing stays."""
     machine.require(spec)
     given, targets = dict(maps or {}), targets or {}
     _require_maps(spec, given)
@@ -71,6 +130,11 @@ def load(
         }
         if filled:
             fill_maps_of_maps(spec, loaded_maps, maker.new)
+        loaded_programs = {
+            name: LoadedProgram(program, None) for name, program in spec.programs.items()
+        }
+        loaded = Loaded(spec, loaded_maps, loaded_programs, btf)
+        yield loaded
         programs = ProgramLoader(
             spec,
             loaded_maps,
@@ -82,18 +146,14 @@ def load(
             func_info=func_info,
             targets=targets,
         )
-        loaded_programs: dict[str, LoadedProgram] = {}
         for name, program in spec.programs.items():
             if program.autoload:
-                loaded_programs[name] = programs.load(program)
+                loaded_programs[name].hold(programs.load(program))
                 stack.callback(loaded_programs[name].close)
-            else:
-                loaded_programs[name] = LoadedProgram(program, None)
         if filled:
             fill_with_programs(spec, loaded_maps, loaded_programs, plan)
         stack.pop_all()
-        return Loaded(spec, loaded_maps, loaded_programs, btf)
-    raise AssertionError("unreachable")
+        yield loaded
 
 
 def _require_maps(spec: ObjectSpec, given: Mapping[str, HasFileno]) -> None:

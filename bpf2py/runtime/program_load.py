@@ -91,6 +91,7 @@ class ProgramLoader:
                 line_info=program.line_info,
                 attach_btf_id=target.type_id if target else 0,
                 attach_fd=target.fd.fileno() if target and target.fd else 0,
+                ifindex=program.ifindex,
                 kernel_version=_kernel_version(program),
                 fd_array=symbols.modules if symbols else None,
                 what=what,

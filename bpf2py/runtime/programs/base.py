@@ -49,10 +49,14 @@ class LoadedProgram:
 
     def __init__(self, spec: ProgramSpec, fd: FD | None, log: str = "") -> None:
         self.spec = spec
-        #: None: ``autoload`` was off.
+        #: None: ``autoload`` was off, or the object is only prepared.
         self.fd = fd
         #: The verifier's log, if it was asked for.
         self.log = log
+
+    def hold(self, made: LoadedProgram) -> None:
+        """Become *made*: the program was loaded after this was handed out."""
+        self.fd, self.log = made.fd, made.log
 
     def close(self) -> None:
         """Close the descriptor; a second call does nothing."""
@@ -103,6 +107,17 @@ class Program(Owner):
             raise
 
     @property
+    def loaded_program(self) -> LoadedProgram:
+        """What the loader made, which this is a view of."""
+        return self._loaded
+
+    def other(self, loaded: LoadedProgram) -> Self:
+        """A program like this one, typed as it is, for *loaded*."""
+        made = object.__new__(type(self))
+        vars(made).update(vars(self), _loaded=loaded)
+        return made
+
+    @property
     def name(self) -> str:
         """The C name."""
         return self._loaded.spec.name
@@ -132,6 +147,8 @@ class Program(Owner):
         :class:`ClosedError` if the program was not loaded or was closed.
         """
         fd = self._loaded.fd
+        if fd is None and self.spec.autoload:
+            raise ClosedError(f"{self._what} is not loaded yet: call load_programs() of its object")
         if fd is None:
             raise ClosedError(
                 f"{self._what} was not loaded: its autoload is off; set "

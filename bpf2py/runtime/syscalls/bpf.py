@@ -14,6 +14,7 @@ A command with output fields that the kernel writes only when the given size cov
 
 from __future__ import annotations
 
+import _signal  # the signal module makes enums of it, which take as long as a system call
 import ctypes
 import errno
 import functools
@@ -104,6 +105,19 @@ _MEANING = {
     (Cmd.OBJ_GET, errno.ENOENT): "nothing is pinned there",
     (Cmd.OBJ_GET, errno.EACCES): "what is there is not a pinned BPF object, or not readable",
     (Cmd.BTF_LOAD, errno.EPERM): "needs CAP_BPF (CAP_SYS_ADMIN before 5.8)",
+    (Cmd.TOKEN_CREATE, errno.ENOENT): (
+        "this bpf file system delegates nothing: it was mounted without delegate_cmds=… and the like"
+    ),
+    (Cmd.TOKEN_CREATE, errno.EPERM): (
+        "a token is for the user namespace in which its bpf file system was made, and needs CAP_BPF"
+        " there"
+    ),
+    (Cmd.TOKEN_CREATE, errno.EOPNOTSUPP): (
+        "there are no tokens in the first user namespace; capabilities do what they would do"
+    ),
+    (Cmd.TOKEN_CREATE, errno.EINVAL): (
+        "the path is not where a bpf file system is mounted, or the kernel has no tokens (before 6.9)"
+    ),
     (Cmd.LINK_CREATE, errno.EINVAL): (
         "the kernel refuses this target, attach type or option for this program"
     ),
@@ -116,6 +130,9 @@ _MEANING = {
 #: Refusals that only mean "again": bpf_check() gives up with EAGAIN when a signal is pending.
 _AGAIN = {(Cmd.PROG_LOAD, errno.EAGAIN)}
 _AGAIN_LIMIT = 30
+#: What profilers' timers send.  One that ticks faster than a program is verified would never let it
+#: load, so from the second try on they wait.
+_PROFILERS = (_signal.SIGPROF, _signal.SIGVTALRM, _signal.SIGALRM)
 
 #: Interrupted, these have done part of their work and said so in the attr: the caller goes on.
 _NOT_REPEATED = frozenset(
@@ -169,17 +186,24 @@ def bpf(cmd: Cmd, attr: Buffer, size: int | None = None, *, what: str) -> int:
             raise ValueError(f"attr of BPF_{cmd.name} has {length} bytes, {size} were to be passed")
         length = size
     again = 0
-    while True:
-        result: int = _syscall(number(), cmd, place, length)
-        if result >= 0:
-            return result
-        code = ctypes.get_errno()
-        if code == errno.EINTR and cmd not in _NOT_REPEATED:
-            continue
-        if (cmd, code) in _AGAIN and again < _AGAIN_LIMIT:
-            again += 1
-            continue
-        raise failure(cmd, code, what)
+    waiting: set[int] | None = None
+    try:
+        while True:
+            result: int = _syscall(number(), cmd, place, length)
+            if result >= 0:
+                return result
+            code = ctypes.get_errno()
+            if code == errno.EINTR and cmd not in _NOT_REPEATED:
+                continue
+            if (cmd, code) in _AGAIN and again < _AGAIN_LIMIT:
+                again += 1
+                if waiting is None:
+                    waiting = _signal.pthread_sigmask(_signal.SIG_BLOCK, _PROFILERS)
+                continue
+            raise failure(cmd, code, what)
+    finally:
+        if waiting is not None:
+            _signal.pthread_sigmask(_signal.SIG_SETMASK, waiting)
 
 
 def failure(cmd: Cmd, code: int, what: str) -> OSError:

@@ -10,9 +10,11 @@ from struct import Struct
 
 from ...uapi import Cmd
 from . import bpf as door
+from . import token
 
-#: btf, btf_log_buf, btf_size, btf_log_size, btf_log_level, btf_log_true_size
-_LOAD = Struct("=QQIIII")
+#: btf, btf_log_buf, btf_size, btf_log_size, btf_log_level, btf_log_true_size, btf_flags,
+#: btf_token_fd
+_LOAD = Struct("=QQIIIIII")
 _LOG_SIZE = 1 << 16
 
 
@@ -23,16 +25,17 @@ def btf_load(btf: bytes, *, what: str, explain: bool = True) -> int:
     is in the message and the whole log in its ``__notes__``, unless *explain* is off.
     """
     place = door.address(btf)
+    token_fd = token.current()
+    with_token = (token.FLAG, token_fd) if token_fd else (0, 0)
+    attr = bytearray(_LOAD.pack(place, 0, len(btf), 0, 0, 0, *with_token))
     try:
-        return door.bpf(
-            Cmd.BTF_LOAD, bytearray(_LOAD.pack(place, 0, len(btf), 0, 0, 0)), 20, what=what
-        )
+        return door.bpf(Cmd.BTF_LOAD, attr, None if token_fd else 20, what=what)
     except OSError as exc:
         if not explain:
             raise
         first = exc
     log = bytearray(_LOG_SIZE)
-    attr = bytearray(_LOAD.pack(place, door.address(log), len(btf), len(log), 1, 0))
+    attr = bytearray(_LOAD.pack(place, door.address(log), len(btf), len(log), 1, 0, *with_token))
     try:
         return door.bpf(Cmd.BTF_LOAD, attr, what=what)
     except OSError:

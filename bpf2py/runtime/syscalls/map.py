@@ -12,6 +12,7 @@ import struct
 
 from ...records import dataclass
 from ...uapi import Cmd, MapFlags, MapType
+from . import token
 from .bpf import address, bpf
 from .fd import FD
 
@@ -74,16 +75,15 @@ def map_create(
     btf_vmlinux_value_type_id: int = 0,
     map_extra: int = 0,
     value_type_btf_obj_fd: int = 0,
-    token_fd: int = 0,
 ) -> FD:
-    """BPF_MAP_CREATE.  Sizes in bytes; *numa_node* and *token_fd* set their flags themselves.
+    """BPF_MAP_CREATE.  Sizes in bytes; *numa_node* and a token in use set their flags themselves.
 
     The kernel gets the first 15 characters of *name*; errors show all of it.
     """
     if numa_node is not None:
         flags |= MapFlags.NUMA_NODE
-    if token_fd:
-        flags |= MapFlags.TOKEN_FD
+    if token_fd := token.current():
+        flags |= token.FLAG
     if value_type_btf_obj_fd:
         flags |= MapFlags.VTYPE_BTF_OBJ_FD
     attr = bytearray(
