@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from ..uapi import AttachType, ProgType
 from .programs.base import LoadedProgram
 from .relocate import relocated
 from .syscalls.fd import FD, HasFileno
-from .syscalls.map import kernel_name
+from .syscalls.map import bind_map, kernel_name
 from .syscalls.prog import LoadRequest
 from .verification import verified
 
@@ -51,6 +52,11 @@ class ProgramLoader:
         func_info: Mapping[str, bytes],
         targets: Mapping[str, HasFileno],
     ) -> None:
+        self._constants = [
+            name
+            for name, each in spec.maps.items()
+            if each.section.startswith(".rodata") and maps[name].created
+        ]
         self._plan = plan
         self._spec = spec
         self._maps = maps
@@ -97,10 +103,24 @@ class ProgramLoader:
                 what=what,
             )
             level = program.log_level if self._log_level is None else self._log_level
-            return verified(program, request, level, outcomes, source, self._spec.name)
+            loaded = verified(program, request, level, outcomes, source, self._spec.name)
+            if self._constants:
+                self._bind_constants(loaded)
+            return loaded
         finally:
             if target and target.fd:
                 target.fd.close()
+
+    def _bind_constants(self, loaded: LoadedProgram) -> None:
+        """Let the program hold constants that it does not read: they say something to whoever looks
+        at it (``bpf_metadata_…``), and otherwise go with the object (5.10; libbpf does it, too)."""
+        assert loaded.fd is not None
+        used = {relocation.map for relocation in loaded.spec.map_relocations}
+        for name in self._constants:
+            if name not in used:
+                with suppress(OSError):
+                    map_fd = self._maps[name].fileno()
+                    bind_map(loaded.fd.fileno(), map_fd, what=f"map {name!r}")
 
     def _target(self, program: ProgramSpec) -> Target | None:
         if program.prog_type == ProgType.STRUCT_OPS:

@@ -31,6 +31,10 @@ _LOG_LIMIT = (1 << 24) - 1
 _LOG_STATS = 4
 
 
+#: The level of who wants no log in any case: for programs that are tried.
+NO_LOG = -1
+
+
 def verified(
     program: ProgramSpec,
     request: LoadRequest,
@@ -41,10 +45,10 @@ def verified(
 ) -> LoadedProgram:
     """Load *request*; *level* is that of the log wanted in any case, or 0.
 
-    *outcomes* are those of CO-RE, and *source* the C line of an instruction, for what is refused.
+    With level :data:`NO_LOG` a refusal gets none either.  *outcomes* are those of CO-RE, and *source* the C line of an instruction, for what is refused.
     """
     refused: OSError | None = None
-    if not level:
+    if level <= 0:
         # A log costs the verifier time, so only who is refused gets one.
         try:
             fd = with_memlock(lambda: _load_anyhow(request))
@@ -52,6 +56,9 @@ def verified(
         except OSError as exc:
             # With its traceback it would keep this frame, and this frame it.
             refused = exc.with_traceback(None)
+    if level < 0:
+        assert refused is not None
+        raise _explained(refused, program, object_name) from None
     number, log, error = load_with_log(request, level or 1)
     while error is not None and (older := _older_request(request, error)) is not None:
         request = older
@@ -65,7 +72,7 @@ def verified(
     if number is not None:
         return LoadedProgram(program, FD(number, request.what), text if level else "")
     assert error is not None
-    if text.strip():
+    if text.strip() and error.errno != errno.EAGAIN:
         raise _rejection(error, text, program, outcomes, source)
     raise _explained(refused or error, program, object_name) from None
 

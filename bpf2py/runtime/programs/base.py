@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from ...spec import ProgramSpec
 from ...uapi import ProgType
-from ..errors import ClosedError
+from ..errors import ClosedError, NotSupportedError
 from ..owner import Owner
 from ..syscalls.fd import FD
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..links.base import Link
     from ..syscalls.obj import ProgramInfo
     from ..syscalls.prog_run import TestRun
+    from ..verifier_stats import VerifierStats
 
 #: BPF_PROG_TEST_RUN of XDP and socket programs wants a whole Ethernet header.
 _RUN_HINTS = {
@@ -133,6 +134,13 @@ class Program(Owner):
         return self._loaded.log
 
     @property
+    def verifier_stats(self) -> VerifierStats | None:
+        """What the verifier counted (5.2); None unless ``log_level`` asked for a log."""
+        from ..verifier_stats import read_stats
+
+        return read_stats(self.log)
+
+    @property
     def loaded(self) -> bool:
         """Whether the kernel has it: ``autoload`` was on, and it was not closed."""
         return self._loaded.fd is not None and not self._loaded.fd.closed
@@ -163,6 +171,29 @@ class Program(Owner):
         from ..syscalls.obj import program_info
 
         return program_info(self.fileno(), what=self._what)
+
+    def read_stdout(self) -> str:
+        """What the program printed since the last look, by bpf_stream_printk() (6.17).
+
+        The kernel keeps 100,000 bytes for each of the two streams and refuses what is beyond.
+        Raises :class:`NotSupportedError` on older kernels.
+        """
+        return self._read_stream(1)
+
+    def read_stderr(self) -> str:
+        """As :meth:`read_stdout`, and what the kernel says of it: an access of an arena page that
+        is not there, a loop that went on too long, a lock never got (6.17)."""
+        return self._read_stream(2)
+
+    def _read_stream(self, stream: int) -> str:
+        from ..syscalls.prog import stream_read
+
+        try:
+            return stream_read(self.fileno(), stream, what=self._what).decode("utf-8", "replace")
+        except OSError as exc:
+            if exc.errno != errno.EINVAL:
+                raise
+        raise NotSupportedError("streams of programs", since="6.17")
 
     def pin(self, path: str | os.PathLike[str]) -> None:
         """Keep the program in the kernel under *path* on a bpf file system (4.4)."""

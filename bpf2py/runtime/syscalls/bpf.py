@@ -96,6 +96,7 @@ _MEANING = {
         "5.8); before 5.11 also a larger RLIMIT_MEMLOCK"
     ),
     (Cmd.PROG_LOAD, errno.E2BIG): "the program is larger than the kernel allows",
+    (Cmd.PROG_LOAD, errno.EAGAIN): "signals interrupted the verifier again and again",
     (Cmd.PROG_LOAD, errno.ENOSPC): "the verifier's log did not fit its buffer",
     (Cmd.OBJ_PIN, errno.EPERM): "the path is not on a bpf file system (mount -t bpf)",
     (Cmd.OBJ_PIN, errno.EINVAL): (

@@ -150,6 +150,11 @@ def associate(map_fd: int, prog_fd: int, *, what: str) -> None:
     bpf(Cmd.PROG_ASSOC_STRUCT_OPS, bytearray(_ASSOCIATE.pack(map_fd, prog_fd, 0)), what=what)
 
 
+def bind_map(prog_fd: int, map_fd: int, *, what: str) -> None:
+    """BPF_PROG_BIND_MAP: let a program hold a map that its instructions do not name (Linux 5.10)."""
+    bpf(Cmd.PROG_BIND_MAP, bytearray(_ASSOCIATE.pack(prog_fd, map_fd, 0)), what=what)
+
+
 def map_by_id(map_id: int) -> FD:
     """BPF_MAP_GET_FD_BY_ID: a new descriptor of a map anywhere in the system (Linux 4.13)."""
     what = f"map with id {map_id}"

@@ -23,6 +23,10 @@ _LOG_TRUE_SIZE: Final = Struct("=I")
 _LOG_TRUE_SIZE_AT: Final = 140
 
 
+#: stream_buf, stream_buf_len, stream_id, prog_fd
+_STREAM: Final = Struct("=QIII")
+_STREAM_ROOM: Final = 1 << 16
+
 INSN_SIZE: Final = 8
 FUNC_INFO_SIZE: Final = 8
 LINE_INFO_SIZE: Final = 16
@@ -49,6 +53,18 @@ class LoadRequest(NamedTuple):
     kernel_version: int = 0
     #: Descriptors of modules' BTF, by the number that calls of their functions carry (5.14).
     fd_array: array[int] | None = None
+
+
+def stream_read(fd: int, stream: int, *, what: str) -> bytes:
+    """BPF_PROG_STREAM_READ_BY_FD until nothing is left: what a program said (6.17)."""
+    parts: list[bytes] = []
+    room = bytearray(_STREAM_ROOM)
+    while True:
+        attr = bytearray(_STREAM.pack(door.address(room), len(room), stream, fd))
+        length = door.bpf(Cmd.PROG_STREAM_READ_BY_FD, attr, what=what)
+        if not length:
+            return b"".join(parts)
+        parts.append(bytes(room[:length]))
 
 
 class LogBuffer:
