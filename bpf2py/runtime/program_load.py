@@ -127,8 +127,10 @@ class ProgramLoader:
             return self._member(program)
         if program.prog_type not in _WITH_TARGET:
             return None
-        from .targets import TARGET_KINDS, find_target
+        from .targets import OF_MANY, TARGET_KINDS, find_module, find_target
 
+        if program.attach_type in OF_MANY:
+            return find_module(program)
         if (program.prog_type, program.attach_type) not in TARGET_KINDS:
             return None
         return find_target(program, self._targets.get(program.name))
