@@ -3,10 +3,12 @@
 from .btf_file import is_split_btf_file, read_btf_file
 from .errors import ObjectError
 from .objects import read_object, read_object_file
-from .sections import section_def
+from .sections import SectionDef, SectionFlags, section_def
 
 __all__ = [
     "ObjectError",
+    "SectionDef",
+    "SectionFlags",
     "is_split_btf_file",
     "read_btf_file",
     "read_object",

@@ -21,6 +21,7 @@ from ..uapi import MapType, ProgType
 from . import machine
 from .create import MapMaker
 from .loaded import Loaded
+from .log import debug
 from .object_btf import load_btf, with_contexts
 from .privileges import TOKEN_PATH, usual_token, with_token
 from .program_load import ProgramLoader
@@ -123,6 +124,13 @@ def _steps(
         btf = load_btf(spec.name, blob)
         if btf is not None:
             stack.callback(btf.close)
+        debug(
+            "object %r: %s maps, %s programs, BTF %s",
+            spec.name,
+            len(declared),
+            len(spec.programs),
+            "none" if btf is None else f"{len(blob)} bytes",
+        )
         maker = MapMaker(spec.name, btf, pin_path, stack)
         loaded_maps = {
             name: maker.make(map_spec, given.get(name), structs.get(name))

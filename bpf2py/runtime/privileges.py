@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from ..uapi import ProgType
+from .log import debug
 from .syscalls.token import passing
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ def with_memlock(call: Callable[[], T]) -> T:
     ):
         try:
             resource.setrlimit(resource.RLIMIT_MEMLOCK, limits)
+            debug("RLIMIT_MEMLOCK: raised from %s to %s", soft, limits[0])
             break
         except (ValueError, OSError):
             continue
@@ -159,6 +161,7 @@ def with_token(asked: str | os.PathLike[str] | HasFileno | None, call: Callable[
     else:
         with passing(asked.fileno()):
             return call()
+    debug("%r: used, allows %s", token, token.rights)
     with token, token.used():
         try:
             return call()

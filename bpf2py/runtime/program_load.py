@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from ..spec import ObjectSpec, ProgramSpec
 from ..uapi import AttachType, ProgType
+from .log import debug
 from .programs.base import LoadedProgram
 from .relocate import relocated
 from .syscalls.fd import FD, HasFileno
@@ -104,6 +105,7 @@ class ProgramLoader:
             )
             level = program.log_level if self._log_level is None else self._log_level
             loaded = verified(program, request, level, outcomes, source, self._spec.name)
+            debug("%s: %s instructions loaded, %s relocated", what, len(insns) // 8, len(outcomes))
             if self._constants:
                 self._bind_constants(loaded)
             return loaded

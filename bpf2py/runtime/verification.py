@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..spec import ProgramSpec
 from ..uapi import AttachType, ProgType
+from .log import debug
 from .privileges import why_eperm, with_memlock
 from .programs.base import LoadedProgram
 from .syscalls import bpf as door
@@ -93,7 +94,12 @@ def _older_request(request: LoadRequest, error: OSError) -> LoadRequest | None:
     """What to ask of an older kernel; imported only when something was refused."""
     from .older import older_request
 
-    return older_request(request, error)
+    older = older_request(request, error)
+    if older is not None:
+        pairs = zip(request._fields, request, older, strict=True)
+        changed = [field for field, before, after in pairs if before != after]
+        debug("%s: again, with less for an older kernel: %s", request.what, ", ".join(changed))
+    return older
 
 
 def load_with_log(request: LoadRequest, level: int) -> tuple[int | None, LogBuffer, OSError | None]:

@@ -139,7 +139,9 @@ def prog_load(request: LoadRequest, log: LogBuffer | None = None) -> int:
         )
     )
     # Without a log nothing comes back; what is cut off is zero, as the kernel assumes.
-    size = len(attr) if log else len(attr.rstrip(b"\0"))
+    size = len(attr.rstrip(b"\0"))
+    if log:
+        size = max(size, _LOG_TRUE_SIZE_AT + _LOG_TRUE_SIZE.size)
     try:
         return door.bpf(Cmd.PROG_LOAD, attr, size, what=request.what)
     finally:
