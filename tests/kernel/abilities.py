@@ -21,9 +21,10 @@ from bpf2py.runtime.syscalls import bpf as door
 from bpf2py.runtime.syscalls.btf import btf_load
 from bpf2py.runtime.syscalls.fd import FD
 from bpf2py.runtime.syscalls.map import map_create
-from bpf2py.runtime.syscalls.prog import LoadRequest, LogBuffer, prog_load
+from bpf2py.runtime.syscalls.prog import LoadRequest, LogBuffer, prog_load, stream_read
 from bpf2py.uapi import AttachType, BTFKind, Cmd, MapFlags, MapType, ProgFlags, ProgType
 from tests.kernel.conftest import EXPECTED_IN_CI, missing
+from tests.kernel.delegation import run_delegated
 from tests.runtime.bpf_code import (
     EXIT,
     NOTHING,
@@ -223,19 +224,41 @@ def _kernel_symbol(name: str) -> bool:
         return any(line.split()[2] == name for line in file)
 
 
-def _tracing() -> bool:
+def _streams() -> bool:
+    """Whether the read of a stream that is none gets as far as that: ENOENT, not EINVAL."""
+    with FD(prog_load(LoadRequest(ProgType.XDP, NOTHING, "GPL", "probe")), "probe") as program:
+        try:
+            stream_read(program.fileno(), 99, what="probe")
+        except OSError as exc:
+            return exc.errno == errno.ENOENT
+    raise AssertionError("stream 99 was read")
+
+
+def _tokens() -> bool:
+    """Whether this machine's root may delegate to a user namespace, and a token comes of it."""
+    done = run_delegated("from bpf2py.runtime import Token; Token.create().close()", cmds="any")
+    return done.returncode == 0
+
+
+def _tracing(attach_type: AttachType = AttachType.TRACE_FENTRY) -> bool:
     """Whether fentry programs get as far as the verifier: some kernels are built to refuse them."""
     request = LoadRequest(
         ProgType.TRACING,
         NOTHING,
         "GPL",
         "probe",
-        expected_attach_type=AttachType.TRACE_FENTRY,
+        expected_attach_type=attach_type,
         attach_btf_id=kernel_btf().find("schedule", BTFKind.FUNC) or 1,
     )
+    if attach_type == AttachType.TRACE_FENTRY_MULTI:
+        request = request._replace(attach_btf_id=0)
     try:
         os.close(prog_load(request))
     except PermissionError:
+        return False
+    except OSError as exc:
+        if exc.errno != errno.EINVAL or attach_type == AttachType.TRACE_FENTRY:
+            raise
         return False
     return True
 
@@ -260,6 +283,17 @@ ABILITIES: dict[str, Callable[[], bool]] = {
         code(mov(0, 0), store(10, -8, 0, op.DW), _FETCHING_ADD, mov(0, 0), EXIT)
     ),
     "links for perf events (5.15)": features.has_perf_event_links,
+    "streams of programs (6.17)": _streams,
+    "functions for streams of programs (6.17)": lambda: (
+        _kernel_function("bpf_stream_vprintk") or _kernel_function("bpf_stream_vprintk_impl")
+    ),
+    "BPF tokens (6.9)": _tokens,
+    "tracing of many functions (7.2)": lambda: (
+        _tracing() and _tracing(AttachType.TRACE_FENTRY_MULTI)
+    ),
+    "tracing of calls as sessions (7.0)": lambda: (
+        _tracing() and _tracing(AttachType.TRACE_FSESSION)
+    ),
     "struct_ops (5.6)": _struct_ops,
     "struct_ops links (6.4)": lambda: _struct_ops(MapFlags.LINK),
     "syscall programs (5.14)": lambda: _program(NOTHING, ProgType.SYSCALL, ProgFlags.SLEEPABLE),

@@ -51,6 +51,8 @@ EXPECTED_IN_CI = frozenset(
         "work queues (6.10)",
         "verified instructions in program information (5.16)",
         "XDP fragments (5.18)",
+        "streams of programs (6.17)",
+        "BPF tokens (6.9)",
     }
 )
 
@@ -59,6 +61,9 @@ MISSING_IN_CI = frozenset(
     {
         "addresses of kernel variables (CONFIG_KALLSYMS_ALL)",
         "tracing of functions (5.5)",
+        "functions for streams of programs (6.17)",
+        "tracing of many functions (7.2)",
+        "tracing of calls as sessions (7.0)",
     }
 )
 
