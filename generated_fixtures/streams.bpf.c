@@ -20,19 +20,22 @@ char LICENSE[] SEC("license") = "GPL";
 
 static const char format[] = "number %d\n";
 
-SEC("syscall")
-int say(__u32 *ctx)
+static int print(int stream, __u64 number)
 {
-	__u64 args[1] = {42};
+	__u64 args[1] = {number};
 
-	if (&bpf_stream_vprintk) {
-		bpf_stream_vprintk(BPF_STREAM_STDOUT, format, args, sizeof(args));
-		args[0] = 7;
-		bpf_stream_vprintk(BPF_STREAM_STDERR, format, args, sizeof(args));
-	} else if (&bpf_stream_vprintk_impl) {
-		bpf_stream_vprintk_impl(BPF_STREAM_STDOUT, format, args, sizeof(args), 0);
-		args[0] = 7;
-		bpf_stream_vprintk_impl(BPF_STREAM_STDERR, format, args, sizeof(args), 0);
-	}
-	return 0;
+	if (&bpf_stream_vprintk)
+		return bpf_stream_vprintk(stream, format, args, sizeof(args));
+	if (&bpf_stream_vprintk_impl)
+		return bpf_stream_vprintk_impl(stream, format, args, sizeof(args), 0);
+	return -95; /* EOPNOTSUPP */
+}
+
+/* Returns 0, or the error: the kernel may find no memory that it can take without a lock. */
+SEC("syscall")
+int say(void *ctx)
+{
+	int error = print(BPF_STREAM_STDOUT, 42);
+
+	return error ? error : print(BPF_STREAM_STDERR, 7);
 }

@@ -61,7 +61,7 @@ MISSING_IN_CI = frozenset(
     {
         "addresses of kernel variables (CONFIG_KALLSYMS_ALL)",
         "tracing of functions (5.5)",
-        "functions for streams of programs (6.17)",
+        "memory for streams of programs (6.17)",
         "tracing of many functions (7.2)",
         "tracing of calls as sessions (7.0)",
     }
