@@ -109,9 +109,7 @@ def _btf(
     return *fixed_btf(elf, table, blob), externs, kconfig
 
 
-def _program(
-    function: Function, linker: Linker, more: tuple[SectionDef, ...]
-) -> ProgramSpec:
+def _program(function: Function, linker: Linker, more: tuple[SectionDef, ...]) -> ProgramSpec:
     section = function.section.name
     autoload = not section.startswith("?")
     section = section.removeprefix("?")

@@ -44,7 +44,7 @@ class Rights(NamedTuple):
         return bool(self[kinds.index(type(right))] >> right & 1)
 
     def __str__(self) -> str:
-        said = []
+        said: list[str] = []
         for (option, _, kind), mask in zip(_RIGHTS, self, strict=True):
             names = [member.name.lower() for member in kind if mask >> member & 1]
             said.append(f"{option}={'any' if mask == _ANY else ':'.join(names) or 'none'}")
@@ -110,9 +110,12 @@ def delegations() -> list[Delegation]:
     found: list[Delegation] = []
     with open("/proc/self/mounts", encoding="utf-8", errors="surrogateescape") as file:
         mounts = [line.split() for line in file]
-    for _, path, kind, options, *_ in mounts:
-        said = dict(option.partition("=")[::2] for option in options.split(","))
-        if kind == "bpf" and any(option in said for option, _, _ in _RIGHTS):
+    for _, path, system, options, *_ in mounts:
+        said: dict[str, str] = {}
+        for option in options.split(","):
+            name, _, value = option.partition("=")
+            said[name] = value
+        if system == "bpf" and any(option in said for option, _, _ in _RIGHTS):
             rights = Rights(*(_named(said.get(option, ""), kind) for option, _, kind in _RIGHTS))
             found.append(Delegation(_unescaped(path), rights))
     return found
@@ -123,7 +126,7 @@ def _mask(text: str) -> int:
 
 
 def _named(text: str, kind: type[Cmd] | type[MapType] | type[ProgType] | type[AttachType]) -> int:
-    """A mount option: ``any``, a mask, or since 6.17 names such as ``prog_load:map_create``."""
+    """A mount option: ``any``, a mask, or names such as ``prog_load:map_create``."""
     mask = 0
     for word in text.split(":"):
         if word == "any":

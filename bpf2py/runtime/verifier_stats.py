@@ -41,14 +41,6 @@ class VerifierStats(NamedTuple):
     stack_depth: tuple[int, ...]
 
 
-#: Words before a number, in the order of the fields above.
-_COUNTS: Final = (
-    "processed",
-    "(limit",
-    "max_states_per_insn",
-    "total_states",
-    "peak_states",
-)
 _NOTHING: Final = ["", "", "0"]
 
 
@@ -61,13 +53,20 @@ def read_stats(log: str) -> VerifierStats | None:
     if "processed" not in lines:
         return None
     words = lines["processed"]
-    follows = dict(zip(words, words[1:], strict=False))
-    counts = [_number(follows.get(word, "0")) for word in _COUNTS]
+    depths = lines.get("stack", _NOTHING)[2].split("+")
     return VerifierStats(
-        *counts,
+        processed=_behind(words, "processed"),
+        limit=_behind(words, "(limit"),
+        max_states_per_insn=_behind(words, "max_states_per_insn"),
+        total_states=_behind(words, "total_states"),
+        peak_states=_behind(words, "peak_states"),
         time_us=_number(lines.get("verification", _NOTHING)[2]),
-        stack_depth=tuple(_number(part) for part in lines.get("stack", _NOTHING)[2].split("+")),
+        stack_depth=tuple(_number(depth) for depth in depths),
     )
+
+
+def _behind(words: list[str], name: str) -> int:
+    return _number(words[words.index(name) + 1]) if name in words[:-1] else 0
 
 
 def _number(word: str) -> int:

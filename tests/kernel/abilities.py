@@ -245,7 +245,9 @@ def _printing() -> bool:
 
 def _tokens() -> bool:
     """Whether this machine's root may delegate to a user namespace, and a token comes of it."""
-    done = run_delegated("from bpf2py.runtime import Token; Token.create().close()", cmds="any")
+    done = run_delegated(
+        "from bpf2py.runtime import Token; Token.create().close()", {"cmds": "any"}
+    )
     return done.returncode == 0
 
 

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -48,9 +49,9 @@ def enter(door: socket.socket) -> None:
 
 
 def run_delegated(
-    code: str, *, environment: dict[str, str] | None = None, **delegate: str
+    code: str, delegate: Mapping[str, str], environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run Python *code* in such a namespace; ``progs="any"`` delegates all types of programs."""
+    """Run Python *code* in such a namespace; ``{"progs": "any"}`` delegates all types of programs."""
     ours, theirs = socket.socketpair()
     start = (
         "import socket, sys\n"

@@ -85,7 +85,9 @@ def test_a_program_that_is_refused_closes_what_was_prepared() -> None:
 def test_a_program_is_loaded_once_more_with_other_settings() -> None:
     with runtime.load(an_object(array(), program(name="first"))) as loaded:
         first = loaded.programs["first"]
-        with loaded.clone(first, log_level=LogLevel.STATS, flags=ProgFlags.TEST_STATE_FREQ) as again:
+        with loaded.clone(
+            first, log_level=LogLevel.STATS, flags=ProgFlags.TEST_STATE_FREQ
+        ) as again:
             assert type(again) is type(first)
             assert again.info().id != first.info().id
             assert again.info().tag == first.info().tag

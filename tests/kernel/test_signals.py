@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import pytest
@@ -18,10 +18,14 @@ TIMERS = {
 
 
 @contextmanager
-def ticking(number: signal.Signals) -> Iterator[list[int]]:
+def ticking(number: signal.Signals) -> Generator[list[int], None, None]:
     """A signal every millisecond; what comes out grows by one with each."""
     ticks: list[int] = []
-    before = signal.signal(number, lambda *_: ticks.append(1))
+
+    def tick(number: int, frame: object) -> None:
+        ticks.append(number)
+
+    before = signal.signal(number, tick)
     signal.setitimer(TIMERS[number], 0.001, 0.001)
     try:
         yield ticks

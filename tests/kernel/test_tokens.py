@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tests.kernel.abilities import requires
 from tests.kernel.delegation import run_delegated
 
 ALL = {"cmds": "any", "maps": "any", "progs": "any", "attachs": "any"}
+SOME = {"cmds": "map_create:prog_load", "maps": "0x2", "progs": "xdp:socket_filter"}
 LOAD = """
 from generated_fixtures.globals_bpf import Globals
 with Globals.spec().load({options}) as loaded:
@@ -23,47 +25,53 @@ def needs_tokens() -> None:
     requires("BPF tokens (6.9)")
 
 
-def says(code: str, *, environment: dict[str, str] | None = None, **delegate: str) -> str:
-    done = run_delegated(code, environment=environment, **delegate)
+def _environment(path: str | None) -> dict[str, str]:
+    return {} if path is None else {"LIBBPF_BPF_TOKEN_PATH": path}
+
+
+def says(code: str, delegate: Mapping[str, str] = ALL, path: str | None = None) -> str:
+    done = run_delegated(code, delegate, _environment(path))
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def fails(code: str, *, environment: dict[str, str] | None = None, **delegate: str) -> str:
-    done = run_delegated(code, environment=environment, **delegate)
+def fails(code: str, delegate: Mapping[str, str] = ALL, path: str | None = None) -> str:
+    done = run_delegated(code, delegate, _environment(path))
     assert done.returncode == 1, done.stdout
     return done.stderr
 
 
 def test_an_object_loads_by_the_token_of_the_usual_place_without_being_told() -> None:
-    assert says(LOAD.format(options=""), **ALL) == "0 5\n"
+    assert says(LOAD.format(options="")) == "0 5\n"
 
 
 @pytest.mark.parametrize("how", ["path", "open"])
 def test_a_token_can_be_given(how: str) -> None:
-    move = "import os, subprocess\nsubprocess.run(['mount', '-t', 'tmpfs', 't', '/mnt'], check=True)"
+    move = (
+        "import os, subprocess\nsubprocess.run(['mount', '-t', 'tmpfs', 't', '/mnt'], check=True)"
+    )
     move += "\nos.mkdir('/mnt/b')\nsubprocess.run(['mount', '--move', '/sys/fs/bpf', '/mnt/b'], check=True)"
     if how == "open":
         move += "\nfrom bpf2py.runtime import Token\ntoken = Token.create('/mnt/b')"
     code = LOAD.format(options="token='/mnt/b'" if how == "path" else "token=token")
-    assert says(f"{move}\n{code}", **ALL) == "0 5\n"
-    assert "PermissionError" in fails(f"{move}\n{LOAD.format(options='')}", **ALL)
+    assert says(f"{move}\n{code}") == "0 5\n"
+    assert "PermissionError" in fails(f"{move}\n{LOAD.format(options='')}")
 
 
 def test_the_environment_names_the_place_or_forbids_any() -> None:
     code = LOAD.format(options="")
-    assert says(code, environment={"LIBBPF_BPF_TOKEN_PATH": "/sys/fs/bpf"}, **ALL) == "0 5\n"
-    assert "PermissionError" in fails(code, environment={"LIBBPF_BPF_TOKEN_PATH": ""}, **ALL)
-    error = fails(code, environment={"LIBBPF_BPF_TOKEN_PATH": "/proc"}, **ALL)
+    assert says(code, path="/sys/fs/bpf") == "0 5\n"
+    assert "PermissionError" in fails(code, path="")
+    error = fails(code, path="/proc")
     assert "BPF_TOKEN_CREATE: the path is not where a bpf file system is mounted" in error
 
 
 def test_no_token_is_used_where_none_is_wanted() -> None:
-    assert "PermissionError" in fails(LOAD.format(options="token=''"), **ALL)
+    assert "PermissionError" in fails(LOAD.format(options="token=''"))
 
 
 def test_what_a_token_does_not_allow_is_refused_with_what_it_allows() -> None:
-    error = fails(LOAD.format(options=""), **{**ALL, "progs": "xdp"})
+    error = fails(LOAD.format(options=""), {**ALL, "progs": "xdp"})
     assert "PermissionError" in error
     assert "with the BPF token of '/sys/fs/bpf', which allows delegate_cmds=any" in error
     assert "delegate_progs=xdp" in error
@@ -81,7 +89,7 @@ def test_rights_are_those_of_the_mount() -> None:
     print(rights.allows(Cmd.PROG_LOAD), rights.allows(AttachType.XDP))
     print([(each.path, each.rights == rights) for each in delegations()])
     """
-    assert says(code, cmds="map_create:prog_load", maps="0x2", progs="xdp:socket_filter") == (
+    assert says(code, SOME) == (
         "delegate_cmds=map_create:prog_load, delegate_maps=hash, "
         "delegate_progs=socket_filter:xdp, delegate_attachs=none\n"
         "True False\nTrue False\nTrue False\n[('/sys/fs/bpf', True)]\n"
@@ -100,7 +108,7 @@ def test_probes_answer_by_a_token_and_cannot_tell_without() -> None:
         print(probes.has_map_type(MapType.HASH), probes.has_program_type(ProgType.XDP))
         print(probes.has_helper(ProgType.XDP, "bpf_xdp_adjust_head"))
     """
-    assert says(code, **ALL) == "cannot tell\nTrue True\nTrue\n"
+    assert says(code) == "cannot tell\nTrue True\nTrue\n"
 
 
 def test_an_object_is_prepared_and_cloned_by_a_token() -> None:
@@ -111,7 +119,7 @@ def test_an_object_is_prepared_and_cloned_by_a_token() -> None:
         with prepared.clone(prepared.programs.change) as again:
             print(again.run(bytes(64)).return_value)
     """
-    assert says(code, **ALL) == "0\n"
+    assert says(code) == "0\n"
 
 
 def test_in_the_first_namespace_there_are_no_tokens(bpffs: Path) -> None:

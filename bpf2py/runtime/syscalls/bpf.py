@@ -14,12 +14,12 @@ A command with output fields that the kernel writes only when the given size cov
 
 from __future__ import annotations
 
-import _signal  # the signal module makes enums of it, which take as long as a system call
 import ctypes
 import errno
 import functools
 import os
 import sys
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from ...uapi import Cmd
@@ -131,9 +131,6 @@ _MEANING = {
 #: Refusals that only mean "again": bpf_check() gives up with EAGAIN when a signal is pending.
 _AGAIN = {(Cmd.PROG_LOAD, errno.EAGAIN)}
 _AGAIN_LIMIT = 30
-#: What profilers' timers send.  One that ticks faster than a program is verified would never let it
-#: load, so from the second try on they wait.
-_PROFILERS = (_signal.SIGPROF, _signal.SIGVTALRM, _signal.SIGALRM)
 
 #: Interrupted, these have done part of their work and said so in the attr: the caller goes on.
 _NOT_REPEATED = frozenset(
@@ -187,7 +184,7 @@ def bpf(cmd: Cmd, attr: Buffer, size: int | None = None, *, what: str) -> int:
             raise ValueError(f"attr of BPF_{cmd.name} has {length} bytes, {size} were to be passed")
         length = size
     again = 0
-    waiting: set[int] | None = None
+    put_back: Callable[[], object] | None = None
     try:
         while True:
             result: int = _syscall(number(), cmd, place, length)
@@ -198,13 +195,24 @@ def bpf(cmd: Cmd, attr: Buffer, size: int | None = None, *, what: str) -> int:
                 continue
             if (cmd, code) in _AGAIN and again < _AGAIN_LIMIT:
                 again += 1
-                if waiting is None:
-                    waiting = _signal.pthread_sigmask(_signal.SIG_BLOCK, _PROFILERS)
+                put_back = put_back or _hold_back_profilers()
                 continue
             raise failure(cmd, code, what)
     finally:
-        if waiting is not None:
-            _signal.pthread_sigmask(_signal.SIG_SETMASK, waiting)
+        if put_back is not None:
+            put_back()
+
+
+def _hold_back_profilers() -> Callable[[], object]:
+    """Make the signals of profilers' timers wait, in this thread, until what comes back is called.
+
+    One that ticks faster than a program is verified would never let it load.
+    """
+    import signal
+
+    profilers = (signal.SIGPROF, signal.SIGVTALRM, signal.SIGALRM)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, profilers)
+    return lambda: signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def failure(cmd: Cmd, code: int, what: str) -> OSError:

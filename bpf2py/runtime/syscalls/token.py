@@ -8,32 +8,28 @@ everywhere.  Not here: where tokens come from (``runtime/token.py``).
 
 from __future__ import annotations
 
-from _thread import _local  # what threading.local is
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Final
 
 #: BPF_F_TOKEN_FD, the same bit in the flags of every command.
 FLAG: Final = 1 << 16
 
 
-class _Here(_local):
-    fd = 0
-
-
-_here = _Here()
+_current = ContextVar("BPF token", default=0)
 
 
 def current() -> int:
     """The token's descriptor; 0 where none is used."""
-    return _here.fd
+    return _current.get()
 
 
 @contextmanager
-def passing(fd: int) -> Iterator[None]:
-    """Use the token behind *fd* in this thread until the ``with`` ends; 0 uses none."""
-    before, _here.fd = _here.fd, fd
+def passing(fd: int) -> Generator[None, None, None]:
+    """Use the token behind *fd* in this thread or task until the ``with`` ends; 0 uses none."""
+    before = _current.set(fd)
     try:
         yield
     finally:
-        _here.fd = before
+        _current.reset(before)
