@@ -1,6 +1,7 @@
 """What the verifier counted while it accepted a program, and how much of its log to ask for.
 
-In: a log with statistics.  Out: :class:`VerifierStats`.  Not here: logs of refused programs
+In: a log with statistics, or with instructions.  Out: :class:`VerifierStats`, or how much of the
+work which line of C made.  Not here: logs of refused programs
 (verifier.py).
 """
 
@@ -63,6 +64,25 @@ def read_stats(log: str) -> VerifierStats | None:
         time_us=_number(lines.get("verification", _NOTHING)[2]),
         stack_depth=tuple(_number(depth) for depth in depths),
     )
+
+
+def count_lines(log: str) -> dict[str, int]:
+    """Line of C (``file.c:12: x = *p;``) to how many instructions were looked at there, most first.
+
+    For programs that are too complex: *log* is that of level INSTRUCTIONS, or of a ``VerifierError``
+    (then only of the first paths).  Before 6.11 the log has the text alone.
+    """
+    counts: dict[str, int] = {}
+    source = ""
+    for line in log.splitlines():
+        if line.startswith("; "):
+            text, at, place = line[2:].rpartition(" @ ")
+            source = f"{place}: {text}" if at else line[2:]
+            continue
+        number, colon, rest = line.partition(":")
+        if source and colon and number.isdecimal() and rest.startswith(" ("):
+            counts[source] = counts.get(source, 0) + 1
+    return dict(sorted(counts.items(), key=lambda row: -row[1]))
 
 
 def _behind(words: list[str], name: str) -> int:

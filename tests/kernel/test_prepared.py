@@ -15,6 +15,7 @@ from bpf2py.runtime import ClosedError, LogLevel, VerifierError
 from bpf2py.runtime.syscalls.map import map_ids
 from bpf2py.spec import MapSpec, VariableSpec
 from bpf2py.uapi import MapFlags, MapType, ProgFlags, ProgType
+from generated_fixtures.callbacks_bpf import Callbacks
 from generated_fixtures.globals_bpf import Globals
 from generated_fixtures.maps_basic_bpf import MapsBasic
 from tests.kernel.abilities import requires
@@ -169,6 +170,18 @@ def test_statistics_say_what_the_verifier_did() -> None:
         assert stats is not None
         assert (stats.processed, stats.limit, stats.stack_depth) == (101, 1_000_000, (0,))
         assert loaded.programs["prog"].info().verified_insns in (101, 0)  # 0 before 5.16
+
+
+def test_the_lines_that_keep_the_verifier_busy_come_first() -> None:
+    with Callbacks.spec().load(log_level=LogLevel.INSTRUCTIONS) as loaded:
+        for name in loaded.programs:
+            one = loaded.programs[name]
+            lines = one.verified_lines
+            assert lines
+            assert list(lines.values()) == sorted(lines.values(), reverse=True)
+            assert one.verifier_stats is not None
+            # What is the same as before is looked at, but not printed.
+            assert 0.8 < sum(lines.values()) / one.verifier_stats.processed <= 1
 
 
 def test_without_a_log_a_refused_program_is_the_errno_alone() -> None:

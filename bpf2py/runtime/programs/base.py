@@ -141,6 +141,16 @@ class Program(Owner):
         return read_stats(self.log)
 
     @property
+    def verified_lines(self) -> dict[str, int]:
+        """Line of C to how many instructions the verifier looked at there, most first.
+
+        Empty unless ``log_level`` asked for INSTRUCTIONS.
+        """
+        from ..verifier_stats import count_lines
+
+        return count_lines(self.log)
+
+    @property
     def loaded(self) -> bool:
         """Whether the kernel has it: ``autoload`` was on, and it was not closed."""
         return self._loaded.fd is not None and not self._loaded.fd.closed
