@@ -34,35 +34,49 @@ from .struct_ops import struct_ops_maps
 _EXCEPTION_CALLBACK = "exception_callback:"
 
 
-def read_object(data: bytes, *, name: str, sections: Iterable[SectionDef] = ()) -> ObjectSpec:
+def read_object(
+    data: bytes,
+    *,
+    name: str,
+    sections: Iterable[SectionDef] = (),
+    relaxed_maps: bool = False,
+) -> ObjectSpec:
     """What the object file *data* says; *name* is its file name (``opensnoop.bpf.o``).
 
     The spec's name is the file name up to its first dot; it begins the kernel's names of data
     sections, and may be changed.  *sections* say what programs in sections of other names than
-    libbpf's are; they go before the known ones.  Raises ``ObjectError``, which names the
+    libbpf's are; they go before the known ones.  With
+    *relaxed_maps*, what a map declares that is not known (for a newer loader) is passed over; usually
+    it is an error.  Raises ``ObjectError``, which names the
     section or symbol, for files that are damaged, that are no BPF objects, or that use what is not
     supported yet: jump tables.
     """
     data = bytes(data)
     elf = read_elf(data, name=name)
     try:
-        return _read(elf, data, tuple(sections))
+        return _read(elf, data, tuple(sections), relaxed_maps)
     except BTFError as exc:
         raise ObjectError(f"{name}: section '.BTF' or '.BTF.ext' is damaged: {exc}") from exc
 
 
 def read_object_file(
-    path: str | os.PathLike[str], *, sections: Iterable[SectionDef] = ()
+    path: str | os.PathLike[str],
+    *,
+    sections: Iterable[SectionDef] = (),
+    relaxed_maps: bool = False,
 ) -> ObjectSpec:
     """``read_object`` for the file at *path*.  Raises also ``OSError``."""
     path = Path(path)
-    return read_object(path.read_bytes(), name=path.name, sections=sections)
+    data = path.read_bytes()
+    return read_object(data, name=path.name, sections=sections, relaxed_maps=relaxed_maps)
 
 
-def _read(elf: ElfObject, data: bytes, more: tuple[SectionDef, ...]) -> ObjectSpec:
+def _read(
+    elf: ElfObject, data: bytes, more: tuple[SectionDef, ...], relaxed_maps: bool
+) -> ObjectSpec:
     require_supported(elf)
     btf, table, externs, kconfig = _btf(elf)
-    declared = declared_maps(elf, table)
+    declared = declared_maps(elf, table, relaxed=relaxed_maps)
     sections = data_maps(elf, table)
     if kconfig is not None:
         sections[kconfig.section] = kconfig

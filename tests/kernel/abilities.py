@@ -245,10 +245,11 @@ def _printing() -> bool:
 
 def _tokens() -> bool:
     """Whether this machine's root may delegate to a user namespace, and a token comes of it."""
-    done = run_delegated(
-        "from bpf2py.runtime import Token; Token.create().close()", {"cmds": "any"}
-    )
-    return done.returncode == 0
+    code = "from bpf2py.runtime import Token; Token.create().close()"
+    try:
+        return run_delegated(code, {"cmds": "any"}).returncode == 0
+    except PermissionError:  # a bpf file system was nothing for user namespaces before
+        return False
 
 
 def _tracing(attach_type: AttachType = AttachType.TRACE_FENTRY) -> bool:
