@@ -62,6 +62,7 @@ def prepare(spec: ObjectSpec, **options: Unpack[LoadOptions]) -> Loaded:
     steps = _steps(spec, **options)
 
     def rest() -> None:
+        loaded.undo = None  # the steps themselves undo what they did
         with_token(token, lambda: next(steps, None))
 
     loaded = with_token(token, lambda: next(steps))
@@ -122,8 +123,8 @@ def _steps(
         symbols = _symbols(spec, lookups)
         blob, func_info = with_contexts(spec)
         btf = load_btf(spec.name, blob)
-        if btf is not None:
-            stack.callback(btf.close)
+        loaded = Loaded(spec, {}, {}, btf)
+        stack.callback(loaded.close)
         debug(
             "object %r: %s maps, %s programs, BTF %s",
             spec.name,
@@ -132,20 +133,16 @@ def _steps(
             "none" if btf is None else f"{len(blob)} bytes",
         )
         maker = MapMaker(spec.name, btf, pin_path, stack)
-        loaded_maps = {
-            name: maker.make(map_spec, given.get(name), structs.get(name))
-            for name, map_spec in declared.items()
-        }
+        for name, map_spec in declared.items():
+            loaded.maps[name] = maker.make(map_spec, given.get(name), structs.get(name))
         if filled:
-            fill_maps_of_maps(spec, loaded_maps, maker.new)
-        loaded_programs = {
-            name: LoadedProgram(program, None) for name, program in spec.programs.items()
-        }
-        loaded = Loaded(spec, loaded_maps, loaded_programs, btf)
+            fill_maps_of_maps(spec, loaded.maps, maker.new)
+        for name, program in spec.programs.items():
+            loaded.programs[name] = LoadedProgram(program, None)
         yield loaded
         programs = ProgramLoader(
             spec,
-            loaded_maps,
+            loaded.maps,
             btf,
             kernel_btf,
             log_level,
@@ -156,10 +153,9 @@ def _steps(
         )
         for name, program in spec.programs.items():
             if program.autoload:
-                loaded_programs[name].hold(programs.load(program))
-                stack.callback(loaded_programs[name].close)
+                loaded.programs[name].hold(programs.load(program))
         if filled:
-            fill_with_programs(spec, loaded_maps, loaded_programs, plan)
+            fill_with_programs(spec, loaded.maps, loaded.programs, plan)
         stack.pop_all()
         yield loaded
 
