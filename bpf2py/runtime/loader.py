@@ -23,7 +23,7 @@ from .create import MapMaker
 from .loaded import Loaded
 from .log import debug
 from .object_btf import load_btf, with_contexts
-from .privileges import TOKEN_PATH, usual_token, with_token
+from .privileges import usual_token, with_token
 from .program_load import ProgramLoader
 from .programs.base import LoadedProgram
 from .syscalls.fd import HasFileno
@@ -42,8 +42,10 @@ def load(spec: ObjectSpec, **options: Unpack[LoadOptions]) -> Loaded:
     """Create maps, fill data, load programs; options and errors as in ``TypedSpec.load``."""
 
     def whole() -> Loaded:
-        *_, loaded = _steps(spec, **options)
+        steps = _steps(spec, **options)
+        loaded = next(steps)
         loaded.options = options
+        next(steps, None)
         return loaded
 
     return with_token(options.get("token"), whole)
@@ -56,7 +58,7 @@ def prepare(spec: ObjectSpec, **options: Unpack[LoadOptions]) -> Loaded:
     too late for that.
     """
     token = options.get("token")
-    if token is None and TOKEN_PATH not in os.environ and (usual := usual_token()):
+    if token is None and (usual := usual_token()):
         with usual:
             token = usual.path
     steps = _steps(spec, **options)
@@ -104,7 +106,7 @@ def _steps(
     targets: Mapping[str, HasFileno] | None = None,
     token: object = None,  # for who takes the steps
 ) -> Generator[Loaded, None, None]:
-    """The object with its maps, then with its programs; closed in between, nothing stays."""
+    """Makes the object's maps, and gives it; then its programs.  Closed in between, nothing stays."""
     machine.require(spec)
     given, targets = dict(maps or {}), targets or {}
     _require_maps(spec, given)
@@ -157,7 +159,6 @@ def _steps(
         if filled:
             fill_with_programs(spec, loaded.maps, loaded.programs, plan)
         stack.pop_all()
-        yield loaded
 
 
 def _require_maps(spec: ObjectSpec, given: Mapping[str, HasFileno]) -> None:

@@ -138,11 +138,9 @@ def with_token(asked: str | os.PathLike[str] | HasFileno | None, call: Callable[
     """Make *call*, which loads something, with the BPF token that it needs, if any (6.9).
 
     Which one is libbpf's choice (bpf_object_prepare_token()): *asked* (an open one, a path, or none
-    for the empty text), else that of LIBBPF_BPF_TOKEN_PATH, else that of /sys/fs/bpf.  The last is
-    looked for only after the kernel refused, so that who needs none pays nothing.
+    for the empty text), else :func:`usual_token`.  That is looked for only after the kernel
+    refused, so that who needs none pays nothing.
     """
-    if asked is None:
-        asked = os.environ.get(TOKEN_PATH)
     if asked is None:
         try:
             return call()
@@ -171,11 +169,15 @@ def with_token(asked: str | os.PathLike[str] | HasFileno | None, call: Callable[
 
 
 def usual_token() -> Token | None:
-    """The token of /sys/fs/bpf, if this is a user namespace for which there is one."""
-    if not in_user_namespace():
+    """The token of LIBBPF_BPF_TOKEN_PATH, else of /sys/fs/bpf; None if this is no user namespace,
+    for which alone there are tokens.  OSError for a path from the environment without one."""
+    path = os.environ.get(TOKEN_PATH)
+    if path == "" or not in_user_namespace():
         return None
     from .token import Token
 
+    if path is not None:
+        return Token.create(path)
     try:
         return Token.create()
     except OSError:

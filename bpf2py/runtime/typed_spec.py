@@ -140,8 +140,8 @@ class TypedSpec(Generic[ObjectT]):
         *targets* gives, by program name, the BPF programs that ``fentry``, ``fexit`` (5.5) and
         ``freplace`` programs (5.6) are to be attached to; ``attach_to`` is a function in them.
         *token*, a :class:`Token` or the path of a bpf file system, is what lets this process load
-        in a user namespace (6.9); if not given, that of ``LIBBPF_BPF_TOKEN_PATH``, else, where the
-        kernel refuses without, that of ``/sys/fs/bpf``; none for the empty text.
+        in a user namespace (6.9).  If not given, and the kernel refuses without, it is that of
+        ``LIBBPF_BPF_TOKEN_PATH``, else of ``/sys/fs/bpf``; none for the empty text.
 
         Raises :class:`VerifierError` when the kernel refuses a program's instructions,
         :class:`OSError` for other refusals, :class:`RelocationError`, :class:`NotSupportedError`

@@ -173,6 +173,7 @@ def test_statistics_say_what_the_verifier_did() -> None:
 
 
 def test_the_lines_that_keep_the_verifier_busy_come_first() -> None:
+    requires("bpf_loop (5.17)")
     with Callbacks.spec().load(log_level=LogLevel.INSTRUCTIONS) as loaded:
         for name in loaded.programs:
             one = loaded.programs[name]
