@@ -249,10 +249,11 @@ class Object(Owner):
         """
         from ..uapi import ProgFlags
         from .loader import clone
+        from .programs.base import is_of, like
 
         self._require_open()
         spec = program.spec
-        if self._loaded.programs.get(spec.name) is not program.loaded_program:
+        if not is_of(program, self._loaded.programs.get(spec.name)):
             raise ValueError(f"{program!r} is none of object {self.name!r}")
         changed = replace(
             spec,
@@ -263,7 +264,7 @@ class Object(Owner):
             log_level=spec.log_level if log_level is None else log_level,
             autoload=True,
         )
-        return program.other(clone(self._loaded, changed, target))
+        return like(program, clone(self._loaded, changed, target))
 
     def _require_open(self) -> None:
         if self._loaded.closed:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
 
 from ...spec import ProgramSpec
 from ...uapi import ProgType
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ..syscalls.obj import ProgramInfo
     from ..syscalls.prog_run import TestRun
     from ..verifier_stats import VerifierStats
+
+P = TypeVar("P", bound="Program")
 
 #: BPF_PROG_TEST_RUN of XDP and socket programs wants a whole Ethernet header.
 _RUN_HINTS = {
@@ -106,17 +108,6 @@ class Program(Owner):
         except BaseException:
             fd.close()
             raise
-
-    @property
-    def loaded_program(self) -> LoadedProgram:
-        """What the loader made, which this is a view of."""
-        return self._loaded
-
-    def other(self, loaded: LoadedProgram) -> Self:
-        """A program like this one, typed as it is, for *loaded*."""
-        made = object.__new__(type(self))
-        vars(made).update(vars(self), _loaded=loaded)
-        return made
 
     @property
     def name(self) -> str:
@@ -285,3 +276,15 @@ class Program(Owner):
         state = "" if self.loaded else ", not loaded" if self._loaded.fd is None else ", closed"
         section = f" ({self.spec.section})" if self.spec.section else ""
         return f"<{type(self).__name__} {self.name!r}{section}{state}>"
+
+
+def is_of(program: Program, loaded: LoadedProgram | None) -> bool:
+    """Whether *program* is a view of *loaded*."""
+    return program._loaded is loaded
+
+
+def like(program: P, loaded: LoadedProgram) -> P:
+    """A program typed as *program* is, for *loaded*."""
+    made = object.__new__(type(program))
+    vars(made).update(vars(program), _loaded=loaded)
+    return made
