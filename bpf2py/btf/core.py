@@ -57,7 +57,7 @@ class Outcome:
     ``poisoned`` whether the instruction is now invalid.  ``describe()`` says why, for people.
     """
 
-    __slots__ = ("_relocator", "_why", "fixup", "poisoned", "program", "record", "source")
+    __slots__ = ("_relocator", "fixup", "poisoned", "program", "record", "source", "why")
 
     def __init__(
         self,
@@ -70,7 +70,8 @@ class Outcome:
         source: Source | None,
     ) -> None:
         self._relocator = relocator
-        self._why = why
+        #: Why the instruction could not take the number, where that is the reason; empty otherwise.
+        self.why = why
         self.record = record
         self.fixup = fixup
         self.poisoned = fixup.target is None or bool(why)
@@ -99,7 +100,7 @@ class Outcome:
         """Some lines for people: program, C source, what was asked, candidates, what there is."""
         from .core_explain import describe
 
-        return describe(self, self._relocator, why=self._why)
+        return describe(self, self._relocator, why=self.why)
 
 
 class _Candidate(NamedTuple):

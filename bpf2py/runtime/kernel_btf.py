@@ -1,7 +1,7 @@
 """The running kernel's BTF: read when first asked for, then remembered.
 
-In: nothing, or a file or bytes of the caller's instead.  Out: a ``TypeTable``.  Not here: what BTF
-is (``btf``), the index's format (btf_index.py), BTF of modules.
+In: nothing.  Out: a ``TypeTable``.  Not here: what BTF is (``btf``), the index's format
+(btf_index.py), BTF of modules, what may stand in the place of it (core_types.py).
 
 Scanning a hundred thousand types takes plain Python some hundredths of a second, so what the scan
 found is kept in the user's cache folder, per build of the kernel (its GNU build id).  The index is
@@ -38,18 +38,13 @@ _NOTE = struct.Struct("=III")
 _KEPT = 8
 
 
-def kernel_btf(source: str | os.PathLike[str] | bytes | None = None) -> TypeTable:
-    """The kernel's types; of *source* instead, if given: a file of raw BTF, or its bytes.
+def kernel_btf() -> TypeTable:
+    """The kernel's types, as it shows them.
 
     NotSupportedError if the kernel does not show its BTF (before 5.4, or built without
-    CONFIG_DEBUG_INFO_BTF); OSError if *source* cannot be read; BTFError if it is no BTF.
+    CONFIG_DEBUG_INFO_BTF).
     """
-    if source is None:
-        return _running_kernel()
-    if isinstance(source, bytes):
-        return decode(source)
-    with open(source, "rb", buffering=0) as file:
-        return decode(file.read() or b"")
+    return _running_kernel()
 
 
 def forget() -> None:
@@ -65,8 +60,8 @@ def _running_kernel() -> TypeTable:
         raise NotSupportedError(
             f"BTF of its own types ({VMLINUX_BTF})",
             since="5.4",
-            hint="it was built without CONFIG_DEBUG_INFO_BTF; give a file with this kernel's BTF, "
-            "for example from BTFHub",
+            hint="it was built without CONFIG_DEBUG_INFO_BTF; load(kernel_btf=…) takes a file "
+            "with this kernel's BTF, or a folder of many kernels', for example BTFHub's archive",
         ) from None
     build_id = b"" if os.environ.get(NO_CACHE) else _build_id()
     path = _index_path(build_id) if build_id else None

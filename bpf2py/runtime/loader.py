@@ -27,7 +27,7 @@ from .programs.base import LoadedProgram
 from .syscalls.fd import HasFileno
 
 if TYPE_CHECKING:
-    from ..btf import TypeTable
+    from .core_types import KernelTypes
     from .externs.kconfig import Kconfig
     from .externs.ksyms import Symbols
     from .struct_ops import Plan
@@ -37,7 +37,7 @@ def load(
     spec: ObjectSpec,
     *,
     pin_path: str | os.PathLike[str] | None = None,
-    kernel_btf: str | os.PathLike[str] | bytes | TypeTable | None = None,
+    kernel_btf: KernelTypes | None = None,
     log_level: int | None = None,
     maps: Mapping[str, HasFileno] | None = None,
     kconfig: Kconfig | None = None,

@@ -23,7 +23,7 @@ from .owner import Owner
 from .typed_spec import missing
 
 if TYPE_CHECKING:
-    from ..btf import TypeTable
+    from .core_types import KernelTypes
     from .externs.kconfig import Kconfig
     from .links.base import Link
     from .loaded import Loaded
@@ -241,7 +241,7 @@ def load(
     object_spec: ObjectSpec,
     *,
     pin_path: str | os.PathLike[str] | None = None,
-    kernel_btf: str | os.PathLike[str] | bytes | TypeTable | None = None,
+    kernel_btf: KernelTypes | None = None,
     log_level: int | None = None,
     maps: Mapping[str, HasFileno] | None = None,
     kconfig: Kconfig | None = None,

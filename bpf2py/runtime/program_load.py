@@ -8,8 +8,7 @@ refusals (verification.py).
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ from .verification import verified
 if TYPE_CHECKING:
     from ..btf import TypeTable
     from ..btf.core import Relocator
+    from .core_types import KernelTypes
     from .externs.ksyms import Symbols
     from .maps.handle import MapHandle
     from .struct_ops import Plan
@@ -43,7 +43,7 @@ class ProgramLoader:
         spec: ObjectSpec,
         maps: Mapping[str, MapHandle],
         btf: FD | None,
-        kernel_btf: str | os.PathLike[str] | bytes | TypeTable | None,
+        kernel_btf: KernelTypes | None,
         log_level: int | None,
         *,
         plan: Plan | None,
@@ -145,22 +145,16 @@ class ProgramLoader:
 
     @cached_property
     def _relocator(self) -> Relocator:
-        from ..btf import TypeTable
         from ..btf.core import Relocator
-        from .kernel_btf import kernel_btf
+        from .core_types import core_types
 
-        if isinstance(self._kernel_btf, TypeTable):
-            return Relocator(self._table, self._kernel_btf)
-        kernel = kernel_btf(self._kernel_btf)
-        if self._kernel_btf is not None:
+        kernel, own = core_types(self._kernel_btf)
+        if not own:
+            # Nothing is known of modules beside it (btf_vmlinux_override in bpf_core_find_cands()).
             return Relocator(self._table, kernel)
+        from .module_btf import module_types
 
-        def modules() -> Iterator[tuple[str, TypeTable]]:
-            from .module_btf import module_tables
-
-            return ((name, table) for name, _, table in module_tables(kernel))
-
-        return Relocator(self._table, kernel, modules=modules)
+        return Relocator(self._table, kernel, modules=lambda: module_types(kernel))
 
 
 def _require_sensible(program: ProgramSpec) -> None:

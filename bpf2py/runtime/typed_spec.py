@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 from ..spec import MapSpec, ObjectSpec, ProgramSpec
 
 if TYPE_CHECKING:
-    from ..btf import TypeTable
+    from .core_types import KernelTypes
     from .externs.kconfig import Kconfig
     from .object import Object
     from .syscalls.fd import HasFileno
@@ -117,7 +117,7 @@ class TypedSpec(Generic[ObjectT]):
         self,
         *,
         pin_path: str | os.PathLike[str] | None = None,
-        kernel_btf: str | os.PathLike[str] | bytes | TypeTable | None = None,
+        kernel_btf: KernelTypes | None = None,
         log_level: int | None = None,
         maps: Mapping[str, HasFileno] | None = None,
         kconfig: Kconfig | None = None,
@@ -126,8 +126,11 @@ class TypedSpec(Generic[ObjectT]):
         """Create the maps, fill the data, load the programs: all of it or nothing.
 
         *pin_path* is the directory on a bpf file system for maps that are pinned by name
-        (``/sys/fs/bpf`` if not given).  *kernel_btf*, a path, the bytes or the types, replaces the
-        running kernel's BTF in CO-RE fix-ups.  *log_level* asks for the verifier's log of every
+        (``/sys/fs/bpf`` if not given).  *kernel_btf* is what CO-RE fix-ups ask: a file (raw BTF,
+        also compressed, BTFHub's ``.btf.tar.xz``, a vmlinux), the bytes or the types, in the place
+        of the running kernel's; or, for kernels without BTF of their own, a folder or archive to
+        choose from: BTFHub's, or what ``bpf2py min-btf`` made of it, as a path or as
+        ``importlib.resources`` gives it.  *log_level* asks for the verifier's log of every
         program (its ``log``): 1 for refused ones, 2 for every instruction, 4 for statistics.
         *maps* puts open maps in the place of those of that name.  *kconfig* goes before the running
         kernel's configuration for ``extern … __kconfig``: a path (plain or gzip), the text as
