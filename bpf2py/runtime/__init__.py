@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .beside import sidecar
     from .codec import BootTime, Hex, KTime, Nanoseconds, pack, sizeof, unpack
     from .codec.exports import numpy_dtype, struct_format
+    from .core_report import Relocation, relocations
     from .digest import layout_digest
     from .events.ringbuf import RingBuf
     from .links.base import Link
@@ -115,6 +116,9 @@ __all__ = [
     "XDP",
     "XDPMode",
     "TestRun",
+    # what CO-RE does on a kernel
+    "relocations",
+    "Relocation",
     # errors
     "ClosedError",
     "InconclusiveError",
@@ -135,6 +139,7 @@ _HOMES = {
     "codec": ("pack", "unpack", "sizeof"),
     "codec.values": ("Nanoseconds", "KTime", "BootTime", "Hex"),
     "codec.exports": ("struct_format", "numpy_dtype"),
+    "core_report": ("relocations", "Relocation"),
     "digest": ("layout_digest",),
     "events.ringbuf": ("RingBuf",),
     "links.base": ("Link",),

@@ -102,7 +102,7 @@ def entries_of_archive(data: Blob) -> Iterator[Entry]:
     """Every file of BTF in a tar archive, also a compressed one; :class:`BTFError` if it is none."""
     for name, content in members(data):
         parts = tuple(part for part in name.split("/") if part not in ("", "."))
-        if parts and is_name_of_btf(parts[-1]):
+        if parts and is_name_of_btf(parts[-1]) and ".." not in parts:
             yield Entry(parts, lambda content=content: content)  # type: ignore[misc]
 
 

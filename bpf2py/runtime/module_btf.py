@@ -67,7 +67,7 @@ def module_tables(kernel: TypeTable, name: str = "") -> Iterator[tuple[str, FD, 
             raise
         return  # before 5.1
     for number in numbers:
-        what = f"BTF with id {number}"
+        what = f"a module (with id {number})"
         try:
             with obj.btf_by_id(number) as fd:
                 info = obj.btf_info(fd.fileno(), what=fd.what)

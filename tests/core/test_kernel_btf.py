@@ -134,18 +134,6 @@ def test_a_kernel_without_btf_is_told_what_to_do(machine: Path) -> None:
         fresh()
 
 
-def test_a_file_or_bytes_can_be_given_instead(machine: Path) -> None:
-    other = encode([INT, struct_of("mine", 4)], byte_order="little")
-    (machine / "other.btf").write_bytes(other)
-    for source in (other, machine / "other.btf", str(machine / "other.btf")):
-        assert kernel_btf.kernel_btf(source).find("mine") == 2
-    assert not (machine / "cache").exists()
-    with pytest.raises(BTFError):
-        kernel_btf.kernel_btf(b"")
-    with pytest.raises(FileNotFoundError):
-        kernel_btf.kernel_btf(machine / "none")
-
-
 def test_old_indexes_are_dropped(machine: Path) -> None:
     folder = index_file(machine).parent
     folder.mkdir(parents=True, mode=0o700)

@@ -118,6 +118,48 @@ def line(source: str, number: int) -> str:
     return f"{source}:{number}: " + (FOLDER / source).read_text().splitlines()[number - 1].strip()
 
 
+@pytest.mark.parametrize("form", ["folder", "archive"])
+def test_a_kernel_that_hides_its_btf_takes_what_a_package_ships_for_it(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = tmp_path / "full" / "some" / "1" / os.uname().machine / f"{os.uname().release}.btf"
+    full.parent.mkdir(parents=True)
+    full.write_bytes(Path(VMLINUX_BTF).read_bytes())
+    (full.parent / "0.0.0-other.btf").write_bytes(full.read_bytes()[:1] + b"no BTF")
+    shipped = tmp_path / ("btf" if form == "folder" else "btf.tar.xz")
+    command = ["min-btf", str(FOLDER / "core_fields.bpf.o"), "--btf", str(tmp_path / "full")]
+    assert CliRunner().invoke(cli, [*command, "-o", str(shipped)]).exit_code == 1
+    (full.parent / "0.0.0-other.btf").unlink()
+    assert CliRunner().invoke(cli, [*command, "-o", str(shipped)]).exit_code == 0
+    monkeypatch.setattr(f"{VMLINUX_HOME}.VMLINUX_BTF", str(tmp_path / "none"))
+    monkeypatch.setattr("bpf2py.runtime.core_types._VMLINUX", ())
+    forget()
+    try:
+        with pytest.raises(NotSupportedError, match="CONFIG_DEBUG_INFO_BTF"):
+            CoreFields.spec().load()
+        with CoreFields.spec().load(kernel_btf=shipped) as fields:
+            found = fields.programs.read_current.run().return_value
+        full.rename(full.with_name("0.0.0-other.btf"))
+        with pytest.raises(NotSupportedError, match=rf"has none for {os.uname().release} "):
+            CoreFields.spec().load(kernel_btf=tmp_path / "full")
+    finally:
+        forget()
+    assert found == 0, f"field number {found} of read_current() was read wrong"
+
+
+def test_the_report_has_the_numbers_that_the_kernel_was_given(types: TypeTable) -> None:
+    by_subject = {
+        each.subject: each
+        for each in runtime.relocations(CoreFields.spec())
+        if each.kind == CoreRelocationKind.FIELD_BYTE_OFFSET
+    }
+    for path in (("pid",), ("tasks", "prev"), ("comm",)):
+        found = by_subject["struct task_struct." + ".".join(path)]
+        assert found.target == offset(types, "task_struct", *path)
+        assert found.where == "vmlinux"
+    assert by_subject["struct sched_statistics_unknown.never"].outcome == "missing"
+
+
 def test_the_current_task_is_read_right() -> None:
     with CoreFields.spec().load() as fields:
         found = fields.programs.read_current.run().return_value
