@@ -182,9 +182,10 @@ def _of_vmlinux() -> TypeTable | None:
 
 
 def _nowhere(own: NotSupportedError, looked: list[str]) -> NotSupportedError:
-    if not looked:
-        return own
-    hint = (
-        f"{'; '.join(looked)}; {ENVIRONMENT} in the environment names a file, or another folder"
+    why = "; ".join(looked) or "it was built without CONFIG_DEBUG_INFO_BTF"
+    return NotSupportedError(
+        own.feature,
+        since=own.since,
+        hint=f"{why}; load(kernel_btf=…), or {ENVIRONMENT} in the environment, takes a file with "
+        "this kernel's BTF, or a folder of many kernels', such as BTFHub's archive",
     )
-    return NotSupportedError(own.feature, since=own.since, hint=hint)

@@ -60,8 +60,7 @@ def _running_kernel() -> TypeTable:
         raise NotSupportedError(
             f"BTF of its own types ({VMLINUX_BTF})",
             since="5.4",
-            hint="it was built without CONFIG_DEBUG_INFO_BTF; load(kernel_btf=…) takes a file "
-            "with this kernel's BTF, or a folder of many kernels', for example BTFHub's archive",
+            hint="it was built without CONFIG_DEBUG_INFO_BTF",
         ) from None
     build_id = b"" if os.environ.get(NO_CACHE) else _build_id()
     path = _index_path(build_id) if build_id else None
