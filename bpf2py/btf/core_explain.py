@@ -164,7 +164,9 @@ def _elsewhere(steps: tuple[Step, ...], failed: int, target: TypeView, shape: Sh
     return text
 
 
-def _ways_to(name: bytes, target: TypeView, shape: Shape, depth: int = 0) -> list[tuple[bytes, ...]]:
+def _ways_to(
+    name: bytes, target: TypeView, shape: Shape, depth: int = 0
+) -> list[tuple[bytes, ...]]:
     """The members, by value, through which a member of that name is reached."""
     found: list[tuple[bytes, ...]] = []
     for member, place in target.members[shape.type_id].items():

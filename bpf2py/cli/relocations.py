@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..btf.container import is_name_of_archive
-from ..runtime.core_types import core_types
 from ..runtime.core_report import Relocation, against, relocations
+from ..runtime.core_types import core_types
 from ..spec import ObjectSpec
 from .describe import name_of
 from .hub import kernels
@@ -49,7 +49,7 @@ def _reports(spec: ObjectSpec, btf: Path | None) -> Iterator[tuple[str, list[Rel
 
 
 def _kernel(name: str, found: list[Relocation]) -> dict[str, Any]:
-    counts = Counter(each.outcome for each in found)
+    counts: Counter[str] = Counter(each.outcome for each in found)
     return {
         "kernel": name,
         "outcomes": {outcome: counts[outcome] for outcome in _ORDER},

@@ -9,7 +9,7 @@ itself here, so that one that would keep an object from loading does not hide th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ..records import dataclass
 from ..uapi import CoreRelocationKind as Kind
@@ -79,7 +79,7 @@ class Relocation:
 
 
 def relocations(
-    spec: ObjectSpec | TypedSpec[object], kernel_btf: KernelTypes | None = None
+    spec: ObjectSpec | TypedSpec[Any], kernel_btf: KernelTypes | None = None
 ) -> list[Relocation]:
     """Every CO-RE relocation of *spec*, programs that are switched off too, in their order.
 
@@ -127,9 +127,7 @@ def _of_program(
         yield found
 
 
-def _of_record(
-    relocator: Relocator, record: Record, insns: bytearray, program: str
-) -> Relocation:
+def _of_record(relocator: Relocator, record: Record, insns: bytearray, program: str) -> Relocation:
     from ..btf.core_errors import RelocationError, Unanswerable
     from ..btf.core_explain import reasons, spell_subject
     from ..btf.errors import BTFError

@@ -156,10 +156,7 @@ def _of_hubs(hubs: list[KernelTypes]) -> tuple[TypeTable | None, list[str]]:
     looked = []
     for hub in map(_traversable, hubs):
         kernel = this_kernel()
-        if hub.is_dir():
-            entries = entries_of_folder(hub)
-        else:
-            entries = entries_of_archive(hub.read_bytes())
+        entries = entries_of_folder(hub) if hub.is_dir() else entries_of_archive(hub.read_bytes())
         blob, sentence = choose(entries, kernel, str(hub))
         if blob is not None:
             return decode(bytes(blob)), []

@@ -143,9 +143,7 @@ def test_a_folder_becomes_one_archive_the_same_every_time(tmp_path: Path) -> Non
         (KERNEL, "a.tar.xz", "made of a folder"),
     ],
 )
-def test_other_archives_are_refused(
-    tmp_path: Path, btf: Path, name: str, complaint: str
-) -> None:
+def test_other_archives_are_refused(tmp_path: Path, btf: Path, name: str, complaint: str) -> None:
     result = run(*OBJECTS, "--btf", btf, "-o", tmp_path / name)
     assert result.exit_code == 1
     assert complaint in result.stderr

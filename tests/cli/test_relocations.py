@@ -29,7 +29,7 @@ def test_of_one_kernel_each_relocation_is_a_row() -> None:
     lines = result.stdout.splitlines()
     assert lines[0] == f"core_fields on {OLD}: 7 same, 33 changed, 5 absent, 5 missing"
     rows = [line.split() for line in lines if line.startswith(("measure ", "read_current "))]
-    assert ["measure", "4", "core_fields.bpf.c:162", "field_byte_offset"] == rows[1][:4]
+    assert rows[1][:4] == ["measure", "4", "core_fields.bpf.c:162", "field_byte_offset"]
     # bpftool prints bits_offset=17856.
     assert rows[1][4:] == ["struct", "task_struct.pid", "28", "→", str(17856 // 8), "changed"]
     assert (

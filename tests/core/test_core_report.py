@@ -120,7 +120,11 @@ def test_the_numbers_are_those_that_loading_writes(path: Path, kernel: Path) -> 
         (
             each.program,
             each.insn,
-            types.name(each.target) if each.kind == Kind.TYPE_ID_TARGET and each.target else each.target,
+            (
+                types.name(each.target)
+                if each.kind == Kind.TYPE_ID_TARGET and each.target
+                else each.target
+            ),
         )
         for each in found
     ] == numbers(path, types)

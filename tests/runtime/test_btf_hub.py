@@ -278,5 +278,8 @@ def test_a_vmlinux_that_lies_about_comes_last(without_btf: Path) -> None:
     (without_btf / PLACE).rename(without_btf / "5.btf")
     assert named(without_btf) == ("boot", False)
     (without_btf.parent / f"boot-{os.uname().release}").write_bytes(b"no BTF in it")
-    with pytest.raises(NotSupportedError, match=r"CONFIG_DEBUG_INFO_BTF; load\(kernel_btf=…\), or BPF2PY_KERNEL_BTF"):
+    with pytest.raises(
+        NotSupportedError,
+        match=r"CONFIG_DEBUG_INFO_BTF; load\(kernel_btf=…\), or BPF2PY_KERNEL_BTF",
+    ):
         core_types.core_types(None)
