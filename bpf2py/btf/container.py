@@ -131,9 +131,12 @@ def _section(data: Blob) -> bytes:
         size, count, names = struct.unpack_from(prefix + "HHH", data, sizes_at)
         header = struct.Struct(prefix + _SECTION[data[4]])
         sections = [header.unpack_from(data, start + size * number) for number in range(count)]
-        names_start = sections[names][2]
-        for name, flags, offset, length in sections:
-            if bytes(data[names_start + name : names_start + name + 5]) != b".BTF\0":
+        start = sections[names][2]
+        found = {bytes(data[start + each[0] : start + each[0] + 10]): each for each in sections}
+        if b".BTF.base\0" in found:
+            raise BTFError("a module whose BTF has a base of its own, which is not the kernel's")
+        for name, (_, flags, offset, length) in found.items():
+            if not name.startswith(b".BTF\0"):
                 continue
             if flags & _COMPRESSED_SECTION:
                 raise BTFError("its section .BTF is compressed")

@@ -223,7 +223,8 @@ class Relocator:
             return found
         if self._module_views is None:
             self._module_views = [
-                TypeView(table, label=name, base=self.target) for name, table in self._modules()
+                TypeView(table, label=name, base=self.target if table.base else None)
+                for name, table in self._modules()
             ]
         return [
             _Candidate(view, each)

@@ -40,6 +40,12 @@ class Header(NamedTuple):
     layout: tuple[int, int]
 
 
+def is_split(data: Blob) -> bool:
+    """Whether the strings continue those of a base: only then is the first not the empty one."""
+    start, length = read_header(data, split=True).strings
+    return not length or data[start] != 0
+
+
 def read_header(data: Blob, *, split: bool) -> Header:
     """Read and check the header; *split* BTF may have no strings of its own.
 

@@ -45,7 +45,7 @@ def _reports(spec: ObjectSpec, btf: Path | None) -> Iterator[tuple[str, list[Rel
         for entry, table in kernels(btf):
             yield str(entry), list(against(spec, table))
     else:
-        yield str(btf), list(against(spec, core_types(btf)[0]))
+        yield str(btf), list(against(spec, core_types(btf).kernel))
 
 
 def _kernel(name: str, found: list[Relocation]) -> dict[str, Any]:

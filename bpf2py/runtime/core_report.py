@@ -16,7 +16,7 @@ from ..uapi import CoreRelocationKind as Kind
 
 if TYPE_CHECKING:
     from ..btf import TypeTable
-    from ..btf.core import Record, Relocator
+    from ..btf.core import Modules, Record, Relocator
     from ..spec import ObjectSpec, ProgramSpec
     from .core_types import KernelTypes
     from .typed_spec import TypedSpec
@@ -96,14 +96,14 @@ def relocations(
     return list(against(described, *core_types(kernel_btf)))
 
 
-def against(spec: ObjectSpec, kernel: TypeTable, own: bool = False) -> Iterator[Relocation]:
-    """``relocations`` against types that are there; *own*: of the running kernel, so ask modules."""
+def against(
+    spec: ObjectSpec, kernel: TypeTable, modules: Modules | None = None
+) -> Iterator[Relocation]:
+    """``relocations`` against types that are there."""
     from ..btf import decode
     from ..btf.core import Relocator
-    from .module_btf import module_types
 
     table = decode(spec.btf)
-    modules = (lambda: module_types(kernel)) if own else None
     relocator = Relocator(table, kernel, modules=modules)
     for program in spec.programs.values():
         yield from _of_program(spec, program, table, relocator)

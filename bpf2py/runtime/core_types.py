@@ -1,7 +1,7 @@
 """The types that CO-RE relocates against: the running kernel's own, or others in their place.
 
-In: what ``load(kernel_btf=…)`` was given.  Out: a ``TypeTable``, and whether it is the running
-kernel's own, whose modules count too.  Not here: which file of many is this kernel's (btf_hub.py),
+In: what ``load(kernel_btf=…)`` was given.  Out: a ``TypeTable``, and those of modules, which count for
+what the kernel does not have.  Not here: which file of many is this kernel's (btf_hub.py),
 what a file may be packed in (``btf.container``).
 
 A file, bytes or types replace what the kernel says of itself, as ``btf_custom_path`` of libbpf does
@@ -9,24 +9,32 @@ and ``KernelTypes`` of cilium/ebpf.  A folder or an archive of many kernels' BTF
 have none of their own, as BTFHub's is: it is opened only there.  Last come the places where a vmlinux
 may lie, which are libbpf's (btf__load_vmlinux_btf()).  Whoever runs somebody else's program says the
 same by ``BPF2PY_KERNEL_BTF`` in the environment; it goes before a folder of the program's, and
-after a file.
+after a file.  A dict adds modules that do not show their BTF, as ``ExtraRelocationTargets`` of
+cilium/ebpf does.
 """
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from .errors import NotSupportedError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from importlib.resources.abc import Traversable
 
     from ..btf import TypeTable
     from ..btf.header import Blob
 
+#: One kernel's BTF, or many to choose from.
+Source: TypeAlias = "str | os.PathLike[str] | bytes | TypeTable | Traversable"
 #: What ``kernel_btf=`` takes.
-KernelTypes: TypeAlias = "str | os.PathLike[str] | bytes | TypeTable | Traversable"
+KernelTypes: TypeAlias = "Source | Mapping[str, Source]"
+
+#: What a dict of modules calls the kernel itself.
+VMLINUX = "vmlinux"
 
 ENVIRONMENT = "BPF2PY_KERNEL_BTF"
 #: Where distributions and people put a vmlinux, with its release.
@@ -41,41 +49,71 @@ _VMLINUX = (
 )
 
 
+class CoreTypes(NamedTuple):
+    """The kernel's types, and how to get at those of modules; None where nothing is known of them."""
+
+    kernel: TypeTable
+    modules: Callable[[], Iterator[tuple[str, TypeTable]]] | None
+
+
 def is_own(source: KernelTypes | None) -> bool:
-    """Whether :func:`core_types` gives what the running kernel shows of itself; nothing is read."""
+    """Whether :func:`core_types` gives what the running kernel shows, no more; nothing is read."""
     from . import kernel_btf
 
+    if isinstance(source, Mapping):
+        return False
     files, _ = _sort(source)
     return not files and os.path.exists(kernel_btf.VMLINUX_BTF)
 
 
-def core_types(source: KernelTypes | None) -> tuple[TypeTable, bool]:
-    """The types, and whether they are those that the running kernel itself shows.
+def core_types(source: KernelTypes | None) -> CoreTypes:
+    """The types to relocate against.
 
     Raises :class:`NotSupportedError` where there are none for this kernel, which says where it
     was looked; :class:`OSError` and :class:`BTFError` for what was given and cannot be read.
     """
+    if isinstance(source, Mapping):
+        return _with_modules(source)
     files, hubs = _sort(source)
     if files:
-        return _table(files[0]), False
+        return CoreTypes(_table(files[0]), None)
     from .kernel_btf import kernel_btf
+    from .module_btf import module_types
 
     try:
-        return kernel_btf(), True
+        kernel = kernel_btf()
     except NotSupportedError as error:
         own = error
+    else:
+        return CoreTypes(kernel, lambda: module_types(kernel))
     found, looked = _of_hubs(hubs)
     if found is None:
         found = _of_vmlinux()
     if found is None:
         raise _nowhere(own, looked) from None
-    return found, False
+    return CoreTypes(found, None)
 
 
-def _sort(source: KernelTypes | None) -> tuple[list[KernelTypes], list[KernelTypes]]:
+def _with_modules(sources: Mapping[str, Source]) -> CoreTypes:
+    """The kernel's under ``vmlinux``, else the running one's; the others are modules'."""
+    kernel, running = core_types(sources.get(VMLINUX))
+    given = {
+        name: _table(source, base=kernel) for name, source in sources.items() if name != VMLINUX
+    }
+
+    def modules() -> Iterator[tuple[str, TypeTable]]:
+        yield from given.items()
+        for name, table in running() if running else ():
+            if name not in given:
+                yield name, table
+
+    return CoreTypes(kernel, modules)
+
+
+def _sort(source: Source | None) -> tuple[list[Source], list[Source]]:
     """What replaces the kernel's own types, and what there is to choose from if it has none."""
-    files: list[KernelTypes] = []
-    hubs: list[KernelTypes] = []
+    files: list[Source] = []
+    hubs: list[Source] = []
     if source is not None:
         (hubs if _is_hub(source) else files).append(source)
     said = os.environ.get(ENVIRONMENT)
@@ -87,7 +125,7 @@ def _sort(source: KernelTypes | None) -> tuple[list[KernelTypes], list[KernelTyp
     return files, hubs
 
 
-def _is_hub(source: KernelTypes) -> bool:
+def _is_hub(source: Source) -> bool:
     """Whether *source* is a folder or archive to choose from, not one kernel's BTF."""
     from ..btf.table import TypeTable
 
@@ -100,7 +138,7 @@ def _is_hub(source: KernelTypes) -> bool:
     return source.is_dir() or is_name_of_archive(source.name)
 
 
-def _traversable(source: KernelTypes) -> Traversable:
+def _traversable(source: Source) -> Traversable:
     from ..btf.table import TypeTable
 
     assert not isinstance(source, (bytes, TypeTable))
@@ -111,19 +149,17 @@ def _traversable(source: KernelTypes) -> Traversable:
     return source
 
 
-def _table(source: KernelTypes) -> TypeTable:
-    """The types in one file, or in its bytes."""
-    from ..btf.container import unpack
-    from ..btf.decode import decode
+def _table(source: Source, base: TypeTable | None = None) -> TypeTable:
+    """The types in one file, or in its bytes; those of a module continue *base*."""
     from ..btf.table import TypeTable
 
     if isinstance(source, TypeTable):
         return source
     if isinstance(source, bytes):
-        return decode(unpack(source))
+        return _decoded(source, "", base)
     if not isinstance(source, (str, os.PathLike)):
-        return _decoded(source.read_bytes(), str(source))
-    return _decoded(_content(source), os.fspath(source))
+        return _decoded(source.read_bytes(), str(source), base)
+    return _decoded(_content(source), os.fspath(source), base)
 
 
 def _content(path: str | os.PathLike[str]) -> Blob:
@@ -137,18 +173,20 @@ def _content(path: str | os.PathLike[str]) -> Blob:
             return file.readall()  # empty, or of sysfs before 6.16
 
 
-def _decoded(data: Blob, name: str) -> TypeTable:
+def _decoded(data: Blob, name: str, base: TypeTable | None = None) -> TypeTable:
     from ..btf.container import unpack
     from ..btf.decode import decode
     from ..btf.errors import BTFError
+    from ..btf.header import is_split
 
     try:
-        return decode(bytes(unpack(data)))
+        raw = bytes(unpack(data))
+        return decode(raw, base=base if is_split(raw) else None)
     except BTFError as error:
-        raise BTFError(f"{name}: {error.what}", error.offset) from error
+        raise BTFError(f"{name}: {error.what}" if name else error.what, error.offset) from error
 
 
-def _of_hubs(hubs: list[KernelTypes]) -> tuple[TypeTable | None, list[str]]:
+def _of_hubs(hubs: list[Source]) -> tuple[TypeTable | None, list[str]]:
     """The types for this kernel in the first that has them, or what was looked at."""
     from ..btf.decode import decode
     from .btf_hub import choose, entries_of_archive, entries_of_folder, this_kernel

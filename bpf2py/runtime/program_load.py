@@ -148,13 +148,8 @@ class ProgramLoader:
         from ..btf.core import Relocator
         from .core_types import core_types
 
-        kernel, own = core_types(self._kernel_btf)
-        if not own:
-            # Nothing is known of modules beside it (btf_vmlinux_override in bpf_core_find_cands()).
-            return Relocator(self._table, kernel)
-        from .module_btf import module_types
-
-        return Relocator(self._table, kernel, modules=lambda: module_types(kernel))
+        kernel, modules = core_types(self._kernel_btf)
+        return Relocator(self._table, kernel, modules=modules)
 
 
 def _require_sensible(program: ProgramSpec) -> None:

@@ -96,6 +96,7 @@ def test_the_section_is_the_one_that_pyelftools_finds(name: str) -> None:
         (elf(RAW, "little", 64)[:-40], "damaged ELF"),
         (elf(RAW, "little", 64, b".DTF"), "without a section .BTF"),
         (elf(RAW, "little", 64, flags=0x800), "compressed"),
+        (elf(RAW, "little", 64, b".BTF.base"), "a base of its own"),
         (b"\x7fELF", "damaged ELF"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import lzma
 import os
+import struct
 import sys
 import tarfile
 import zipfile
@@ -13,8 +14,9 @@ import pytest
 
 from bpf2py.btf import BTFError, decode, encode
 from bpf2py.btf import types as t
+from bpf2py.btf.header import read_header
 from bpf2py.cli.hub import archive
-from bpf2py.runtime import btf_hub, core_types, kernel_btf
+from bpf2py.runtime import btf_hub, core_types, kernel_btf, module_btf
 from bpf2py.runtime.btf_hub import Kernel, choose, entries_of_folder
 from bpf2py.runtime.errors import NotSupportedError
 
@@ -177,9 +179,9 @@ def without_btf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def named(source: core_types.KernelTypes | None) -> tuple[str, bool]:
     """The name of the one type, and whether it is the kernel's own."""
-    table, own = core_types.core_types(source)
-    assert core_types.is_own(source) is own
-    return table.name(1), own
+    table, modules = core_types.core_types(source)
+    assert core_types.is_own(source) is (modules is not None)
+    return table.name(1), modules is not None
 
 
 PLACE = "ubuntu/20.04/x86_64/5.4.0-91-generic.btf"
@@ -283,3 +285,41 @@ def test_a_vmlinux_that_lies_about_comes_last(without_btf: Path) -> None:
         match=r"CONFIG_DEBUG_INFO_BTF; load\(kernel_btf=…\), or BPF2PY_KERNEL_BTF",
     ):
         core_types.core_types(None)
+
+
+def test_a_dict_adds_modules_to_the_kernel(without_btf: Path) -> None:
+    make(without_btf, PLACE, "whole.btf=whole")
+    base = decode(blob(PLACE))
+    whole = encode([t.Struct("mine", 4, ())], byte_order=sys.byteorder)
+    # Behind the base: its strings go on where those of the base end.
+    name = read_header(blob(PLACE), split=False).strings[1]
+    header = struct.pack("=HBBIIIII", 0xEB9F, 1, 0, 24, 0, 12, 12, 5)
+    split = header + struct.pack("=III", name, *struct.unpack_from("=II", whole, 28)) + b"mine\0"
+    kernel, modules = core_types.core_types(
+        {"vmlinux": without_btf / PLACE, "nvidia": split, "zfs": without_btf / "whole.btf"}
+    )
+    assert modules is not None
+    found = dict(modules())
+    assert kernel.name(1) == PLACE
+    assert found["nvidia"].base is kernel
+    assert found["nvidia"].name(len(base)) == "mine"
+    assert (found["zfs"].base, found["zfs"].name(1)) == (None, "whole")
+
+
+def test_a_dict_without_vmlinux_is_about_the_running_kernel_and_its_modules(
+    without_btf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(without_btf, "own=own", "sys/vmlinux=no", "mine.btf=mine")
+    monkeypatch.setattr(kernel_btf, "VMLINUX_BTF", str(without_btf / "own"))
+    monkeypatch.setattr(module_btf, "SYSFS_BTF", str(without_btf / "sys"))
+    monkeypatch.setenv("BPF2PY_NO_CACHE", "1")
+    (without_btf / "sys" / "loaded").write_bytes(
+        struct.pack("=HBBIIIII", 0xEB9F, 1, 0, 24, 0, 0, 0, 0)
+    )
+    given = {"mine": without_btf / "mine.btf"}
+    assert not core_types.is_own(given)
+    kernel, modules = core_types.core_types(given)
+    assert modules is not None
+    assert kernel.name(1) == "own"
+    assert [name for name, _ in modules()] == ["mine", "loaded"]
+    kernel_btf.forget()
