@@ -10,14 +10,10 @@ from pathlib import Path
 
 import click
 
-from ..btf import TypeTable, decode
 from ..btf.container import SUFFIX, is_name_of_archive
-from ..btf.core_errors import RelocationError
-from ..btf.errors import BTFError
-from ..btf.reduce import Needs, reduce
 from ..elf import read_object_file
 from ..project import output
-from .hub import archive, kernels
+from ..project.hub import all_reduced, needs_of, packed, reduced
 from .main import Failure
 from .vmlinux import KERNEL_BTF, read_table
 
@@ -56,48 +52,26 @@ def command(objects: tuple[Path, ...], btf: Path, target: Path) -> None:
     bpf_core_type_id_kernel() gives ids of the reduced BTF.  All files are read before the first is
     written.
     """
-    needs = [_needs(path) for path in objects]
+    needs = [needs_of(read_object_file(path), str(path)) for path in objects]
     if not btf.exists() and btf != KERNEL_BTF:
         raise Failure(f"{btf}: no such file or folder")
     if not (btf.is_dir() or is_name_of_archive(btf.name)):
         if is_name_of_archive(target.name):
             raise Failure(f"{target}: an archive is made of a folder of kernels' BTF, give one")
         path = target / f"{btf.stem}{SUFFIX}" if target.is_dir() else target
-        blob, sentence = _reduced(str(btf), read_table(btf), needs)
+        blob, sentence = reduced(str(btf), read_table(btf), needs)
         output.write_atomically(path, blob)
         click.echo(f"{path}: {sentence}")
         return
-    results: dict[Path, tuple[bytes, str]] = {}
-    for entry, table in kernels(btf):
-        path = Path(f"{entry}{SUFFIX}")
-        if path in results:
-            raise Failure(f"two files in {btf} would both become {path}")
-        results[path] = _reduced(f"{btf}/{'/'.join(entry.parts)}", table, needs)
+    results = all_reduced(btf, needs)
     if is_name_of_archive(target.name):
         if not target.name.endswith(".tar.xz"):
             raise Failure(f"{target}: archives are written as *.tar.xz")
-        packed = archive((path.as_posix(), blob) for path, (blob, _) in results.items())
-        output.write_atomically(target, packed)
+        content = packed(results)
+        output.write_atomically(target, content)
         size = sum(len(blob) for blob, _ in results.values())
-        click.echo(f"{target}: {len(results)} kernels in {len(packed)} bytes, {size} unpacked")
+        click.echo(f"{target}: {len(results)} kernels in {len(content)} bytes, {size} unpacked")
         return
     for path, (blob, sentence) in results.items():
         output.write_atomically(target / path, blob)
         click.echo(f"{target / path}: {sentence}")
-
-
-def _needs(path: Path) -> Needs:
-    """What an object asks of a kernel."""
-    spec = read_object_file(path)
-    records = [each.core_relocations for each in spec.programs.values()]
-    return Needs(decode(spec.btf), records, name=str(path))
-
-
-def _reduced(source: str, table: TypeTable, needs: list[Needs]) -> tuple[bytes, str]:
-    """The blob, and a sentence about it."""
-    try:
-        blob = reduce(table, needs)
-    except (BTFError, RelocationError) as error:
-        raise Failure(f"{source}: {error}") from error
-    types = len(decode(blob)) - 1
-    return blob, f"{types} types in {len(blob)} bytes, of {len(table) - 1} in {source}"

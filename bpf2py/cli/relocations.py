@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..btf.container import is_name_of_archive
+from ..project.hub import kernels
 from ..runtime.core_report import Relocation, against, relocations
 from ..runtime.core_types import core_types
 from ..spec import ObjectSpec
 from .describe import name_of
-from .hub import kernels
 
 if TYPE_CHECKING:
     from rich.console import Console

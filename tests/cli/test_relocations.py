@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from bpf2py.cli.hub import archive
 from bpf2py.cli.main import cli
 from bpf2py.elf import read_object_file
+from bpf2py.project.hub import archive
 from bpf2py.runtime import relocations
 
 from ..core.trim import FOLDER, ROOT

@@ -15,7 +15,7 @@ import pytest
 from bpf2py.btf import BTFError, decode, encode
 from bpf2py.btf import types as t
 from bpf2py.btf.header import read_header
-from bpf2py.cli.hub import archive
+from bpf2py.project.hub import archive
 from bpf2py.runtime import btf_hub, core_types, kernel_btf, module_btf
 from bpf2py.runtime.btf_hub import Kernel, choose, entries_of_folder
 from bpf2py.runtime.errors import NotSupportedError
