@@ -92,8 +92,7 @@ def entries_of_folder(folder: Traversable) -> Iterator[Entry]:
             if child.name.startswith("."):
                 continue
             if is_name_of_btf(child.name) or child.name.startswith(_PREFIX):
-                if child.is_file():
-                    yield Entry((*parts, child.name), child.read_bytes)
+                yield Entry((*parts, child.name), child.read_bytes)
             elif child.is_dir():
                 todo.append(((*parts, child.name), child))
 
