@@ -16,11 +16,7 @@ from .header import MAGIC_BYTES, PREFIX, Blob, ByteOrder
 if TYPE_CHECKING:
     import tarfile
 
-#: What a file of BTF is called; each may be compressed, or lie in an archive as BTFHub's do.
-SUFFIX = ".btf"
-_COMPRESSED = (".xz", ".gz")
-_ARCHIVES = (".tar", ".tar.xz", ".tar.gz")
-
+_SUFFIX = ".btf"
 _ELF_MAGIC = b"\x7fELF"
 _XZ_MAGIC = b"\xfd7zXZ\0"
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -34,26 +30,6 @@ _LAYERS = 4
 _ELF_HEADER = {1: ("I", 0x20, 0x2E), 2: ("Q", 0x28, 0x3A)}
 _SECTION = {1: "I4xI4xII", 2: "I4xQ8xQQ"}
 _COMPRESSED_SECTION = 0x800
-
-
-def is_name_of_btf(name: str) -> bool:
-    """Whether a file called *name* has the BTF of one kernel, as far as its name tells."""
-    return stem(name) != name
-
-
-def is_name_of_archive(name: str) -> bool:
-    """Whether a file called *name* is an archive of many kernels' BTF (``btf.tar.xz``)."""
-    return name.endswith(_ARCHIVES) and not is_name_of_btf(name)
-
-
-def stem(name: str) -> str:
-    """*name* without ``.btf`` and what says how it is packed; unchanged for other files."""
-    plain = name
-    for suffix in (*_ARCHIVES[1:], *_COMPRESSED, _ARCHIVES[0]):
-        if plain.endswith(suffix):
-            plain = plain.removesuffix(suffix)
-            break
-    return plain.removesuffix(SUFFIX) if plain.endswith(SUFFIX) else name
 
 
 def unpack(data: Blob) -> Blob:
@@ -94,9 +70,9 @@ def _decompressed(data: Blob) -> bytes:
 
 
 def _only_file(data: Blob) -> bytes:
-    found = [content for name, content in members(data) if name.endswith(SUFFIX)]
+    found = [content for name, content in members(data) if name.endswith(_SUFFIX)]
     if len(found) != 1:
-        raise BTFError(f"an archive with {len(found)} files *{SUFFIX} in it, not one")
+        raise BTFError(f"an archive with {len(found)} files *{_SUFFIX} in it, not one")
     return found[0]
 
 

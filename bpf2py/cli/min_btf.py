@@ -10,10 +10,10 @@ from pathlib import Path
 
 import click
 
-from ..btf.container import SUFFIX, is_name_of_archive
 from ..elf import read_object_file
 from ..project import output
 from ..project.hub import all_reduced, needs_of, packed, reduced
+from ..runtime.hub_names import SUFFIX, is_name_of_archive
 from .main import Failure
 from .vmlinux import KERNEL_BTF, read_table
 

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..btf.container import is_name_of_archive
 from ..project.hub import kernels
 from ..runtime.core_report import Relocation, against, relocations
 from ..runtime.core_types import core_types
+from ..runtime.hub_names import is_name_of_archive
 from ..spec import ObjectSpec
 from .describe import name_of
 

@@ -14,11 +14,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..btf import TypeTable, decode
-from ..btf.container import SUFFIX, unpack
+from ..btf.container import unpack
 from ..btf.core_errors import RelocationError
 from ..btf.errors import BTFError
 from ..btf.reduce import Needs, reduce
 from ..runtime.btf_hub import Entry, entries_of_archive, entries_of_folder
+from ..runtime.hub_names import SUFFIX
 from ..spec import ObjectSpec
 
 

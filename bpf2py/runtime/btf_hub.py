@@ -17,8 +17,9 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..btf.container import SUFFIX, is_name_of_btf, members, stem, unpack
+from ..btf.container import members, unpack
 from ..btf.errors import BTFError
+from .hub_names import SUFFIX, is_name_of_btf, stem
 from .machine import ARCHITECTURES
 
 if TYPE_CHECKING:

@@ -16,7 +16,6 @@ cilium/ebpf does.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from .errors import NotSupportedError
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 #: One kernel's BTF, or many to choose from.
 Source: TypeAlias = "str | os.PathLike[str] | bytes | TypeTable | Traversable"
 #: What ``kernel_btf=`` takes.
-KernelTypes: TypeAlias = "Source | Mapping[str, Source]"
+KernelTypes: TypeAlias = "Source | dict[str, Source]"
 
 #: What a dict of modules calls the kernel itself.
 VMLINUX = "vmlinux"
@@ -60,7 +59,7 @@ def is_own(source: KernelTypes | None) -> bool:
     """Whether :func:`core_types` gives what the running kernel shows, no more; nothing is read."""
     from . import kernel_btf
 
-    if isinstance(source, Mapping):
+    if isinstance(source, dict):
         return False
     files, _ = _sort(source)
     return not files and os.path.exists(kernel_btf.VMLINUX_BTF)
@@ -72,7 +71,7 @@ def core_types(source: KernelTypes | None) -> CoreTypes:
     Raises :class:`NotSupportedError` where there are none for this kernel, which says where it
     was looked; :class:`OSError` and :class:`BTFError` for what was given and cannot be read.
     """
-    if isinstance(source, Mapping):
+    if isinstance(source, dict):
         return _with_modules(source)
     files, hubs = _sort(source)
     if files:
@@ -94,7 +93,7 @@ def core_types(source: KernelTypes | None) -> CoreTypes:
     return CoreTypes(found, None)
 
 
-def _with_modules(sources: Mapping[str, Source]) -> CoreTypes:
+def _with_modules(sources: dict[str, Source]) -> CoreTypes:
     """The kernel's under ``vmlinux``, else the running one's; the others are modules'."""
     kernel, running = core_types(sources.get(VMLINUX))
     given = {
@@ -127,14 +126,16 @@ def _sort(source: Source | None) -> tuple[list[Source], list[Source]]:
 
 def _is_hub(source: Source) -> bool:
     """Whether *source* is a folder or archive to choose from, not one kernel's BTF."""
-    from ..btf.table import TypeTable
-
-    if isinstance(source, (bytes, TypeTable)):
-        return False
-    from ..btf.container import is_name_of_archive
+    from .hub_names import is_name_of_archive
 
     if isinstance(source, (str, os.PathLike)):
         return os.path.isdir(source) or is_name_of_archive(os.path.basename(os.fspath(source)))
+    if isinstance(source, bytes):
+        return False
+    from ..btf.table import TypeTable
+
+    if isinstance(source, TypeTable):
+        return False
     return source.is_dir() or is_name_of_archive(source.name)
 
 

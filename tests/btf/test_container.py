@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from bpf2py.btf import BTFError, encode
 from bpf2py.btf import types as t
-from bpf2py.btf.container import is_name_of_archive, is_name_of_btf, members, stem, unpack
+from bpf2py.btf.container import members, unpack
 from bpf2py.btf.header import ByteOrder
 from bpf2py.elf.reader import named_sections
+from bpf2py.runtime.hub_names import is_name_of_archive, is_name_of_btf, stem
 
 RAW = encode([t.Int("int", 4, 32)], byte_order="little")
 
