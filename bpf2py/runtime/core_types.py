@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from .errors import NotSupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from importlib.resources.abc import Traversable
 
     from ..btf import TypeTable
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 #: One kernel's BTF, or many to choose from.
 Source: TypeAlias = "str | os.PathLike[str] | bytes | TypeTable | Traversable"
 #: What ``kernel_btf=`` takes.
-KernelTypes: TypeAlias = "Source | dict[str, Source]"
+KernelTypes: TypeAlias = "Source | Mapping[str, Source]"
 
 #: What a dict of modules calls the kernel itself.
 VMLINUX = "vmlinux"
@@ -59,8 +59,11 @@ def is_own(source: KernelTypes | None) -> bool:
     """Whether :func:`core_types` gives what the running kernel shows, no more; nothing is read."""
     from . import kernel_btf
 
-    if isinstance(source, dict):
-        return False
+    if source is not None:
+        from collections.abc import Mapping
+
+        if isinstance(source, Mapping):
+            return False
     files, _ = _sort(source)
     return not files and os.path.exists(kernel_btf.VMLINUX_BTF)
 
@@ -71,7 +74,9 @@ def core_types(source: KernelTypes | None) -> CoreTypes:
     Raises :class:`NotSupportedError` where there are none for this kernel, which says where it
     was looked; :class:`OSError` and :class:`BTFError` for what was given and cannot be read.
     """
-    if isinstance(source, dict):
+    from collections.abc import Mapping
+
+    if isinstance(source, Mapping):
         return _with_modules(source)
     files, hubs = _sort(source)
     if files:
@@ -93,7 +98,7 @@ def core_types(source: KernelTypes | None) -> CoreTypes:
     return CoreTypes(found, None)
 
 
-def _with_modules(sources: dict[str, Source]) -> CoreTypes:
+def _with_modules(sources: Mapping[str, Source]) -> CoreTypes:
     """The kernel's under ``vmlinux``, else the running one's; the others are modules'."""
     kernel, running = core_types(sources.get(VMLINUX))
     given = {
