@@ -89,6 +89,7 @@ def load(
                 stack.callback(loaded_programs[name].close)
             else:
                 loaded_programs[name] = LoadedProgram(program, None)
+        programs.finish()
         if filled:
             fill_with_programs(spec, loaded_maps, loaded_programs, plan)
         stack.pop_all()

@@ -9,7 +9,7 @@ refusals (verification.py).
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from .verification import verified
 if TYPE_CHECKING:
     from ..btf import TypeTable
     from ..btf.core import Relocator
+    from .core_cache import CoreCache
     from .externs.ksyms import Symbols
     from .maps.handle import MapHandle
     from .struct_ops import Plan
@@ -60,6 +61,7 @@ class ProgramLoader:
         self._symbols = symbols
         self._func_info = func_info
         self._targets = targets
+        self._core_cache: CoreCache | None = None
 
     def load(self, program: ProgramSpec) -> LoadedProgram:
         """Load one program.  Raises as ``TypedSpec.load`` says."""
@@ -144,23 +146,24 @@ class ProgramLoader:
         return decode(self._spec.btf)
 
     @cached_property
-    def _relocator(self) -> Relocator:
+    def _relocator(self) -> Relocator | CoreCache:
+        if self._kernel_btf is None:
+            from .core_cache import CoreCache
+
+            self._core_cache = CoreCache(self._spec, lambda: self._table)
+            return self._core_cache
         from ..btf import TypeTable
         from ..btf.core import Relocator
         from .kernel_btf import kernel_btf
 
         if isinstance(self._kernel_btf, TypeTable):
             return Relocator(self._table, self._kernel_btf)
-        kernel = kernel_btf(self._kernel_btf)
-        if self._kernel_btf is not None:
-            return Relocator(self._table, kernel)
+        return Relocator(self._table, kernel_btf(self._kernel_btf))
 
-        def modules() -> Iterator[tuple[str, TypeTable]]:
-            from .module_btf import module_tables
-
-            return ((name, table) for name, _, table in module_tables(kernel))
-
-        return Relocator(self._table, kernel, modules=modules)
+    def finish(self) -> None:
+        """Keep for the next process what was found out about this kernel: all are loaded."""
+        if self._core_cache is not None:
+            self._core_cache.keep()
 
 
 def _require_sensible(program: ProgramSpec) -> None:

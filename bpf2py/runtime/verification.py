@@ -8,7 +8,7 @@ what is asked of an older kernel (older.py), what a log says (verifier.py).
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ..spec import ProgramSpec
@@ -35,7 +35,7 @@ def verified(
     program: ProgramSpec,
     request: LoadRequest,
     level: int,
-    outcomes: list[Outcome],
+    outcomes: Sequence[Outcome],
     source: Callable[[int], str],
     object_name: str,
 ) -> LoadedProgram:
@@ -114,7 +114,7 @@ def _rejection(
     error: OSError,
     log: str,
     program: ProgramSpec,
-    outcomes: list[Outcome],
+    outcomes: Sequence[Outcome],
     source: Callable[[int], str],
 ) -> OSError:
     """The VerifierError; reading logs is imported only when one must be read."""
