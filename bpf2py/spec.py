@@ -9,8 +9,8 @@ and share nothing with the kernel objects made from them.
 from __future__ import annotations
 
 import enum
-from typing import Literal
 
+from .light import Literal
 from .records import dataclass, field
 from .uapi import AttachType, MapFlags, MapType, ProgFlags, ProgType
 

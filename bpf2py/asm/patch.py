@@ -9,9 +9,8 @@ that a load does not pay for their class.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
-from typing import Literal, TypeAlias
 
+from ..light import Iterator, Literal, TypeAlias
 from .opcodes import INSN_SIZE
 
 ByteOrder: TypeAlias = Literal["little", "big"]

@@ -7,8 +7,7 @@ Follows bpf_core_parse_spec() of libbpf.
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
-
+from ..light import NamedTuple, TypeAlias
 from .core_errors import Unanswerable
 from .core_view import ARRAY, COMPOSITES, ENUM, ENUM64, ENUMS, STRUCT, UNION, TypeView
 

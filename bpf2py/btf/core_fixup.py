@@ -7,8 +7,7 @@ Follows bpf_core_calc_relo() of libbpf and the functions it calls.
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
-
+from ..light import NamedTuple, TypeAlias
 from ..uapi import CoreRelocationKind as Kind
 from .core_access import FieldPlace
 from .core_errors import Unanswerable

@@ -10,9 +10,7 @@ Follows bpf_core_match_member() and btf__resolve_size() of libbpf.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeAlias, TypeVar
-
+from ..light import Callable, Sequence, TypeAlias, TypeVar
 from ..uapi import BTFKind
 from .errors import BTFError
 from .table import TypeTable

@@ -8,8 +8,8 @@ libbpf: an older header is shorter, a newer one longer, and what is longer must 
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
+from ..light import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from .errors import BTFError
 
 if TYPE_CHECKING:

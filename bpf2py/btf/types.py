@@ -6,8 +6,7 @@ those of <linux/btf.h>.  Sizes are bytes, except where a name says bits.
 
 from __future__ import annotations
 
-from typing import ClassVar, TypeAlias
-
+from ..light import ClassVar, TypeAlias
 from ..records import dataclass
 from ..uapi import BTFKind
 

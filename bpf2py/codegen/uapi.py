@@ -86,8 +86,7 @@ Generated; do not edit.
 import enum
 '''
 _RARE_NAMES = """\
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # as the checkers know it; importing typing takes milliseconds
 if TYPE_CHECKING:
 {imports}else:
     #: Made when first asked for: each member of an enum costs every start microseconds.

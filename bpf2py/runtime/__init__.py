@@ -7,8 +7,7 @@ where it is used: importing this is part of the start of every tool.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from ..light import TYPE_CHECKING
 from .blob import blob, require_format
 from .errors import ClosedError, InconclusiveError, NotSupportedError, VerifierError
 from .loaded import Loaded

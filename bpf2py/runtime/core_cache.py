@@ -24,9 +24,9 @@ from __future__ import annotations
 
 import os
 from struct import Struct
-from typing import TYPE_CHECKING
 from zlib import crc32
 
+from ..light import TYPE_CHECKING
 from ..spec import ObjectSpec
 from . import cache_folder, kernel
 
@@ -187,9 +187,7 @@ class CoreCache:
         return at == len(content)
 
     def _head(self, checksum: int, btf_size: int) -> bytes:
-        return _HEADER.pack(
-            _MAGIC, RULES, checksum, btf_size, self._build_id, len(self._question)
-        )
+        return _HEADER.pack(_MAGIC, RULES, checksum, btf_size, self._build_id, len(self._question))
 
     def _content(self) -> bytes:
         parts = [self._question]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import errno
 import os
-from functools import cache
+
+from ..light import cache
 
 #: Where tracefs is mounted, newest place first; the kernel mounts the second by itself as soon as
 #: somebody looks into debugfs.

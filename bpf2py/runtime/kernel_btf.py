@@ -15,11 +15,11 @@ from __future__ import annotations
 import mmap
 import os
 import sys
-from functools import cache
 
 from ..btf.decode import decode
 from ..btf.header import read_header
 from ..btf.table import TypeTable
+from ..light import cache
 from . import cache_folder, kernel
 from .btf_index import build_index, open_index
 from .errors import NotSupportedError

@@ -11,10 +11,8 @@ read only if something asks for it.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
+from ..light import TYPE_CHECKING, ExitStack, Mapping
 from ..records import replace
 from ..spec import KCONFIG, MapSpec, ObjectSpec
 from ..uapi import MapType, ProgType

@@ -8,9 +8,8 @@ loading that never needed it.
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from ..light import TYPE_CHECKING, Iterator
 from .syscalls import obj
 from .syscalls.fd import FD
 

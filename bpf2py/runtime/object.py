@@ -13,9 +13,18 @@ own types, and a checker would not let them narrow an attribute.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+from ..light import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    ClassVar,
+    Generic,
+    Iterable,
+    Iterator,
+    Mapping,
+    TypeVar,
+)
 from ..spec import ObjectSpec
 from ..uapi import MapType
 from .errors import ClosedError

@@ -9,10 +9,8 @@ refusals (verification.py).
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from functools import cached_property
-from typing import TYPE_CHECKING
 
+from ..light import TYPE_CHECKING, Callable, Mapping, cached_property
 from ..spec import ObjectSpec, ProgramSpec
 from ..uapi import AttachType, ProgType
 from .programs.base import LoadedProgram

@@ -8,9 +8,8 @@ it.  Not here: how CO-RE numbers (``btf.core``) and symbols (``externs.ksyms``) 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
+from ..light import TYPE_CHECKING, Callable, Mapping, Sequence
 from ..spec import ExternRelocation, MapRelocation, ProgramSpec
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ descriptor.  Names are made as libbpf does (libbpf_find_attach_btf_id()).
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING, Final, NamedTuple
 
+from ..light import TYPE_CHECKING, Final, NamedTuple
 from ..spec import ProgramSpec
 from ..uapi import AttachType, BTFKind, ProgType
 from .syscalls.fd import FD

@@ -8,9 +8,8 @@ what is asked of an older kernel (older.py), what a log says (verifier.py).
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
+from ..light import TYPE_CHECKING, Callable, Sequence
 from ..spec import ProgramSpec
 from ..uapi import AttachType, ProgType
 from .privileges import why_eperm, with_memlock

@@ -5,8 +5,7 @@ Flags keep bits this file does not know; a number read from a newer kernel may s
 """
 
 import enum
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # as the checkers know it; importing typing takes milliseconds
 if TYPE_CHECKING:
     from .rare import HELPER_NAMES as HELPER_NAMES
     from .rare import AttachFlags as AttachFlags

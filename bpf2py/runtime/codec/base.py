@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import struct as _struct
 import sys
-from collections.abc import Callable, Iterator
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+
+from ...light import Any, Callable, Generic, Iterator, Literal, TypeAlias, TypeVar
 
 T = TypeVar("T")
 

@@ -43,9 +43,18 @@ import os
 import select
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
 
+from ...light import (
+    TYPE_CHECKING,
+    Any,
+    AsyncIterator,
+    Callable,
+    ClassVar,
+    Generic,
+    Iterator,
+    TypeVar,
+    overload,
+)
 from ...uapi import MapFlags, MapType
 from ..codec import U64, Bytes, Codec, Padded, RestBytes
 from ..errors import ClosedError, NotSupportedError

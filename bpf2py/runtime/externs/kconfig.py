@@ -12,9 +12,8 @@ import os
 import sys
 import warnings
 import zlib
-from collections.abc import Callable, Mapping
-from typing import TypeAlias
 
+from ...light import Callable, Mapping, TypeAlias
 from ...spec import KCONFIG, ExternKind, ExternSpec, ObjectSpec
 from .. import kernel
 from ..errors import NotSupportedError

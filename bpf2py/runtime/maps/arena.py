@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import ctypes
 import os
-from typing import Any, ClassVar, Self, TypeVar, overload
 
+from ...light import Any, ClassVar, Self, TypeVar, overload
 from ...uapi import MapFlags, MapType
 from ..codec import Codec, of
 from ..errors import ClosedError

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from typing import ClassVar, Self
 
+from ...light import ClassVar, Iterable, Iterator, Mapping, Self
 from ...uapi import MapFlags, MapType, UpdateFlags
 from ..codec import U32, Codec
 from .base import Map, V, create_handle, owning

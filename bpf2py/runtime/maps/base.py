@@ -9,9 +9,8 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, ClassVar, Generic, TypeVar
 
+from ...light import Any, Callable, ClassVar, Generic, Iterable, Iterator, TypeVar
 from ...uapi import Cmd, MapType, UpdateFlags
 from ..codec import Buffer, Codec
 from ..errors import ClosedError

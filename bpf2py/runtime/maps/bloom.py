@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import ClassVar, Generic
-
+from ...light import ClassVar, Generic, Iterable
 from ...uapi import Cmd, MapType
 from ..codec import Codec
 from .base import AnyMap, V, fitting

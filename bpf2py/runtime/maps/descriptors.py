@@ -8,9 +8,7 @@ refuses to show the content of other maps (EOPNOTSUPP, ENOSPC).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import ClassVar, Generic, TypeVar
-
+from ...light import Callable, ClassVar, Generic, TypeVar
 from ...uapi import MapType, UpdateFlags
 from ..codec import U32, Codec, Int
 from ..syscalls.fd import HasFileno

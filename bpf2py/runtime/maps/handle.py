@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import functools
 import os
 import struct
-from collections.abc import Callable
-from typing import ClassVar, Self, TypeAlias
 
+from ...light import Callable, ClassVar, Self, TypeAlias
 from ...uapi import Cmd, MapFlags, MapType
 from ..errors import ClosedError
 from ..owner import Owner
@@ -194,8 +192,10 @@ class MapHandle(Owner):
         nr = door.number()
         syscall = _keeps_lock if self.map_type in _QUICK else _gives_up_lock
 
+        from functools import partial  # here: it takes a millisecond to import
+
         def call(cmd: Cmd, attr: bytes) -> Callable[[], int]:
-            return functools.partial(syscall, nr, int(cmd), attr, len(attr))
+            return partial(syscall, nr, int(cmd), attr, len(attr))
 
         return (
             key,

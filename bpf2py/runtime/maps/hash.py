@@ -10,9 +10,19 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-from collections.abc import ItemsView, Iterable, Iterator, Mapping, MutableMapping, ValuesView
-from typing import ClassVar, Self, TypeVar, overload
 
+from ...light import (
+    ClassVar,
+    ItemsView,
+    Iterable,
+    Iterator,
+    Mapping,
+    MutableMapping,
+    Self,
+    TypeVar,
+    ValuesView,
+    overload,
+)
 from ...uapi import Cmd, MapFlags, MapType
 from ..codec import Codec
 from ..syscalls import bpf as door

@@ -9,8 +9,8 @@ the value of every CPU.
 from __future__ import annotations
 
 import os
-from typing import ClassVar, Generic
 
+from ...light import ClassVar, Generic
 from ...uapi import MapFlags, MapType
 from ..codec import Array, Codec, Padded
 from ..kernel import possible_cpus

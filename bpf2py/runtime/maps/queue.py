@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import ClassVar, Generic, Self
 
+from ...light import ClassVar, Generic, Self
 from ...uapi import Cmd, MapType, UpdateFlags
 from ..codec import Codec
 from .base import AnyMap, V, create_handle, fitting, owning

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import enum
 import os
-from collections.abc import Callable, Mapping
-from typing import Literal, TypeAlias, TypeVar
 
+from ...light import Callable, Literal, Mapping, TypeAlias, TypeVar
 from ...records import dataclass, field
 from ...uapi import HELPER_NAMES, LinkType, MapType, ProgType
 from ..errors import InconclusiveError, NotSupportedError

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING, ClassVar, Self
 
+from ...light import TYPE_CHECKING, ClassVar, Self
 from ...spec import ProgramSpec
 from ...uapi import ProgType
 from ..errors import ClosedError

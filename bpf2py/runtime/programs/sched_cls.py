@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
-
+from ...light import TYPE_CHECKING, ClassVar, Literal
 from ...uapi import AttachType
 from .base import Program
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
-
+from ...light import TYPE_CHECKING, ClassVar
 from .base import Program
 
 if TYPE_CHECKING:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar, overload
-
+from ...light import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar, overload
 from ..codec import Codec, RestBytes
 from .base import Program
 

@@ -6,8 +6,7 @@ tracepoint's own arguments, a BTF tracepoint program those arguments as typed po
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
-
+from ...light import TYPE_CHECKING, ClassVar
 from .base import Program
 
 if TYPE_CHECKING:

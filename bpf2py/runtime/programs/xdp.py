@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, ClassVar
 
+from ...light import TYPE_CHECKING, ClassVar
 from ...uapi import XDPFlags
 from .base import Program
 

@@ -16,11 +16,10 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import functools
 import os
 import sys
-from typing import Any, TypeAlias
 
+from ...light import Any, TypeAlias, cache
 from ...uapi import Cmd
 
 #: What may hold an attr: the kernel reads it and, for some commands, writes into it.
@@ -129,7 +128,7 @@ _NOT_REPEATED = frozenset(
 )
 
 
-@functools.cache
+@cache
 def number() -> int:
     """The number of bpf(2) on this machine; NotImplementedError for an unknown one."""
     machine = os.uname().machine

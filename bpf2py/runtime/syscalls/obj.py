@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
-from typing import Final, TypeVar
 
+from ...light import Final, Iterator, TypeVar
 from ...uapi import AttachType, Cmd, LinkType, ProgType
 from . import bpf as door
 from .fd import FD

@@ -11,8 +11,8 @@ import errno
 import os
 import sys
 from struct import Struct
-from typing import Final
 
+from ...light import Final
 from . import bpf as door
 
 #: ``enum perf_type_id``.

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import sys
 from struct import Struct
-from typing import TYPE_CHECKING, Final, NamedTuple
 
+from ...light import TYPE_CHECKING, Final, NamedTuple
 from ...uapi import Cmd
 from . import bpf as door
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from struct import Struct
-from typing import Final
 
+from ...light import Final
 from ...uapi import Cmd
 from . import bpf as door
 
