@@ -42,7 +42,7 @@ def relocated(
     that contradicts itself, :class:`RelocationError` for a record no kernel could honour.
     """
     insns = bytearray(program.insns)
-    outcomes: Sequence[Outcome] = ()
+    outcomes: Sequence[Outcome] = []
     # First, as in libbpf: what CO-RE makes of a program is then the same whatever its maps are.
     if program.core_relocations:
         outcomes = relocator().relocate(
