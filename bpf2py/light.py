@@ -196,7 +196,7 @@ else:
         """The class of :class:`NamedTuple` and of what derives from it."""
 
         def __new__(meta, name, bases, body):
-            if NamedTuple in bases:
+            if bases != (tuple,):
                 names = tuple(body.get("__annotations__", ()))
                 defaults = {each: body.pop(each) for each in names if each in body}
                 known = {
@@ -212,8 +212,6 @@ else:
                 body.update(__slots__=(), __new__=known["__new__"], __match_args__=names)
                 body.update(_fields=names, _field_defaults=defaults)
             return super().__new__(meta, name, bases, body)
-
-    NamedTuple = None
 
     class NamedTuple(tuple, metaclass=_Tuples):
         """A tuple whose items have names, made by a class statement."""

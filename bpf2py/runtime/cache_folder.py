@@ -11,6 +11,8 @@ from __future__ import annotations
 import os
 import stat
 
+from ..light import suppress
+
 NO_CACHE = "BPF2PY_NO_CACHE"
 
 
@@ -89,10 +91,8 @@ def put_into_place(
         os.rename(made, path)
         _drop_oldest(os.path.dirname(path), kind, keep)
     except OSError:
-        try:
+        with suppress(OSError):
             os.unlink(made)
-        except OSError:
-            pass
 
 
 def _drop_oldest(folder: str, kind: str, keep: int) -> None:

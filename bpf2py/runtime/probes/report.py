@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import enum
 import os
 
+from ...enums import IntEnum
 from ...light import Callable, Literal, Mapping, TypeAlias, TypeVar
 from ...records import dataclass, field
 from ...uapi import HELPER_NAMES, LinkType, MapType, ProgType
@@ -17,7 +17,7 @@ from .programs import WITHOUT_HELPERS, has_helper, has_program_type
 from .types import has_btf
 
 _T = TypeVar("_T")
-_E = TypeVar("_E", bound=enum.IntEnum)
+_E = TypeVar("_E", bound=IntEnum)
 #: Yes, no, or could not tell; why not is in :attr:`Report.unknown`.
 Answer: TypeAlias = Literal["yes", "no", "unknown"]
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import errno
 import os
 from dataclasses import dataclass
-from enum import IntEnum
 from struct import Struct
 
+from ...enums import IntEnum
 from ...light import Final, Iterator, TypeVar
 from ...uapi import AttachType, Cmd, LinkType, ProgType
 from . import bpf as door
