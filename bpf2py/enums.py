@@ -10,13 +10,13 @@ modules have the standard's: their enums are the user's, who may ask ``isinstanc
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
+#: Not the literal: jedi, which completes in many editors, would believe it.
+TYPE_CHECKING = bool()  # noqa: UP018
 if TYPE_CHECKING:
     from enum import KEEP as KEEP
     from enum import IntEnum as IntEnum
     from enum import IntFlag as IntFlag
 else:
-    KEEP = "keep"  # flags that have no name are kept; there is nothing else here
 
     class _Meta(type):
         """The class of such classes: their members are attributes from when they are looked up."""
@@ -78,7 +78,7 @@ else:
             return reversed(list(cls))
 
         def __len__(cls):
-            return len(list(cls))
+            return sum(map(cls._is_listed, cls._names()))
 
         def __bool__(cls):
             return True
@@ -92,7 +92,7 @@ else:
         def __repr__(cls):
             return f"<{cls.__kind__} {cls.__name__!r}>"
 
-    class IntEnum(int, metaclass=_Meta):
+    class _IntEnum(int, metaclass=_Meta):
         """A number with a name."""
 
         __kind__ = "enum"
@@ -132,7 +132,7 @@ else:
         def __deepcopy__(self, memo):
             return self
 
-    class IntFlag(IntEnum):
+    class _IntFlag(_IntEnum):
         """Numbers with names, each a bit or several; a bit without a name is kept."""
 
         __kind__ = "flag"
@@ -203,3 +203,6 @@ else:
 
         def __invert__(self):
             return type(self)(~int(self))
+
+    # In this way jedi sees no second definition of a name.  Flags without a name are always kept.
+    globals().update(IntEnum=_IntEnum, IntFlag=_IntFlag, KEEP="keep")

@@ -3,13 +3,15 @@
 ``typing`` imports ``re``, ``contextlib`` and ``functools``, and these ``collections`` and ``enum``:
 together seven milliseconds of a start, a third of that of a small tool, for names that only type
 checkers look at and a few lines of code.  To the checkers every name here is the standard's own; at
-run time names for annotations are just there, and what does something does what the standard's
+run time names for annotations are just there (``ClassVar``, ``Final`` and ``TypeAlias``
+pyright wants from ``typing`` itself), and what does something does what the standard's
 does, as far as its docstring says.
 """
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
+#: Not the literal: jedi, which completes in many editors, would believe it.
+TYPE_CHECKING = bool()  # noqa: UP018
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator as AsyncIterator
     from collections.abc import Callable as Callable
@@ -27,8 +29,6 @@ if TYPE_CHECKING:
     from functools import cache as cache
     from functools import cached_property as cached_property
     from typing import Any as Any
-    from typing import ClassVar as ClassVar
-    from typing import Final as Final
     from typing import Generic as Generic
     from typing import Literal as Literal
     from typing import NamedTuple as NamedTuple
@@ -36,26 +36,10 @@ if TYPE_CHECKING:
     from typing import NoReturn as NoReturn
     from typing import Protocol as Protocol
     from typing import Self as Self
-    from typing import TypeAlias as TypeAlias
     from typing import TypeVar as TypeVar
     from typing import dataclass_transform as dataclass_transform
     from typing import overload as overload
 else:
-    # Where collections.abc has them from; os has imported it, and this does not import collections.
-    from _collections_abc import (
-        AsyncIterator,
-        Callable,
-        Collection,
-        Container,
-        ItemsView,
-        Iterable,
-        Iterator,
-        Mapping,
-        MutableMapping,
-        Sequence,
-        ValuesView,
-    )
-
     _GenericAlias = type(list[int])
 
     class _Annotation:
@@ -64,20 +48,18 @@ else:
         def __class_getitem__(cls, _):
             return cls
 
-    Any = ClassVar = Final = Literal = Never = NoReturn = Self = TypeAlias = _Annotation
-
-    class Generic:
+    class _Generic:
         """A base that takes types in brackets and keeps them in ``__orig_bases__``."""
 
         __slots__ = ()
         __class_getitem__ = classmethod(_GenericAlias)
 
-    class Protocol(Generic):
+    class _Protocol(_Generic):
         """A base like any other: nobody asks ``isinstance``."""
 
         __slots__ = ()
 
-    class TypeVar:
+    class _TypeVar:
         """A name for a type."""
 
         def __init__(self, name, *constraints, **options):
@@ -91,13 +73,13 @@ else:
 
         __ror__ = __or__
 
-    def overload(function):
+    def _overload(function):
         return function
 
-    def dataclass_transform(**options):
+    def _dataclass_transform(**options):
         return lambda decorator: decorator
 
-    class cached_property:
+    class _cached_property:
         """An attribute computed when first read."""
 
         def __init__(self, function):
@@ -113,7 +95,7 @@ else:
             value = instance.__dict__[self.name] = self.function(instance)
             return value
 
-    def cache(function):
+    def _cache(function):
         """Remember what a function of positional arguments gave; ``cache_clear`` forgets it."""
         known = {}
 
@@ -132,7 +114,7 @@ else:
         remembering.cache_clear = known.clear
         return remembering
 
-    class suppress:
+    class _suppress:
         """A ``with`` that some exceptions leave without being raised."""
 
         def __init__(self, *exceptions):
@@ -144,7 +126,7 @@ else:
         def __exit__(self, kind, error, traceback):
             return kind is not None and issubclass(kind, self.exceptions)
 
-    class ExitStack:
+    class _ExitStack:
         """Callbacks and context managers that are called and left in reverse order, come what may."""
 
         def __init__(self):
@@ -193,7 +175,7 @@ else:
             return property(_itemgetter(place), doc=doc)
 
     class _Tuples(type):
-        """The class of :class:`NamedTuple` and of what derives from it."""
+        """The class of ``NamedTuple`` and of what derives from it."""
 
         def __new__(meta, name, bases, body):
             if bases != (tuple,):
@@ -213,7 +195,7 @@ else:
                 body.update(_fields=names, _field_defaults=defaults)
             return super().__new__(meta, name, bases, body)
 
-    class NamedTuple(tuple, metaclass=_Tuples):
+    class _NamedTuple(tuple, metaclass=_Tuples):
         """A tuple whose items have names, made by a class statement."""
 
         __slots__ = ()
@@ -240,3 +222,25 @@ else:
 
         def __getnewargs__(self):
             return tuple(self)
+
+    _NAMES = {
+        "ExitStack": _ExitStack,
+        "Generic": _Generic,
+        "NamedTuple": _NamedTuple,
+        "Protocol": _Protocol,
+        "TypeVar": _TypeVar,
+        "cache": _cache,
+        "cached_property": _cached_property,
+        "dataclass_transform": _dataclass_transform,
+        "overload": _overload,
+        "suppress": _suppress,
+    }
+    for _name in ("Any", "Literal", "Never", "NoReturn", "Self"):
+        _NAMES[_name] = _Annotation
+    # Where collections.abc has them from; os has imported it, and this does not import collections.
+    import _collections_abc
+
+    for _name in _collections_abc.__all__:
+        _NAMES[_name] = getattr(_collections_abc, _name)
+    # In this way jedi sees no second definition of a name.
+    globals().update(_NAMES)

@@ -12,7 +12,6 @@ Every attribute of its own has two underscores on both sides: no member of C is 
 
 from __future__ import annotations
 
-
 from .light import (
     TYPE_CHECKING,
     Any,

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import struct
 
-from ..light import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from ..light import TYPE_CHECKING, Literal, NamedTuple
 from .errors import BTFError
 
 if TYPE_CHECKING:
     import mmap
+    from typing import TypeAlias
 
 ByteOrder: TypeAlias = Literal["little", "big"]
 #: Bytes that can be searched: what a blob may come as without being copied.

@@ -14,17 +14,7 @@ from __future__ import annotations
 
 import os
 
-from ..light import (
-    TYPE_CHECKING,
-    Any,
-    Callable,
-    ClassVar,
-    Generic,
-    Iterable,
-    Iterator,
-    Mapping,
-    TypeVar,
-)
+from ..light import TYPE_CHECKING, Any, Callable, Generic, Iterable, Iterator, Mapping, TypeVar
 from ..spec import ObjectSpec
 from ..uapi import MapType
 from .errors import ClosedError
@@ -32,6 +22,8 @@ from .owner import Owner
 from .typed_spec import missing
 
 if TYPE_CHECKING:
+    from typing import ClassVar
+
     from ..btf import TypeTable
     from .externs.kconfig import Kconfig
     from .links.base import Link

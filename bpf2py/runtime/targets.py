@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import errno
 
-from ..light import TYPE_CHECKING, Final, NamedTuple
+from ..light import TYPE_CHECKING, NamedTuple
 from ..spec import ProgramSpec
 from ..uapi import AttachType, BTFKind, ProgType
 from .syscalls.fd import FD
 
 if TYPE_CHECKING:
+    from typing import Final
+
     from ..btf import TypeTable
     from .syscalls.fd import HasFileno
 

@@ -11,10 +11,12 @@ from __future__ import annotations
 import os
 import sys
 
-from ..light import TYPE_CHECKING, ClassVar, Generic, Iterable, Iterator, Mapping, TypeVar
+from ..light import TYPE_CHECKING, Generic, Iterable, Iterator, Mapping, TypeVar
 from ..spec import MapSpec, ObjectSpec, ProgramSpec
 
 if TYPE_CHECKING:
+    from typing import ClassVar
+
     from ..btf import TypeTable
     from .externs.kconfig import Kconfig
     from .object import Object

@@ -49,7 +49,6 @@ from ...light import (
     Any,
     AsyncIterator,
     Callable,
-    ClassVar,
     Generic,
     Iterator,
     TypeVar,
@@ -64,6 +63,7 @@ from ..variables import map_memory
 
 if TYPE_CHECKING:
     import asyncio
+    from typing import ClassVar
 
 T = TypeVar("T")
 

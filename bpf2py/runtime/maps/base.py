@@ -1,5 +1,9 @@
 """What every map offers, and element access for map types that have no class of their own.
 
+if TYPE_CHECKING:
+    from typing import ClassVar
+
+
 In: a :class:`MapHandle` (what ``Loaded.map("name")`` gives, or one opened here) and codecs for
 keys and values.  Out: Python values.  A codec whose size is not the map's is refused at once.
 """
@@ -10,7 +14,7 @@ import ctypes
 import errno
 import os
 
-from ...light import Any, Callable, ClassVar, Generic, Iterable, Iterator, TypeVar
+from ...light import TYPE_CHECKING, Any, Callable, Generic, Iterable, Iterator, TypeVar
 from ...uapi import Cmd, MapType, UpdateFlags
 from ..codec import Buffer, Codec
 from ..errors import ClosedError
@@ -19,6 +23,9 @@ from ..syscalls import bpf as door
 from ..syscalls.map import MapInfo, map_create
 from . import batch, fused
 from .handle import Calls, MapHandle
+
+if TYPE_CHECKING:
+    from typing import ClassVar
 
 K = TypeVar("K")
 V = TypeVar("V")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from ...light import ClassVar, Generic, Iterable
+from ...light import TYPE_CHECKING, Generic, Iterable
 from ...uapi import Cmd, MapType
 from ..codec import Codec
 from .base import AnyMap, V, fitting
 from .handle import MapHandle
+
+if TYPE_CHECKING:
+    from typing import ClassVar
 
 
 class BloomFilter(AnyMap, Generic[V]):

@@ -1,5 +1,9 @@
 """A map in the kernel, before anyone says what its keys and values mean.
 
+if TYPE_CHECKING:
+    from typing import ClassVar, TypeAlias
+
+
 In: an owned descriptor and what the map was created with.  Out: prepared system calls.  A call on
 one element needs a ``union bpf_attr``, a place for the key and one for the value; all three are
 made once, used again, and lent to one caller at a time, so any number of threads may share a map.
@@ -12,13 +16,16 @@ import errno
 import os
 import struct
 
-from ...light import Callable, ClassVar, Self, TypeAlias
+from ...light import TYPE_CHECKING, Callable, Self
 from ...uapi import Cmd, MapFlags, MapType
 from ..errors import ClosedError
 from ..owner import Owner
 from ..syscalls import bpf as door
 from ..syscalls.fd import FD
 from ..syscalls.map import MapInfo, map_by_id, map_freeze, map_info, object_get, object_pin
+
+if TYPE_CHECKING:
+    from typing import ClassVar, TypeAlias
 
 _ELEM = struct.Struct("=IxxxxQQQ")
 _KEY = struct.Struct("=IxxxxQ")

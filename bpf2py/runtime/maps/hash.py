@@ -12,7 +12,7 @@ import errno
 import os
 
 from ...light import (
-    ClassVar,
+    TYPE_CHECKING,
     ItemsView,
     Iterable,
     Iterator,
@@ -29,6 +29,10 @@ from ..syscalls import bpf as door
 from . import batch
 from .base import K, Map, V, create_handle, owning
 from .handle import MapHandle
+
+if TYPE_CHECKING:
+    from typing import ClassVar
+
 
 _NO_LOOKUP_AND_DELETE = (errno.EINVAL, errno.EOPNOTSUPP, door.ENOTSUPP)
 _missing = object()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ...enums import IntEnum
-from ...light import Callable, Literal, Mapping, TypeAlias, TypeVar
+from ...light import TYPE_CHECKING, Callable, Literal, Mapping, TypeVar
 from ...records import dataclass, field
 from ...uapi import HELPER_NAMES, LinkType, MapType, ProgType
 from ..errors import InconclusiveError, NotSupportedError
@@ -15,6 +15,10 @@ from .links import has_link_type
 from .maps import has_map_type
 from .programs import WITHOUT_HELPERS, has_helper, has_program_type
 from .types import has_btf
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
 
 _T = TypeVar("_T")
 _E = TypeVar("_E", bound=IntEnum)

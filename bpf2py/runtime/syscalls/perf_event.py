@@ -12,8 +12,11 @@ import os
 import sys
 from struct import Struct
 
-from ...light import Final
+from ...light import TYPE_CHECKING
 from . import bpf as door
+
+if TYPE_CHECKING:
+    from typing import Final
 
 #: ``enum perf_type_id``.
 TYPE_SOFTWARE: Final = 1
