@@ -43,7 +43,7 @@ else:
 
 #: The checksum of the files that hold the rules of CO-RE, so that a release that mends one of them
 #: does not go by what an older one found; tests/core/test_core_cache.py computes it.
-RULES = 0
+RULES = 0x8F53084C
 
 _MAGIC = b"bpf2core"
 #: Magic, RULES, checksum of what follows it, size of the kernel's BTF, its build id, and how much
@@ -180,7 +180,7 @@ class CoreCache:
             if len(content) < end:
                 return False
             rows = patches[name] = list(_PATCH.iter_unpack(content[at + _COUNT.size : end]))
-            if rows and not rows[-1][0] < len(program.insns) // 8:
+            if rows and max(rows)[0] >= len(program.insns) // 8:
                 return False
             at = end
         self._patches = patches

@@ -10,7 +10,6 @@ import struct
 import subprocess
 import sys
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -25,26 +24,8 @@ from bpf2py.runtime.btf_index import build_index, open_index
 from bpf2py.runtime.errors import NotSupportedError
 from bpf2py.uapi import BTFKind
 
+from .conftest import BUILD_ID, KERNEL
 from .tables import INT, struct_of
-
-KERNEL = Path(__file__).parents[1] / "data" / "btf" / "debian-6.12.btf"
-BUILD_ID = bytes(range(20))
-
-
-@pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A machine of our own: its kernel's BTF, its notes and its user's cache folder."""
-    notes = struct.pack("=III", 4, 4, 7) + b"Xen\0abcd"
-    notes += struct.pack("=III", 4, 20, 3) + b"GNU\0" + BUILD_ID
-    (tmp_path / "notes").write_bytes(notes)
-    (tmp_path / "vmlinux").write_bytes(KERNEL.read_bytes())
-    monkeypatch.setattr(kernel, "VMLINUX_BTF", str(tmp_path / "vmlinux"))
-    monkeypatch.setattr(kernel, "KERNEL_NOTES", str(tmp_path / "notes"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv(cache_folder.NO_CACHE, raising=False)
-    kernel_btf.forget()
-    yield tmp_path
-    kernel_btf.forget()
 
 
 def index_file(machine: Path) -> Path:
