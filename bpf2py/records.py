@@ -74,7 +74,7 @@ class _Layout:
         return tuple([getattr(instance, name) for name in self.names])
 
     def pairs(self, instance: object) -> Iterator[tuple[str, Any]]:
-        return zip(self.names, self.values(instance), strict=True)
+        return zip(self.names, self._few(instance), strict=True)
 
     @cached_property
     def init(self) -> Callable[..., None]:
