@@ -99,8 +99,8 @@ def test_a_stack_calls_back_in_reverse_come_what_may(stack_class: type[Any]) -> 
 @pytest.mark.parametrize("suppress", [light.suppress, contextlib.suppress])
 def test_only_the_named_exceptions_are_suppressed(suppress: Any) -> None:
     with suppress(FileNotFoundError, KeyError):
-        int_names: dict[int, str] = {}
-        int_names[0]
+        names: dict[int, str] = {}
+        del names[0]
     with suppress(OSError):
         os.stat("/no/such/file")
     with suppress(OSError):

@@ -104,9 +104,12 @@ class CoreCache:
             return
         if self._patches.keys() != self._programs.keys():
             return
+        try:
+            content = self._content(os.stat(kernel.VMLINUX_BTF).st_size)
+        except OSError:
+            return
         made = cache_folder.create_beside(self._path)
         if made is not None:
-            content = self._content()
             cache_folder.put_into_place(made, self._path, content, kind="core-", keep=_KEPT)
 
     # ---- the long way ----
@@ -189,13 +192,12 @@ class CoreCache:
     def _head(self, checksum: int, btf_size: int) -> bytes:
         return _HEADER.pack(_MAGIC, RULES, checksum, btf_size, self._build_id, len(self._question))
 
-    def _content(self) -> bytes:
+    def _content(self, size: int) -> bytes:
         parts = [self._question]
         for name in self._programs:
             rows = self._patches[name]
             parts.append(_COUNT.pack(len(rows)))
             parts += (_PATCH.pack(*row) for row in rows)
-        size = os.stat(kernel.VMLINUX_BTF).st_size
         rest = b"".join(parts)
         checksum = crc32(self._head(0, size)[_CHECKED:] + rest)
         return self._head(checksum, size) + rest
