@@ -10,9 +10,8 @@ the same number, and what no candidate has is poisoned, for the verifier to find
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple, TypeVar
 
+from ..light import Callable, Iterable, NamedTuple, Sequence, TypeVar
 from ..uapi import CoreRelocationKind as Kind
 from . import core_access, core_match
 from .core_access import FieldPath, FieldPlace

@@ -5,9 +5,7 @@ In: an ``Outcome`` and its ``Relocator``.  Out: text.  Only imported when somebo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
-
+from ..light import TYPE_CHECKING, Iterable
 from . import core_access, core_match
 from .core_access import FieldPath, FieldPlace, Step, spell, spell_path, spell_type
 from .core_errors import Unanswerable

@@ -8,12 +8,13 @@ libbpf: an older header is shorter, a newer one longer, and what is longer must 
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
+from ..light import TYPE_CHECKING, Literal, NamedTuple
 from .errors import BTFError
 
 if TYPE_CHECKING:
     import mmap
+    from typing import TypeAlias
 
 ByteOrder: TypeAlias = Literal["little", "big"]
 #: Bytes that can be searched: what a blob may come as without being copied.

@@ -7,8 +7,7 @@ where it is used: importing this is part of the start of every tool.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from ..light import TYPE_CHECKING
 from .blob import blob, require_format
 from .errors import ClosedError, InconclusiveError, NotSupportedError, VerifierError
 from .loaded import Loaded
@@ -172,7 +171,6 @@ if not TYPE_CHECKING:  # the checkers see the imports above, and no other names
         home = _HOME.get(name)
         if home is None:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from importlib import import_module
-
-        value = globals()[name] = getattr(import_module(f".{home}", __name__), name)
+        module = __import__(home, globals(), None, (name,), 1)  # importlib would import warnings
+        value = globals()[name] = getattr(module, name)
         return value

@@ -16,13 +16,14 @@ cilium/ebpf does.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from ..light import TYPE_CHECKING, NamedTuple
 from .errors import NotSupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from importlib.resources.abc import Traversable
+    from typing import TypeAlias
 
     from ..btf import TypeTable
     from ..btf.header import Blob
@@ -57,7 +58,7 @@ class CoreTypes(NamedTuple):
 
 def is_own(source: KernelTypes | None) -> bool:
     """Whether :func:`core_types` gives what the running kernel shows, no more; nothing is read."""
-    from . import kernel_btf
+    from . import kernel
 
     if source is not None:
         from collections.abc import Mapping
@@ -65,7 +66,7 @@ def is_own(source: KernelTypes | None) -> bool:
         if isinstance(source, Mapping):
             return False
     files, _ = _sort(source)
-    return not files and os.path.exists(kernel_btf.VMLINUX_BTF)
+    return not files and os.path.exists(kernel.VMLINUX_BTF)
 
 
 def core_types(source: KernelTypes | None) -> CoreTypes:

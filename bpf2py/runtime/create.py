@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import errno
 import os
-from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, Any
 
+from ..light import TYPE_CHECKING, Any, ExitStack, suppress
 from ..records import replace
 from ..spec import MapSpec, Pinning
 from ..uapi import Cmd, MapFlags, MapType

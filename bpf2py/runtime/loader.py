@@ -11,10 +11,8 @@ read only if something asks for it.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
+from ..light import TYPE_CHECKING, ExitStack, Mapping
 from ..records import replace
 from ..spec import KCONFIG, MapSpec, ObjectSpec
 from ..uapi import MapType, ProgType
@@ -85,6 +83,7 @@ def load(
                 loaded.programs[name] = programs.load(program)
             else:
                 loaded.programs[name] = LoadedProgram(program, None)
+        programs.finish()
         if filled:
             fill_with_programs(spec, loaded.maps, loaded.programs, plan)
         stack.pop_all()

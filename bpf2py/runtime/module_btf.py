@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from ..light import TYPE_CHECKING, Iterator
 from .syscalls import obj
 from .syscalls.fd import FD
 

@@ -13,9 +13,8 @@ own types, and a checker would not let them narrow an attribute.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+from ..light import TYPE_CHECKING, Any, Callable, Generic, Iterable, Iterator, Mapping, TypeVar
 from ..spec import ObjectSpec
 from ..uapi import MapType
 from .errors import ClosedError
@@ -23,6 +22,8 @@ from .owner import Owner
 from .typed_spec import missing
 
 if TYPE_CHECKING:
+    from typing import ClassVar
+
     from .core_types import KernelTypes
     from .externs.kconfig import Kconfig
     from .links.base import Link

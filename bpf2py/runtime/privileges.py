@@ -6,9 +6,7 @@ is_net_admin_prog_type() and is_perfmon_prog_type() in kernel/bpf/syscall.c.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
-
+from ..light import Callable, TypeVar
 from ..uapi import ProgType
 
 T = TypeVar("T")

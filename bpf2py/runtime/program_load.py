@@ -8,10 +8,7 @@ refusals (verification.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import cached_property
-from typing import TYPE_CHECKING
-
+from ..light import TYPE_CHECKING, Callable, Mapping, Sequence, cached_property
 from ..spec import ObjectSpec, ProgramSpec
 from ..uapi import AttachType, ProgType
 from .programs.base import LoadedProgram
@@ -23,6 +20,7 @@ from .verification import verified
 if TYPE_CHECKING:
     from ..btf import TypeTable
     from ..btf.core import Outcome, Relocator
+    from .core_cache import CoreCache
     from .core_types import KernelTypes
     from .externs.ksyms import Symbols
     from .maps.handle import MapHandle
@@ -59,6 +57,7 @@ class ProgramLoader:
         self._symbols = symbols
         self._func_info = func_info
         self._targets = targets
+        self._core_cache: CoreCache | None = None
 
     def load(self, program: ProgramSpec) -> LoadedProgram:
         """Load one program.  Raises as ``TypedSpec.load`` says."""
@@ -67,7 +66,7 @@ class ProgramLoader:
         source = self._source(program)
         symbols = self._symbols
         insns: bytes | bytearray = program.insns
-        outcomes: list[Outcome] = []
+        outcomes: Sequence[Outcome] = ()
         if program.map_relocations or program.extern_relocations or program.core_relocations:
             from .relocate import relocated
 
@@ -143,12 +142,23 @@ class ProgramLoader:
         return decode(self._spec.btf)
 
     @cached_property
-    def _relocator(self) -> Relocator:
+    def _relocator(self) -> Relocator | CoreCache:
+        from .core_types import core_types, is_own
+
+        if is_own(self._kernel_btf):
+            from .core_cache import CoreCache
+
+            self._core_cache = CoreCache(self._spec, lambda: self._table)
+            return self._core_cache
         from ..btf.core import Relocator
-        from .core_types import core_types
 
         kernel, modules = core_types(self._kernel_btf)
         return Relocator(self._table, kernel, modules=modules)
+
+    def finish(self) -> None:
+        """Keep for the next process what was found out about this kernel: all are loaded."""
+        if self._core_cache is not None:
+            self._core_cache.keep()
 
 
 def _require_sensible(program: ProgramSpec) -> None:

@@ -9,12 +9,14 @@ let them narrow an attribute.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+import sys
 
+from ..light import TYPE_CHECKING, Generic, Iterable, Iterator, Mapping, TypeVar
 from ..spec import MapSpec, ObjectSpec, ProgramSpec
 
 if TYPE_CHECKING:
+    from typing import ClassVar
+
     from .core_types import KernelTypes
     from .externs.kconfig import Kconfig
     from .object import Object
@@ -167,16 +169,13 @@ class TypedSpec(Generic[ObjectT]):
 
     @classmethod
     def __object_class(cls) -> type[ObjectT]:
-        import sys
-        from typing import ForwardRef, get_args, get_origin
-
         for klass in cls.__mro__:
             for base in klass.__dict__.get("__orig_bases__", ()):
-                if get_origin(base) is not TypedSpec:
+                if getattr(base, "__origin__", None) is not TypedSpec:
                     continue
-                (argument,) = get_args(base)
-                if isinstance(argument, ForwardRef):
-                    argument = getattr(sys.modules[klass.__module__], argument.__forward_arg__)
+                (argument,) = base.__args__
+                if isinstance(argument, str):
+                    argument = getattr(sys.modules[klass.__module__], argument)
                 found: type[ObjectT] = argument
                 return found
         raise TypeError(f'{cls.__qualname__} does not name its object: TypedSpec["…"]')

@@ -21,7 +21,8 @@ from bpf2py.btf.table import TypeTable
 from bpf2py.cli.main import cli
 from bpf2py.elf import read_object
 from bpf2py.runtime import NotSupportedError
-from bpf2py.runtime.kernel_btf import VMLINUX_BTF, forget, kernel_btf
+from bpf2py.runtime.kernel import VMLINUX_BTF
+from bpf2py.runtime.kernel_btf import forget, kernel_btf
 from bpf2py.uapi import BTFKind, CoreRelocationKind, ProgType
 from generated_fixtures.core_bitfields_bpf import CoreBitfields
 from generated_fixtures.core_enums_bpf import CoreEnums
@@ -141,7 +142,7 @@ def test_a_kernel_that_hides_its_btf_takes_what_a_package_ships_for_it(
     shipped = tmp_path / ("btf" if form == "folder" else "btf.tar.xz")
     command = ["min-btf", str(FOLDER / "core_fields.bpf.o"), "--btf", str(tmp_path / "full")]
     assert CliRunner().invoke(cli, [*command, "-o", str(shipped)]).exit_code == 0
-    monkeypatch.setattr("bpf2py.runtime.kernel_btf.VMLINUX_BTF", str(tmp_path / "none"))
+    monkeypatch.setattr("bpf2py.runtime.kernel.VMLINUX_BTF", str(tmp_path / "none"))
     monkeypatch.setattr("bpf2py.runtime.core_types._VMLINUX", ())
     forget()
     try:

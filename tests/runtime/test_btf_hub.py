@@ -16,7 +16,7 @@ from bpf2py.btf import BTFError, decode, encode
 from bpf2py.btf import types as t
 from bpf2py.btf.header import read_header
 from bpf2py.project.hub import archive
-from bpf2py.runtime import btf_hub, core_types, kernel_btf, module_btf
+from bpf2py.runtime import btf_hub, core_types, kernel, kernel_btf, module_btf
 from bpf2py.runtime.btf_hub import Kernel, choose, entries_of_folder
 from bpf2py.runtime.errors import NotSupportedError
 
@@ -146,8 +146,8 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
 
 
 def test_this_kernel_is_what_uname_says() -> None:
-    kernel = btf_hub.this_kernel()
-    assert (kernel.release, kernel.machine) == (os.uname().release, os.uname().machine)
+    found = btf_hub.this_kernel()
+    assert (found.release, found.machine) == (os.uname().release, os.uname().machine)
 
 
 def test_the_distribution_is_that_of_os_release(
@@ -158,9 +158,9 @@ def test_the_distribution_is_that_of_os_release(
         'NAME="Rocky Linux"\nVERSION_ID="8.4"\nID="rocky"\nID_LIKE="rhel centos fedora"\n# no\n'
     )
     monkeypatch.setattr(btf_hub, "_OS_RELEASE", (str(tmp_path / "none"), str(path)))
-    kernel = btf_hub.this_kernel()
-    assert kernel.ids == ("rocky", "rhel", "centos", "fedora")
-    assert kernel.versions == ("8.4", "8")
+    found = btf_hub.this_kernel()
+    assert found.ids == ("rocky", "rhel", "centos", "fedora")
+    assert found.versions == ("8.4", "8")
 
 
 # ---- as load() asks ----
@@ -169,7 +169,7 @@ def test_the_distribution_is_that_of_os_release(
 @pytest.fixture
 def without_btf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A kernel without BTF of its own; the folder for its BTF."""
-    monkeypatch.setattr(kernel_btf, "VMLINUX_BTF", str(tmp_path / "none"))
+    monkeypatch.setattr(kernel, "VMLINUX_BTF", str(tmp_path / "none"))
     monkeypatch.setattr(core_types, "_VMLINUX", (str(tmp_path / "boot-{}"),))
     monkeypatch.setattr(btf_hub, "this_kernel", lambda: UBUNTU)
     monkeypatch.delenv(core_types.ENVIRONMENT, raising=False)
@@ -198,7 +198,7 @@ def test_a_kernel_with_btf_has_no_look_at_the_folder(
 ) -> None:
     own = without_btf.with_name("own")
     own.write_bytes(blob("own"))
-    monkeypatch.setattr(kernel_btf, "VMLINUX_BTF", str(own))
+    monkeypatch.setattr(kernel, "VMLINUX_BTF", str(own))
     monkeypatch.setenv("BPF2PY_NO_CACHE", "1")
     without_btf.mkdir()
     assert named(without_btf) == ("own", True)
@@ -295,13 +295,13 @@ def test_a_dict_adds_modules_to_the_kernel(without_btf: Path) -> None:
     name = read_header(blob(PLACE), split=False).strings[1]
     header = struct.pack("=HBBIIIII", 0xEB9F, 1, 0, 24, 0, 12, 12, 5)
     split = header + struct.pack("=III", name, *struct.unpack_from("=II", whole, 28)) + b"mine\0"
-    kernel, modules = core_types.core_types(
+    types, modules = core_types.core_types(
         {"vmlinux": without_btf / PLACE, "nvidia": split, "zfs": without_btf / "whole.btf"}
     )
     assert modules is not None
     found = dict(modules())
-    assert kernel.name(1) == PLACE
-    assert found["nvidia"].base is kernel
+    assert types.name(1) == PLACE
+    assert found["nvidia"].base is types
     assert found["nvidia"].name(len(base)) == "mine"
     assert (found["zfs"].base, found["zfs"].name(1)) == (None, "whole")
 
@@ -310,7 +310,7 @@ def test_a_dict_without_vmlinux_is_about_the_running_kernel_and_its_modules(
     without_btf: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make(without_btf, "own=own", "sys/vmlinux=no", "mine.btf=mine")
-    monkeypatch.setattr(kernel_btf, "VMLINUX_BTF", str(without_btf / "own"))
+    monkeypatch.setattr(kernel, "VMLINUX_BTF", str(without_btf / "own"))
     monkeypatch.setattr(module_btf, "SYSFS_BTF", str(without_btf / "sys"))
     monkeypatch.setenv("BPF2PY_NO_CACHE", "1")
     (without_btf / "sys" / "loaded").write_bytes(
@@ -318,8 +318,8 @@ def test_a_dict_without_vmlinux_is_about_the_running_kernel_and_its_modules(
     )
     given = {"mine": without_btf / "mine.btf"}
     assert not core_types.is_own(given)
-    kernel, modules = core_types.core_types(given)
+    types, modules = core_types.core_types(given)
     assert modules is not None
-    assert kernel.name(1) == "own"
+    assert types.name(1) == "own"
     assert [name for name, _ in modules()] == ["mine", "loaded"]
     kernel_btf.forget()

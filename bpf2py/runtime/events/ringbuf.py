@@ -43,9 +43,17 @@ import os
 import select
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
 
+from ...light import (
+    TYPE_CHECKING,
+    Any,
+    AsyncIterator,
+    Callable,
+    Generic,
+    Iterator,
+    TypeVar,
+    overload,
+)
 from ...uapi import MapFlags, MapType
 from ..codec import U64, Bytes, Codec, Padded, RestBytes
 from ..errors import ClosedError, NotSupportedError
@@ -55,6 +63,7 @@ from ..variables import map_memory
 
 if TYPE_CHECKING:
     import asyncio
+    from typing import ClassVar
 
 T = TypeVar("T")
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from ...asm.cpu import FAMILIES
+from ...light import cache
 from ..errors import InconclusiveError
 from ..features import knows_instructions
 

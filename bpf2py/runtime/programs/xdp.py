@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, ClassVar
 
+from ...light import TYPE_CHECKING
 from ...uapi import XDPFlags
 from .base import Program
 
 if TYPE_CHECKING:
+    from typing import ClassVar
+
     from ..links.netdev import XDPLink
 
 

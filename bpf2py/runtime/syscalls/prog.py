@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import sys
 from struct import Struct
-from typing import TYPE_CHECKING, Final, NamedTuple
 
+from ...light import TYPE_CHECKING, NamedTuple
 from ...uapi import Cmd
 from . import bpf as door
 
 if TYPE_CHECKING:
     from array import array
+    from typing import Final
 
 #: The part of ``union bpf_attr`` for BPF_PROG_LOAD up to ``log_true_size``, without holes.
 _LOAD: Final = Struct("=IIQQIIQII16sIIIIQIIQIIIIQQII")

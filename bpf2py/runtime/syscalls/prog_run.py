@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from struct import Struct
-from typing import Final
 
+from ...light import TYPE_CHECKING
 from ...uapi import Cmd
 from . import bpf as door
+
+if TYPE_CHECKING:
+    from typing import Final
 
 #: The part of ``union bpf_attr`` for BPF_PROG_TEST_RUN.
 _TEST: Final = Struct("=IIIIQQIIIIQQIII")
