@@ -152,7 +152,9 @@ def test_a_kernel_that_hides_its_btf_takes_what_a_package_ships_for_it(
         with without_targets().load(kernel_btf=shipped) as fields:
             found = fields.programs.read_current.run().return_value
         full.rename(full.with_name("0.0.0-other.btf"))
-        with pytest.raises(NotSupportedError, match=re.escape(f"has none for {os.uname().release} (")):
+        with pytest.raises(
+            NotSupportedError, match=re.escape(f"has none for {os.uname().release} (")
+        ):
             without_targets().load(kernel_btf=tmp_path / "full")
     finally:
         forget()
