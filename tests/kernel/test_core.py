@@ -7,6 +7,7 @@ walked here; nothing of the CO-RE engine is used for that.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from bpf2py.elf import read_object
 from bpf2py.runtime import NotSupportedError
 from bpf2py.runtime.kernel import VMLINUX_BTF
 from bpf2py.runtime.kernel_btf import forget, kernel_btf
+from bpf2py.runtime.module_btf import SYSFS_BTF, module_tables, module_types
 from bpf2py.uapi import BTFKind, CoreRelocationKind, ProgType
 from generated_fixtures.core_bitfields_bpf import CoreBitfields
 from generated_fixtures.core_enums_bpf import CoreEnums
@@ -151,11 +153,24 @@ def test_a_kernel_that_hides_its_btf_takes_what_a_package_ships_for_it(
         with without_targets().load(kernel_btf=shipped) as fields:
             found = fields.programs.read_current.run().return_value
         full.rename(full.with_name("0.0.0-other.btf"))
-        with pytest.raises(NotSupportedError, match=rf"has none for {os.uname().release} "):
+        with pytest.raises(
+            NotSupportedError, match=re.escape(f"has none for {os.uname().release} (")
+        ):
             without_targets().load(kernel_btf=tmp_path / "full")
     finally:
         forget()
     assert line("core_fields.bpf.c", found) == ""
+
+
+def test_modules_are_the_same_in_sysfs_as_by_their_descriptors(types: TypeTable) -> None:
+    if not [name for name in os.listdir(SYSFS_BTF) if name != "vmlinux"]:
+        pytest.skip("no module with BTF is loaded (5.11)")
+
+    def facts(table: TypeTable) -> tuple[int, int, list[str]]:
+        return table.first_id, len(table), [table.name(each) for each in table][-50:]
+
+    by_id = {name: facts(table) for name, _, table in module_tables(types)}
+    assert {name: facts(table) for name, table in module_types(types)} == by_id
 
 
 def test_the_report_has_the_numbers_that_the_kernel_was_given(types: TypeTable) -> None:
