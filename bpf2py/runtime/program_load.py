@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 
-from ..light import TYPE_CHECKING, Callable, Mapping, cached_property
+from ..light import TYPE_CHECKING, Callable, Mapping, Sequence, cached_property
 from ..spec import ObjectSpec, ProgramSpec
 from ..uapi import AttachType, ProgType
 from .programs.base import LoadedProgram
@@ -67,7 +67,7 @@ class ProgramLoader:
         source = self._source(program)
         symbols = self._symbols
         insns: bytes | bytearray = program.insns
-        outcomes: list[Outcome] = []
+        outcomes: Sequence[Outcome] = []
         if program.map_relocations or program.extern_relocations or program.core_relocations:
             from .relocate import relocated
 
