@@ -37,7 +37,6 @@ processes (there is one position); threads may share a :class:`RingBuf`, each ev
 
 from __future__ import annotations
 
-import contextlib
 import mmap
 import os
 import select
@@ -53,6 +52,7 @@ from ...light import (
     Iterator,
     TypeVar,
     overload,
+    suppress,
 )
 from ...uapi import MapFlags, MapType
 from ..codec import U64, Bytes, Codec, Padded, RestBytes
@@ -247,7 +247,7 @@ class RingBuf(AnyMap, Generic[T]):
                 yield sample
             finally:
                 # Where something still refers to it, that is the caller's to answer for.
-                with contextlib.suppress(BufferError):
+                with suppress(BufferError):
                     sample.release()
                 _fence()
                 ring.consumer[0] = following

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import dataclass
 from struct import Struct
 
 from ...enums import IntEnum
 from ...light import TYPE_CHECKING, Iterator, TypeVar
+from ...records import dataclass
 from ...uapi import AttachType, Cmd, LinkType, ProgType
 from . import bpf as door
 from .fd import FD

@@ -6,10 +6,10 @@ In: a descriptor and bytes.  Out: what came back.  Not here: trying again after 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
 
 from ...light import TYPE_CHECKING
+from ...records import dataclass
 from ...uapi import Cmd
 from . import bpf as door
 
