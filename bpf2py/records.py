@@ -12,10 +12,16 @@ Every attribute of its own has two underscores on both sides: no member of C is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import cached_property
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, dataclass_transform
+from .light import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Iterator,
+    NoReturn,
+    TypeVar,
+    cached_property,
+    dataclass_transform,
+)
 
 T = TypeVar("T")
 
@@ -49,9 +55,6 @@ def _fields(cls: type) -> dict[str, str]:
 class _Layout:
     """What a class was declared with, and what is made of that when asked for."""
 
-    #: The fields of an instance, as a tuple.
-    values: Callable[[object], tuple[Any, ...]]
-
     def __init__(self, cls: type, defaults: dict[str, Any], options: dict[str, bool]) -> None:
         self.cls = cls
         self.annotations = _fields(cls)
@@ -59,13 +62,19 @@ class _Layout:
         self.defaults = defaults
         self.options = options
         self.loops = LOOPS
-        self.values = attrgetter(*self.names) if len(self.names) > 1 else self._few
+
+    @cached_property
+    def values(self) -> Callable[[object], tuple[Any, ...]]:
+        """The fields of an instance, as a tuple."""
+        from operator import attrgetter
+
+        return attrgetter(*self.names) if len(self.names) > 1 else self._few
 
     def _few(self, instance: object) -> tuple[Any, ...]:
         return tuple([getattr(instance, name) for name in self.names])
 
     def pairs(self, instance: object) -> Iterator[tuple[str, Any]]:
-        return zip(self.names, self.values(instance), strict=True)
+        return zip(self.names, self._few(instance), strict=True)
 
     @cached_property
     def init(self) -> Callable[..., None]:

@@ -8,9 +8,8 @@ and share nothing with the kernel objects made from them.
 
 from __future__ import annotations
 
-import enum
-from typing import Literal
-
+from .enums import IntEnum
+from .light import Literal
 from .records import dataclass, field
 from .uapi import AttachType, MapFlags, MapType, ProgFlags, ProgType
 
@@ -24,7 +23,7 @@ ByteOrder = Literal["little", "big"]
 KCONFIG = ".kconfig"
 
 
-class Linkage(enum.IntEnum):
+class Linkage(IntEnum):
     """``BTF_VAR_*`` and ``BTF_FUNC_*`` of <linux/btf.h>."""
 
     STATIC = 0
@@ -32,14 +31,14 @@ class Linkage(enum.IntEnum):
     EXTERN = 2
 
 
-class Pinning(enum.IntEnum):
+class Pinning(IntEnum):
     """``LIBBPF_PIN_*``: what ``__uint(pinning, …)`` of a map says."""
 
     NONE = 0
     BY_NAME = 1
 
 
-class ExternKind(enum.IntEnum):
+class ExternKind(IntEnum):
     """What an ``extern`` stands for; the first five are ``__kconfig``, the others ``__ksym``.
 
     The numbers are this package's own.  CHAR of libbpf is a number of one byte here.

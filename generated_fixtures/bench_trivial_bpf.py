@@ -6,8 +6,6 @@ Object sha256: dfa6d4e044577ce1d42665bcd73bd421e4a49b469d2f5c42fc18a06133888b68
 
 from __future__ import annotations
 
-import typing
-
 from bpf2py import runtime, spec, uapi
 
 # ---- before loading ------------------------------------------------------------------------------
@@ -23,7 +21,7 @@ class BenchTrivialProgramSpecs(runtime.ProgramSpecs):
     pass_: spec.ProgramSpec
     """Section ``xdp``, bench_trivial.bpf.c:10."""
 
-    __c_names__: typing.ClassVar = {"pass_": "pass"}
+    __c_names__ = {"pass_": "pass"}
 
 
 class BenchTrivialSpec(runtime.TypedSpec["BenchTrivial"]):

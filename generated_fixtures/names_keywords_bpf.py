@@ -517,7 +517,7 @@ class NamesKeywordsMapSpecs(runtime.MapSpecs):
     pass_: spec.MapSpec
     """``BPF_MAP_TYPE_HASH``, key ``__u32``, value ``__u32``, 2 entries."""
 
-    __c_names__: typing.ClassVar = {
+    __c_names__ = {
         "lambda_": "lambda",
         "__init___": "__init__",
         "__class___": "__class__",
@@ -541,7 +541,7 @@ class NamesKeywordsProgramSpecs(runtime.ProgramSpecs):
     _under: spec.ProgramSpec
     """Section ``socket``, names_keywords.bpf.c:230."""
 
-    __c_names__: typing.ClassVar = {"yield_": "yield", "raise_": "raise", "__enter___": "__enter__"}
+    __c_names__ = {"yield_": "yield", "raise_": "raise", "__enter___": "__enter__"}
 
 
 class NamesKeywordsDataSpec(runtime.DataSpec):

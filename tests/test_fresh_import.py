@@ -16,6 +16,12 @@ FORBIDDEN = frozenset(
         "argparse",
         "ast",
         "asyncio",
+        "collections",  # bpf2py.light has what is needed of these
+        "contextlib",
+        "enum",
+        "functools",
+        "re",
+        "typing",
         "concurrent.futures",
         "ctypes.util",  # looks for compilers
         "dataclasses",  # imports inspect: what every start makes is made by bpf2py.records
@@ -80,9 +86,10 @@ def test_importing_the_runtime_pulls_in_nothing_heavy(imported: frozenset[str]) 
 def test_loading_pulls_in_nothing_heavy_nor_classes_it_does_not_need() -> None:
     needed = modules_after(
         "import bpf2py.runtime.loader, bpf2py.runtime.kernel_btf, bpf2py.runtime.targets, "
-        "bpf2py.runtime.variables, bpf2py.btf, bpf2py.btf.core, bpf2py.asm"
+        "bpf2py.runtime.variables, bpf2py.btf, bpf2py.btf.core, bpf2py.asm, "
+        "bpf2py.runtime.core_cache, bpf2py.runtime.programs.tracing"
     )
-    assert not needed & FORBIDDEN
+    assert not needed & FORBIDDEN - {"collections"}  # which array imports
     assert not needed & {
         "bpf2py.asm.insn",
         "bpf2py.btf.build",
@@ -91,6 +98,15 @@ def test_loading_pulls_in_nothing_heavy_nor_classes_it_does_not_need() -> None:
         "bpf2py.runtime.maps.base",
         "bpf2py.uapi.rare",
     }
+
+
+def test_the_second_load_of_a_core_object_pulls_in_neither_btf_nor_anything_heavy() -> None:
+    needed = modules_after(
+        "import bpf2py.runtime.loader, bpf2py.runtime.core_cache, bpf2py.runtime.variables, "
+        "bpf2py.runtime.programs.tracing"
+    )
+    assert not needed & FORBIDDEN
+    assert not [name for name in needed if name.startswith("bpf2py.btf")]
 
 
 def test_importing_the_runtime_pulls_in_nothing_of_the_build_side(

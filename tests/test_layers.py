@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "bpf2py"
 
-CONTRACT = frozenset({"records", "uapi", "btf", "asm", "spec"})
+CONTRACT = frozenset({"enums", "light", "records", "uapi", "btf", "asm", "spec"})
 EVERYTHING = CONTRACT | {"runtime", "elf", "codegen", "project", "cli", "__main__", ""}
 
 
@@ -28,11 +28,13 @@ class Layer:
 
 
 LAYERS = {
-    "records": Layer(frozenset(), vendored=True),
-    "uapi": Layer(frozenset(), vendored=True),
-    "btf": Layer(frozenset({"records", "uapi"}), vendored=True),
-    "asm": Layer(frozenset({"records", "uapi"}), vendored=True),
-    "spec": Layer(frozenset({"records", "uapi", "btf", "asm"}), vendored=True),
+    "light": Layer(frozenset(), vendored=True),
+    "enums": Layer(frozenset(), vendored=True),
+    "records": Layer(frozenset({"light"}), vendored=True),
+    "uapi": Layer(frozenset({"enums"}), vendored=True),
+    "btf": Layer(frozenset({"light", "records", "uapi"}), vendored=True),
+    "asm": Layer(frozenset({"light", "records", "uapi"}), vendored=True),
+    "spec": Layer(frozenset({"enums", "light", "records", "uapi", "btf", "asm"}), vendored=True),
     "runtime": Layer(CONTRACT, vendored=True),
     "elf": Layer(CONTRACT, frozenset({"pyelftools"})),
     "codegen": Layer(CONTRACT, frozenset({"jinja2", "black", "mypy"})),

@@ -61,6 +61,8 @@ NAMES = {
     "struct_format",
     "numpy_dtype",
     "layout_digest",
+    "relocations",
+    "Relocation",
     # values that views make
     "BootTime",
     "Hex",

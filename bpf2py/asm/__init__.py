@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from ..light import TYPE_CHECKING
 from . import opcodes
 from .patch import (
     InstructionError,

@@ -7,9 +7,7 @@ others have: so what counts is the family, never the version.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
-
+from ..light import Callable, NamedTuple
 from . import opcodes as op
 from .patch import ByteOrder, iter_fields
 

@@ -8,8 +8,7 @@ the kernel's print_bpf_insn(); newer instructions follow the kernel that brought
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
+from ..light import Iterable, Iterator
 from ..uapi import HELPER_NAMES
 from . import opcodes as op
 from .insn import Instruction

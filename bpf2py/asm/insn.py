@@ -8,8 +8,8 @@ for programs written in Python.  Not here: text (``disasm``), programs of a comp
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
 
+from ..light import Iterable
 from ..records import dataclass
 from .opcodes import LD_IMM64
 from .patch import FIELDS, ByteOrder, InstructionError, iter_fields, pack_registers

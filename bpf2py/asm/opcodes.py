@@ -6,7 +6,11 @@ loads and stores, a size and a mode, for arithmetic and jumps, a source and an o
 
 from __future__ import annotations
 
-from typing import Final
+from ..light import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Final
+
 
 #: Bytes of one instruction; the 64-bit immediate load takes two.
 INSN_SIZE: Final = 8

@@ -1,5 +1,9 @@
 """Instructions as bytes that are looked at and patched in place: what linkers and loaders use.
 
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+
 In and out: ``struct bpf_insn`` of <linux/bpf.h>, eight bytes each; a number is that of an
 instruction.  Programs that come from a compiler are patched here and never decoded and encoded
 again: bits that nobody here knows must survive.  Not here: instructions as values (``insn``), so
@@ -9,10 +13,12 @@ that a load does not pay for their class.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
-from typing import Literal, TypeAlias
 
+from ..light import TYPE_CHECKING, Iterator, Literal
 from .opcodes import INSN_SIZE
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 ByteOrder: TypeAlias = Literal["little", "big"]
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from ..light import TYPE_CHECKING
 from .decode import decode
 from .errors import BTFError
 from .names import NameIndex, essential_name

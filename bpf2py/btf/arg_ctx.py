@@ -11,9 +11,8 @@ Follows bpf_program_fixup_func_info() of libbpf; what is appended, and in which 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
+from ..light import Iterable, Mapping, NamedTuple
 from ..uapi import BTFKind, ProgType
 from .append import Appender
 from .decode import decode

@@ -8,9 +8,7 @@ compiler stays readable.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
-
+from ..light import TYPE_CHECKING, Callable, Sequence
 from ..uapi import BTFKind
 from .errors import BTFError
 from .kinds import INT_BOOL, INT_CHAR, INT_SIGNED, KIND_FLAG, VLEN_MASK

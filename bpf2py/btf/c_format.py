@@ -6,8 +6,7 @@ attributes, bitfields and gaps are such that a C compiler gives the same layout 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
+from ..light import Iterable
 from ..uapi import BTFKind
 from .c_header import header_lines
 from .c_text import CText, identifier

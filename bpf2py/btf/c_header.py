@@ -11,8 +11,7 @@ BTF may hold several types of one name, where C has one: the second ``struct foo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
+from ..light import Iterable, Iterator
 from ..uapi import BTFKind
 from .c_text import CText, Names, identifier
 from .errors import BTFError

@@ -10,8 +10,7 @@ sides.  Layout is repeated exactly: gaps that C would not leave by itself become
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
+from ..light import Iterable
 from ..uapi import BTFKind
 from .errors import BTFError
 from .layout import PlacedMember, align_of, is_packed, members, size_of

@@ -10,9 +10,8 @@ the same number, and what no candidate has is poisoned, for the verifier to find
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple, TypeVar
 
+from ..light import Callable, Iterable, NamedTuple, Sequence, TypeVar
 from ..uapi import CoreRelocationKind as Kind
 from . import core_access, core_match
 from .core_access import FieldPath, FieldPlace
@@ -57,7 +56,7 @@ class Outcome:
     ``poisoned`` whether the instruction is now invalid.  ``describe()`` says why, for people.
     """
 
-    __slots__ = ("_relocator", "_why", "fixup", "poisoned", "program", "record", "source")
+    __slots__ = ("_relocator", "fixup", "poisoned", "program", "record", "source", "why")
 
     def __init__(
         self,
@@ -70,7 +69,8 @@ class Outcome:
         source: Source | None,
     ) -> None:
         self._relocator = relocator
-        self._why = why
+        #: Why the instruction could not take the number, where that is the reason; empty otherwise.
+        self.why = why
         self.record = record
         self.fixup = fixup
         self.poisoned = fixup.target is None or bool(why)
@@ -99,7 +99,7 @@ class Outcome:
         """Some lines for people: program, C source, what was asked, candidates, what there is."""
         from .core_explain import describe
 
-        return describe(self, self._relocator, why=self._why)
+        return describe(self, self._relocator, why=self.why)
 
 
 class _Candidate(NamedTuple):
@@ -222,7 +222,8 @@ class Relocator:
             return found
         if self._module_views is None:
             self._module_views = [
-                TypeView(table, label=name, base=self.target) for name, table in self._modules()
+                TypeView(table, label=name, base=self.target if table.base else None)
+                for name, table in self._modules()
             ]
         return [
             _Candidate(view, each)

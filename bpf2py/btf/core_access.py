@@ -1,5 +1,9 @@
 """CO-RE access strings: what a record's ``0:1:2`` means in the object's own types.
 
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+
 In: the local types, a root type id and the string.  Out: a ``FieldPath`` (member names and array
 indices from the root to the field), or the enumerator's number.  Not here: the kernel's types.
 Follows bpf_core_parse_spec() of libbpf.
@@ -7,10 +11,12 @@ Follows bpf_core_parse_spec() of libbpf.
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
-
+from ..light import TYPE_CHECKING, NamedTuple
 from .core_errors import Unanswerable
 from .core_view import ARRAY, COMPOSITES, ENUM, ENUM64, ENUMS, STRUCT, UNION, TypeView
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 #: BPF_CORE_SPEC_MAX_LEN of libbpf.
 MAX_STEPS = 64

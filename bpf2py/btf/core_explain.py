@@ -5,20 +5,38 @@ In: an ``Outcome`` and its ``Relocator``.  Out: text.  Only imported when somebo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
-
+from ..light import TYPE_CHECKING, Iterable
 from . import core_access, core_match
-from .core_access import FieldPath, FieldPlace, spell, spell_path, spell_type
+from .core_access import FieldPath, FieldPlace, Step, spell, spell_path, spell_type
 from .core_errors import Unanswerable
 from .core_fixup import ENUM_KINDS, FIELD_KINDS, PHRASES
-from .core_view import ARRAY, COMPOSITES, ENUMS, TypeView, essential
+from .core_view import (
+    ARRAY,
+    COMPOSITES,
+    ENUMS,
+    FUNC_PROTO,
+    PTR,
+    STRUCT,
+    UNION,
+    Shape,
+    TypeView,
+    essential,
+)
 from .errors import BTFError
 
 if TYPE_CHECKING:
     from .core import Outcome, Record, Relocator
 
 _NEAREST = 3
+#: So deep in structs a member is looked for that is not where it was.
+_DEPTH = 2
+_NAMELESS = {
+    PTR: "a pointer",
+    ARRAY: "an array",
+    STRUCT: "a struct without name",
+    UNION: "a union without name",
+    FUNC_PROTO: "a function",
+}
 
 
 def spell_record(relocator: Relocator, record: Record) -> str:
@@ -29,12 +47,13 @@ def spell_record(relocator: Relocator, record: Record) -> str:
     if phrase is None:
         return numbers
     try:
-        return f"{phrase} {_spell_subject(relocator, type_id, access, kind)}"
+        return f"{phrase} {spell_subject(relocator, type_id, access, kind)}"
     except (Unanswerable, BTFError):
         return numbers
 
 
-def _spell_subject(relocator: Relocator, type_id: int, access: int, kind: int) -> str:
+def spell_subject(relocator: Relocator, type_id: int, access: int, kind: int) -> str:
+    """What a record is about: ``struct task_struct.mm.x``, ``BPF_X of enum bpf_y``."""
     local = relocator.local
     subject = spell_type(local, type_id)
     try:
@@ -66,14 +85,14 @@ def describe(outcome: Outcome, relocator: Relocator, *, why: str) -> str:
     elif not outcome.poisoned:
         lines.append(f"  {outcome.fixup.original} became {outcome.fixup.target}")
     else:
-        lines.extend(f"  {line}" for line in _reasons(relocator, outcome.record))
+        lines.extend(f"  {line}" for line in reasons(relocator, outcome.record))
         guard = "enum_value" if outcome.record.kind in ENUM_KINDS else "field"
         lines.append(f"  if the program can do without, guard it with bpf_core_{guard}_exists()")
     return "\n".join(lines)
 
 
-def _reasons(relocator: Relocator, record: Record) -> list[str]:
-    """A line for each candidate, or what there is instead of candidates."""
+def reasons(relocator: Relocator, record: Record) -> list[str]:
+    """Why there is no answer: a line for each candidate, or what there is instead of candidates."""
     _, type_id, access, kind = record
     local = relocator.local
     candidates = relocator.all_candidates(type_id)
@@ -112,9 +131,51 @@ def _why_no_field(local: TypeView, path: FieldPath, target: TypeView, target_id:
     inside = spell_type(target, shape.type_id)
     names = target.members[shape.type_id]
     if name in names:
-        return f"has a member {spell(name)!r} in {inside}, but of another kind of type"
+        ours, theirs = steps[failed][2], names[name][0]
+        return (
+            f"has a member {spell(name)!r} in {inside}, but of another kind of type: "
+            f"{_spell_kind(target, theirs)}, in the program {_spell_kind(local, ours)}"
+        )
     where = f" in {inside}" if failed > 1 else ""
-    return f"has no member {spell(name)!r}{where}{_nearest(name, names)}"
+    return f"has no member {spell(name)!r}{where}{_elsewhere(steps, failed, target, shape)}"
+
+
+def _spell_kind(view: TypeView, type_id: int) -> str:
+    """A type as far as CO-RE compares it: ``struct x``, ``a pointer``, ``an array``."""
+    shape = view.resolved[type_id]
+    if not view.names[shape.type_id]:
+        return _NAMELESS.get(shape.kind, "a type without name")
+    return spell_type(view, shape.type_id)
+
+
+def _elsewhere(steps: tuple[Step, ...], failed: int, target: TypeView, shape: Shape) -> str:
+    """What is called nearly so, and where the kernel may have moved the member to."""
+    name, last = steps[failed][0], steps[-1][0]
+    assert name is not None
+    names = target.members[shape.type_id]
+    text = _nearest(name, names)
+    inner = [".".join(map(spell, (*way, name))) for way in _ways_to(name, target, shape)]
+    if inner:
+        text += f"; inside of a member: {', '.join(inner[:_NEAREST])}"
+    if failed < len(steps) - 1 and last is not None and last in names:
+        text += f"; it has {spell(last)!r} itself"
+    return text
+
+
+def _ways_to(
+    name: bytes, target: TypeView, shape: Shape, depth: int = 0
+) -> list[tuple[bytes, ...]]:
+    """The members, by value, through which a member of that name is reached."""
+    found: list[tuple[bytes, ...]] = []
+    for member, place in target.members[shape.type_id].items():
+        inner = target.resolved[place[0]]
+        if inner.kind not in COMPOSITES:
+            continue
+        if name in target.members[inner.type_id]:
+            found.append((member,))
+        elif depth < _DEPTH:
+            found += [(member, *way) for way in _ways_to(name, target, inner, depth + 1)]
+    return sorted(found, key=len)
 
 
 def _why_no_value(

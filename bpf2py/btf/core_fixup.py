@@ -1,5 +1,9 @@
 """CO-RE fix-ups as values: the number an instruction has, and the one it shall have.
 
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+
 In: a place in the local types and, if the kernel has it, the place in its types.  Out: a
 ``Fixup``.  Not here: finding the places (core_match), editing instructions (core_apply).
 Follows bpf_core_calc_relo() of libbpf and the functions it calls.
@@ -7,12 +11,14 @@ Follows bpf_core_calc_relo() of libbpf and the functions it calls.
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
-
+from ..light import TYPE_CHECKING, NamedTuple
 from ..uapi import CoreRelocationKind as Kind
 from .core_access import FieldPlace
 from .core_errors import Unanswerable
 from .core_view import ENUM, ENUMS, INT, PTR, Shape, TypeView
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 _INT_SIGNED = 1
 _EXISTS = int(Kind.FIELD_EXISTS)

@@ -1,5 +1,9 @@
 """A TypeTable seen through CO-RE's eyes: single members and values, without building whole types.
 
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+
 In: a TypeTable.  Out: numbers and names of exactly the types asked for.  The kernel's
 ``task_struct`` has hundreds of members and a program reads five, so nothing here makes ``Type``
 values; what was asked for once is remembered, because a hundred records of one object ask for the
@@ -10,12 +14,13 @@ Follows bpf_core_match_member() and btf__resolve_size() of libbpf.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeAlias, TypeVar
-
+from ..light import TYPE_CHECKING, Callable, Sequence, TypeVar
 from ..uapi import BTFKind
 from .errors import BTFError
 from .table import TypeTable
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 # Plain integers: an attribute of an enum costs as much as the comparison itself.
 UNKN = int(BTFKind.UNKN)

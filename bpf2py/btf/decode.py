@@ -15,8 +15,8 @@ from __future__ import annotations
 import mmap
 import sys
 from array import array
-from collections.abc import Iterator, Sequence
 
+from ..light import Iterator, Sequence
 from .errors import BTFError
 from .header import Blob, Header, read_header
 from .kinds import EXTRA_WORDS, VLEN_MASK

@@ -11,9 +11,8 @@ from __future__ import annotations
 import struct
 import sys
 from array import array
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
+from ..light import Any, Callable, Iterable, Sequence
 from . import types as t
 from .errors import BTFError
 from .header import HEADER_FORMAT, HEADER_SIZE, MAGIC, PREFIX, ByteOrder

@@ -14,9 +14,8 @@ and ``CoreRelocationRecord`` are the records in either use.  Follows btf_ext_par
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
 
+from ..light import TYPE_CHECKING, Callable, Iterable, Mapping
 from ..records import dataclass
 from ..uapi import CoreRelocationKind
 from .errors import BTFError

@@ -8,12 +8,13 @@ libbpf: an older header is shorter, a newer one longer, and what is longer must 
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
+from ..light import TYPE_CHECKING, Literal, NamedTuple
 from .errors import BTFError
 
 if TYPE_CHECKING:
     import mmap
+    from typing import TypeAlias
 
 ByteOrder: TypeAlias = Literal["little", "big"]
 #: Bytes that can be searched: what a blob may come as without being copied.
@@ -38,6 +39,12 @@ class Header(NamedTuple):
     types: tuple[int, int]
     strings: tuple[int, int]
     layout: tuple[int, int]
+
+
+def is_split(data: Blob) -> bool:
+    """Whether the strings continue those of a base: only then is the first not the empty one."""
+    start, length = read_header(data, split=True).strings
+    return not length or data[start] != 0
 
 
 def read_header(data: Blob, *, split: bool) -> Header:

@@ -6,8 +6,7 @@ names and ids.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
+from ..light import Iterator
 from ..uapi import BTFKind
 from .table import TypeTable
 from .types import Datasec, Ptr, Var

@@ -9,8 +9,7 @@ Types of a hostile blob may contain themselves; that is a BTFError, found withou
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from ..light import NamedTuple
 from ..uapi import BTFKind
 from .errors import BTFError
 from .table import TypeTable

@@ -11,8 +11,8 @@ string of every name in it (the kernel's BTF has seventy thousand), and then by 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from ..light import TYPE_CHECKING, Iterator, NamedTuple, Protocol, Sequence
 
 if TYPE_CHECKING:
     import mmap

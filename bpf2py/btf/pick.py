@@ -6,8 +6,7 @@ enumerator stands for its enum, because some enums have no name of their own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
+from ..light import Iterable
 from ..uapi import BTFKind
 from .errors import UnknownTypeError
 from .table import TypeTable

@@ -14,9 +14,8 @@ kernel's own BTF.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Iterable, Sequence
-from typing import NamedTuple
 
+from ..light import Collection, Iterable, NamedTuple, Sequence
 from ..uapi import BTFKind
 from ..uapi import CoreRelocationKind as Kind
 from . import core_access, core_match

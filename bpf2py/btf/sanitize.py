@@ -16,9 +16,8 @@ import enum
 import struct
 import sys
 from array import array
-from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING
 
+from ..light import TYPE_CHECKING, Callable, Collection
 from ..uapi import BTFKind
 from .decode import decode
 from .errors import BTFError

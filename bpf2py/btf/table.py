@@ -10,9 +10,7 @@ other order is swapped once and read like any other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
-
+from ..light import TYPE_CHECKING, Iterator, Sequence
 from ..uapi import BTFKind
 from .errors import BTFError
 from .names import StringSection

@@ -6,10 +6,12 @@ those of <linux/btf.h>.  Sizes are bytes, except where a name says bits.
 
 from __future__ import annotations
 
-from typing import ClassVar, TypeAlias
-
+from ..light import TYPE_CHECKING
 from ..records import dataclass
 from ..uapi import BTFKind
+
+if TYPE_CHECKING:
+    from typing import ClassVar, TypeAlias
 
 
 @dataclass(slots=True, frozen=True)

@@ -6,7 +6,6 @@ keys stay: scripts read them.  A number that uapi has no name for stays a number
 
 from __future__ import annotations
 
-import enum
 from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Any
@@ -23,6 +22,7 @@ from ..codegen.c_text import c_text
 from ..codegen.docs import source_place
 from ..codegen.functions import declaration, program_function
 from ..codegen.views import Views
+from ..enums import IntEnum, IntFlag
 from ..spec import KCONFIG, ExternKind, ExternSpec, MapSpec, ObjectSpec, ProgramSpec
 from ..uapi import BTFKind, CoreRelocationKind
 from .values import read_value
@@ -212,10 +212,10 @@ def _path(
 
 def name_of(value: int) -> str:
     """The name of an enum's member in upper case; the number as text if it has no name."""
-    return value.name if isinstance(value, enum.Enum) and value.name else str(int(value))
+    return value.name if isinstance(value, IntEnum) and value.name else str(int(value))
 
 
-def _flag_names(flags: enum.IntFlag) -> list[str]:
+def _flag_names(flags: IntFlag) -> list[str]:
     names = [each.name for each in flags if each.name]
     rest = int(flags)
     for each in flags:

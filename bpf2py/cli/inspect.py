@@ -1,6 +1,6 @@
 """``bpf2py inspect``: what a compiled object contains, as tables or as JSON.
 
-The object is read, never loaded; the kernel is not asked.
+The object is read, never loaded; the kernel is asked for nothing but its BTF, for ``--relocations``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,19 @@ _MAX_VALUE = 48
     "file", metavar="FILE.o", type=click.Path(path_type=Path, exists=True, dir_okay=False)
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
-def command(file: Path, as_json: bool) -> None:
+@click.option(
+    "--relocations",
+    is_flag=True,
+    help="Show what becomes of each CO-RE relocation on a kernel; needs no rights.",
+)
+@click.option(
+    "--btf",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="FILE|DIR",
+    help="With --relocations: that kernel's BTF, not the running one's; or a folder or archive of "
+    "many, as BTFHub has it.",
+)
+def command(file: Path, as_json: bool, relocations: bool, btf: Path | None) -> None:
     """Show maps, programs, variables, types and CO-RE relocations of a compiled object.
 
     The last table says what the module lacks that `bpf2py gen` makes without options, and what
@@ -35,8 +47,22 @@ def command(file: Path, as_json: bool) -> None:
     With --json the document has the keys format, name, byte_order, license, sha256, maps,
     programs, variables, externs, types, views, left_out, refused and core_relocations.  They keep
     their meaning as long as "format" stays the same number.
+
+    With --relocations there is another document, with the keys format, name and kernels; each
+    kernel has the number of each outcome and the relocations.  Outcomes are "same", "changed"
+    (another number is written), "absent" (the program asks whether the kernel has it, and it has
+    not), "missing" (the kernel refuses the program if this instruction can be reached) and
+    "refused" (it does not load).
     """
-    document = describe(read_object(file.read_bytes(), name=file.name))
+    if btf is not None and not relocations:
+        raise click.UsageError("--btf goes with --relocations")
+    spec = read_object(file.read_bytes(), name=file.name)
+    if relocations:
+        from . import relocations as reports
+
+        document, show_it = reports.report(spec, btf), reports.show
+    else:
+        document, show_it = describe(spec), show
     if as_json:
         click.echo(json.dumps(document, indent=2))
         return
@@ -46,7 +72,7 @@ def command(file: Path, as_json: bool) -> None:
     if not console.is_terminal:
         # a pipe has no width: nothing is wrapped, so that every row stays one line
         console = Console(width=10_000)
-    show(console, document)
+    show_it(console, document)
 
 
 def show(console: Console, document: dict[str, Any]) -> None:
@@ -59,13 +85,13 @@ def show(console: Console, document: dict[str, Any]) -> None:
             f"license {document['license'] or 'none'}, sha256 {document['sha256'][:16]}…"
         )
     )
-    _print(
+    print_table(
         console,
         "Maps",
         ("name", "type", "key", "value", "entries", "flags"),
         [_map_row(each) for each in document["maps"]],
     )
-    _print(
+    print_table(
         console,
         "Filled in C",
         ("map", "slot or member", "holds"),
@@ -75,13 +101,13 @@ def show(console: Console, document: dict[str, Any]) -> None:
             for place, held in (each["values"] | each["functions"]).items()
         ],
     )
-    _print(
+    print_table(
         console,
         "Programs",
         ("name", "section", "type", "attach", "insns", "source"),
         [_program_row(each) for each in document["programs"]],
     )
-    _print(
+    print_table(
         console,
         "Variables",
         ("name", "section", "type", "value"),
@@ -91,7 +117,7 @@ def show(console: Console, document: dict[str, Any]) -> None:
             if each["value"] is not None
         ],
     )
-    _print(
+    print_table(
         console,
         "Externs",
         ("name", "kind", "type", "needed"),
@@ -100,26 +126,26 @@ def show(console: Console, document: dict[str, Any]) -> None:
             for each in document["externs"]
         ],
     )
-    _print(
+    print_table(
         console,
         "Types",
         ("type", "size"),
         [(f"{each['kind']} {each['name']}", str(each["size"])) for each in document["types"]],
     )
-    _print(
+    print_table(
         console,
         "Views",
         ("place", "view"),
         [(each["place"], each["view"]) for each in document["views"]],
     )
-    _print(
+    print_table(
         console,
         "CO-RE relocations",
         ("program", "insn", "source", "kind", "what"),
         [_relocation_row(each) for each in document["core_relocations"]],
     )
 
-    _print(
+    print_table(
         console,
         "Left out of the module",
         ("what", "why", "brings it in"),
@@ -176,9 +202,10 @@ def _short(value: object) -> str:
     return text if len(text) <= _MAX_VALUE else text[: _MAX_VALUE - 1] + "…"
 
 
-def _print(
+def print_table(
     console: Console, title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]
 ) -> None:
+    """Print a table, or nothing if it has no rows."""
     from rich.table import Table
     from rich.text import Text
 

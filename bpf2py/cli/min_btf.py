@@ -1,26 +1,21 @@
 """``bpf2py min-btf``: of a kernel's BTF, what some objects need, to be shipped with them.
 
-A folder in gives the same folder out, with every file in it reduced: the shape of BTFHub's archive.
+A folder in gives the same folder out, with every file in it reduced: the shape of BTFHub's archive;
+or one archive of it, which takes the least room in a package.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from ..btf import TypeTable, decode
-from ..btf.core_errors import RelocationError
-from ..btf.errors import BTFError
-from ..btf.reduce import Needs, reduce
 from ..elf import read_object_file
 from ..project import output
+from ..project.hub import all_reduced, needs_of, packed, reduced
+from ..runtime.hub_names import SUFFIX, is_name_of_archive
 from .main import Failure
 from .vmlinux import KERNEL_BTF, read_table
-
-_SUFFIX = ".btf"
-_ARCHIVE = ".btf.tar.xz"
 
 
 @click.command("min-btf")
@@ -37,7 +32,7 @@ _ARCHIVE = ".btf.tar.xz"
     default=KERNEL_BTF,
     show_default=True,
     metavar="FILE|DIR",
-    help="A kernel's BTF, raw or in a vmlinux; or a folder of *.btf and *.btf.tar.xz.",
+    help="A kernel's BTF, raw or in a vmlinux; or a folder or archive of *.btf and *.btf.tar.xz.",
 )
 @click.option(
     "-o",
@@ -46,72 +41,37 @@ _ARCHIVE = ".btf.tar.xz"
     type=click.Path(path_type=Path),
     required=True,
     metavar="FILE|DIR",
-    help="Where to write: a file, or with a folder for --btf the folder.",
+    help="Where to write: a file; with a folder for --btf a folder, or an archive X.tar.xz.",
 )
 def command(objects: tuple[Path, ...], btf: Path, target: Path) -> None:
     """Cut a kernel's BTF down to what the objects' CO-RE relocations look at.
 
     Megabytes become kilobytes, which `load(kernel_btf=…)` takes on kernels that have no BTF of
-    their own.  Relocations come out as with the whole, except that bpf_core_type_id_kernel()
-    gives ids of the reduced BTF.  All files are read before the first is written.
+    their own: the file, or the folder or archive, from which it takes the file that is named after
+    the running kernel.  Relocations come out as with the whole, except that
+    bpf_core_type_id_kernel() gives ids of the reduced BTF.  All files are read before the first is
+    written.
     """
-    needs = [_needs(path) for path in objects]
+    needs = [needs_of(read_object_file(path), str(path)) for path in objects]
     if not btf.exists() and btf != KERNEL_BTF:
         raise Failure(f"{btf}: no such file or folder")
-    results: dict[Path, tuple[bytes, str]] = {}
-    if btf.is_dir():
-        for source, place in _tree(btf):
-            table = _archived(source) if source.name.endswith(_ARCHIVE) else read_table(source)
-            path = target / place
-            if path in results:
-                raise Failure(f"two files in {btf} would both become {path}")
-            results[path] = _reduced(source, table, needs)
-        if not results:
-            raise Failure(f"{btf}: no *{_SUFFIX} or *{_ARCHIVE} in it")
-    else:
-        path = target / f"{btf.stem}{_SUFFIX}" if target.is_dir() else target
-        results[path] = _reduced(btf, read_table(btf), needs)
-    for path, (blob, sentence) in results.items():
+    if not (btf.is_dir() or is_name_of_archive(btf.name)):
+        if is_name_of_archive(target.name):
+            raise Failure(f"{target}: an archive is made of a folder of kernels' BTF, give one")
+        path = target / f"{btf.stem}{SUFFIX}" if target.is_dir() else target
+        blob, sentence = reduced(str(btf), read_table(btf), needs)
         output.write_atomically(path, blob)
         click.echo(f"{path}: {sentence}")
-
-
-def _needs(path: Path) -> Needs:
-    """What an object asks of a kernel."""
-    spec = read_object_file(path)
-    records = [each.core_relocations for each in spec.programs.values()]
-    return Needs(decode(spec.btf), records, name=str(path))
-
-
-def _reduced(source: Path, table: TypeTable, needs: list[Needs]) -> tuple[bytes, str]:
-    """The blob, and a sentence about it."""
-    try:
-        blob = reduce(table, needs)
-    except (BTFError, RelocationError) as error:
-        raise Failure(f"{source}: {error}") from error
-    types = len(decode(blob)) - 1
-    return blob, f"{types} types in {len(blob)} bytes, of {len(table) - 1} in {source}"
-
-
-def _tree(folder: Path) -> Iterator[tuple[Path, Path]]:
-    """Every file of BTF below *folder*, and its place in the new tree."""
-    for source in sorted(folder.rglob("*")):
-        if source.name.endswith((_SUFFIX, _ARCHIVE)) and source.is_file():
-            place = source.relative_to(folder)
-            yield source, place.with_name(place.name.removesuffix(".tar.xz"))
-
-
-def _archived(source: Path) -> TypeTable:
-    """The types in a ``.btf.tar.xz`` as BTFHub keeps them: one file in it."""
-    import lzma
-    import tarfile
-
-    try:
-        with tarfile.open(source, "r:xz") as archive:
-            for entry in archive:
-                content = archive.extractfile(entry) if entry.name.endswith(_SUFFIX) else None
-                if content is not None:
-                    return decode(content.read())
-    except (tarfile.TarError, lzma.LZMAError, EOFError, BTFError) as error:
-        raise Failure(f"{source}: {error}") from error
-    raise Failure(f"{source}: no *{_SUFFIX} in the archive")
+        return
+    results = all_reduced(btf, needs)
+    if is_name_of_archive(target.name):
+        if not target.name.endswith(".tar.xz"):
+            raise Failure(f"{target}: archives are written as *.tar.xz")
+        content = packed(results)
+        output.write_atomically(target, content)
+        size = sum(len(blob) for blob, _ in results.values())
+        click.echo(f"{target}: {len(results)} kernels in {len(content)} bytes, {size} unpacked")
+        return
+    for path, (blob, sentence) in results.items():
+        output.write_atomically(target / path, blob)
+        click.echo(f"{target / path}: {sentence}")

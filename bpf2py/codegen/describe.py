@@ -133,7 +133,7 @@ def describe(object_spec: ObjectSpec, options: Options = _DEFAULTS) -> ModuleMod
         constants=describe_constants(options, taken=[*own, *(each.name for each in types)]),
         standard=_standard(
             types,
-            typing=bool(options.constants or _renamed(map_names) or _renamed(program_names)),
+            typing=bool(options.constants),
         ),
         package=_checked_package(options.package),
         parts=("runtime", "spec", "uapi") if "uapi." in text else ("runtime", "spec"),

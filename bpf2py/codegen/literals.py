@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from .. import records
 from .. import spec as _spec
 from .. import uapi as _uapi
+from ..enums import IntEnum, IntFlag
 from .errors import CodegenError
 
 #: Bytes up to this many stand in the module as they are.
@@ -72,11 +73,11 @@ class _Writer:
 
     def expression(self, value: object) -> str:
         match value:
-            case enum.Enum() if type(value).__module__ not in _MODULES:
-                raise CodegenError(f"a {type(value).__name__} has no place in a description")
-            case enum.Flag():
-                return _flags(value)
             case enum.Enum():
+                raise CodegenError(f"a {type(value).__name__} has no place in a description")
+            case IntFlag():
+                return _flags(value)
+            case IntEnum():
                 return f"{_MODULES[type(value).__module__]}.{type(value).__name__}.{value.name}"
             case None | bool() | int() | str():
                 return repr(value)
@@ -130,7 +131,7 @@ def _is_optional(target: str) -> bool:
     return target.endswith(".inner")
 
 
-def _flags(value: enum.Flag) -> str:
+def _flags(value: IntFlag) -> str:
     cls = type(value)
     name = f"{_MODULES[cls.__module__]}.{cls.__name__}"
     number = int(value.value)

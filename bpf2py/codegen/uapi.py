@@ -55,8 +55,7 @@ _FIRST = (
     _listed("BTFKind", "``BTF_KIND_*`` of <linux/btf.h>.", flags=False),
     _named("CoreRelocationKind", "bpf_core_relo_kind", "BPF_CORE_"),
 )
-#: What loading an object does not need.  Making an enum takes some eight microseconds per member,
-#: and every tool pays for it at its start, so these are made when first asked for.
+#: What loading an object does not need; a file of its own, imported when first asked for.
 _RARE = (
     _named("LinkType", "bpf_link_type", "BPF_LINK_TYPE_"),
     _named("PerfEventType", "bpf_perf_event_type", "BPF_PERF_EVENT_"),
@@ -75,7 +74,7 @@ Generated; do not edit.
 Flags keep bits this file does not know; a number read from a newer kernel may stay a number.
 """
 
-import enum
+from ..enums import KEEP, TYPE_CHECKING, IntEnum, IntFlag
 '''
 _RARE_HEAD = '''\
 """The part of ``bpf2py.uapi`` that loading an object does not need; import it from there.
@@ -83,14 +82,12 @@ _RARE_HEAD = '''\
 Generated; do not edit.
 """
 
-import enum
+from ..enums import KEEP, IntEnum, IntFlag
 '''
-_RARE_NAMES = """\
-from typing import TYPE_CHECKING
-
+_RARE_NAMES = """
 if TYPE_CHECKING:
 {imports}else:
-    #: Made when first asked for: each member of an enum costs every start microseconds.
+    #: Imported when first asked for.
     _RARE = (
 {names}    )
 
@@ -105,7 +102,6 @@ if TYPE_CHECKING:
 _HELPERS_HEAD = """
 
 #: Helper functions by number: ``HELPER_NAMES[1]`` is ``map_lookup_elem`` (``enum bpf_func_id``).
-#: A tuple and not an enum: 200 enum members would cost every import a millisecond.
 HELPER_NAMES = (
 """
 
@@ -135,7 +131,7 @@ def generate(table: TypeTable) -> dict[str, str]:
 
 
 def _class(table: TypeTable, row: _EnumRow) -> Iterator[str]:
-    base = "enum.IntFlag, boundary=enum.KEEP" if row.flags else "enum.IntEnum"
+    base = "IntFlag, boundary=KEEP" if row.flags else "IntEnum"
     yield f'\n\nclass {row.cls}({base}):\n    """{row.doc}"""\n\n'
     for name, value in _values(table, row):
         single_bit = row.flags and value > 0 and value & value - 1 == 0

@@ -16,7 +16,7 @@ from .. import __version__
 FOLDER = "_bpf2py"
 
 #: What a generated module needs at run time.
-_PARTS = ("asm", "btf", "records.py", "runtime", "spec.py", "uapi")
+_PARTS = ("asm", "btf", "enums.py", "light.py", "records.py", "runtime", "spec.py", "uapi")
 
 #: How a folder is recognised as ours before anything in it is replaced or removed.
 _MARK = "The run side of bpf2py, copied by `bpf2py gen --vendor`"

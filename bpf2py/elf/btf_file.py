@@ -14,7 +14,7 @@ from pathlib import Path
 from ..btf import TypeTable, decode
 from ..btf.distilled import relocated
 from ..btf.errors import BTFError
-from ..btf.header import MAGIC_BYTES, read_header
+from ..btf.header import MAGIC_BYTES, is_split
 from .errors import ObjectError
 from .reader import named_sections
 
@@ -30,7 +30,7 @@ def read_btf_file(path: str | os.PathLike[str], *, base: TypeTable | None = None
     path = Path(path)
     sections = _sections(path)
     try:
-        if not _is_split(sections[".BTF"]):
+        if not is_split(sections[".BTF"]):
             return decode(sections[".BTF"])
         if ".BTF.base" in sections:
             split = decode(sections[".BTF"], base=decode(sections[".BTF.base"]))
@@ -50,7 +50,7 @@ def is_split_btf_file(path: str | os.PathLike[str]) -> bool:
     path = Path(path)
     sections = _sections(path)
     try:
-        return ".BTF.base" not in sections and _is_split(sections[".BTF"])
+        return ".BTF.base" not in sections and is_split(sections[".BTF"])
     except BTFError as error:
         raise ObjectError(f"{path}: {error}") from error
 
@@ -72,9 +72,3 @@ def _sections(path: Path) -> dict[str, bytes]:
             f"{path}: no section .BTF; compile with -g, a kernel with CONFIG_DEBUG_INFO_BTF"
         )
     return sections
-
-
-def _is_split(data: bytes) -> bool:
-    """Whether the strings continue those of a base: only then is the first not the empty one."""
-    start, length = read_header(data, split=True).strings
-    return not length or data[start] != 0

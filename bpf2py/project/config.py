@@ -30,6 +30,7 @@ _COMMON = {
     "vendor": "true or false",
     "strip-enum-prefix": "true or false",
     "sidecar": "true or false",
+    "kernels": "a string",
     "object-dir": "a string",
     "output-dir": "a string",
 }
@@ -72,6 +73,7 @@ class Target:
     vmlinux: bool = False
     vendor: bool = False
     sidecar: bool = False
+    kernels: str = ""
     object_dir: str = ""
     output_dir: str = ""
     types: tuple[str, ...] = ()

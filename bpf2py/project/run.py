@@ -23,7 +23,7 @@ from .compile import compile_source, dependencies, require_compiler, version, wr
 from .compiler import Compiler, host_architecture
 from .config import Project, Target
 from .constants import Value, agreed, read_constants
-from .errors import CompileError
+from .errors import CompileError, ConfigError
 from .modules import Generated, ObjectFile, generated
 from .plan import Job, plan
 from .state import CLOCK_TICK_NS, State, digest
@@ -135,7 +135,9 @@ class _Maker:
             for path, each in zip(job.objects, job.builds, strict=True):
                 files.append(ObjectFile.at(root / path, each.arch))
                 inputs[path.as_posix()] = digest(files[-1].data)
-            return _Made(module=self._module(job, files), objects={}, inputs=inputs)
+            return _Made(
+                module=self._module(job, files), objects=self._shipped(job, files), inputs=inputs
+            )
         import tempfile
 
         compiler, _ = self._compiler(job.target)
@@ -170,7 +172,8 @@ class _Maker:
             files.append(ObjectFile.built(path.name, data, each, _architecture(each)))
         return _Made(
             module=self._module(job, files, agreed(constants)),
-            objects={path: each.data for path, each in zip(job.objects, files, strict=True)},
+            objects={path: each.data for path, each in zip(job.objects, files, strict=True)}
+            | self._shipped(job, files),
             inputs=inputs,
             diagnostics="".join(said),
         )
@@ -213,6 +216,11 @@ class _Maker:
             from ..codegen import vendor
 
             how.append(vendor.import_name((self.project.root / job.module).parent))
+        if job.target.kernels:
+            from .hub import listing
+
+            where = self.project.root / job.target.kernels
+            how.append(listing(where) if where.exists() else [])
         if job.source is not None:
             compiler, its_version = self._compiler(job.target)
             how.append(its_version)
@@ -259,6 +267,32 @@ class _Maker:
                 constants=constants,
                 strip_enum_prefix=target.strip_enum_prefix,
             )
+
+    def _shipped(self, job: Job, objects: list[ObjectFile]) -> dict[Path, bytes]:
+        """The archive of reduced BTF beside the module, if the target names kernels.
+
+        Who builds from what was released has the archive and not the gigabytes it is made of.
+        """
+        if not job.target.kernels:
+            return {}
+        path = job.module.with_name(job.module.stem.removesuffix("_bpf") + "_btf.tar.xz")
+        hub = self.project.root / job.target.kernels
+        if not hub.exists():
+            there = self.project.root / path
+            if there.exists():
+                return {path: there.read_bytes()}
+            raise ConfigError(
+                f"kernels: {hub} is not there, and {path} was not made before",
+                hint="get BTFHub's archive, or the BTF of the kernels that you mean, into it",
+            )
+        from ..elf import read_object
+        from .hub import all_reduced, needs_of, packed
+
+        with self._generating:
+            needs = [
+                needs_of(read_object(each.data, name=each.name), each.name) for each in objects
+            ]
+            return {path: packed(all_reduced(hub, needs))}
 
     def _digests(self, paths: Iterable[Path], begun: int) -> dict[str, str]:
         """Contents by path; empty content for what changed while it was read, to be made again."""

@@ -7,8 +7,7 @@ where it is used: importing this is part of the start of every tool.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from ..light import TYPE_CHECKING
 from .blob import blob, require_format
 from .errors import ClosedError, InconclusiveError, NotSupportedError, VerifierError
 from .loaded import Loaded
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from .beside import sidecar
     from .codec import BootTime, Hex, KTime, Nanoseconds, pack, sizeof, unpack
     from .codec.exports import numpy_dtype, struct_format
+    from .core_report import Relocation, relocations
     from .digest import layout_digest
     from .events.ringbuf import RingBuf
     from .links.base import Link
@@ -130,6 +130,9 @@ __all__ = [
     # rights in a user namespace
     "Token",
     "delegations",
+    # what CO-RE does on a kernel
+    "relocations",
+    "Relocation",
     # errors
     "ClosedError",
     "InconclusiveError",
@@ -151,6 +154,7 @@ _HOMES = {
     "codec": ("pack", "unpack", "sizeof"),
     "codec.values": ("Nanoseconds", "KTime", "BootTime", "Hex"),
     "codec.exports": ("struct_format", "numpy_dtype"),
+    "core_report": ("relocations", "Relocation"),
     "digest": ("layout_digest",),
     "events.ringbuf": ("RingBuf",),
     "links.base": ("Link",),
@@ -186,7 +190,6 @@ if not TYPE_CHECKING:  # the checkers see the imports above, and no other names
         home = _HOME.get(name)
         if home is None:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from importlib import import_module
-
-        value = globals()[name] = getattr(import_module(f".{home}", __name__), name)
+        module = __import__(home, globals(), None, (name,), 1)  # importlib would import warnings
+        value = globals()[name] = getattr(module, name)
         return value

@@ -8,7 +8,8 @@ read the module: it works from a folder, a wheel, a zip file, and what else impo
 from __future__ import annotations
 
 import sys
-from typing import Any
+
+from ..light import Any
 
 
 def sidecar(module: str, file_name: str, digest: str) -> bytes:

@@ -19,13 +19,12 @@ from __future__ import annotations
 
 import struct
 import sys
-from collections.abc import Iterator, Sequence
 from itertools import compress, count
-from typing import TYPE_CHECKING
 from zlib import crc32
 
 from ..btf.errors import BTFError
 from ..btf.names import essential_name
+from ..light import TYPE_CHECKING, Iterator, Sequence
 from ..uapi import BTFKind
 
 if TYPE_CHECKING:

@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Mapping
-from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, Any
 
+from ..light import TYPE_CHECKING, Any, ExitStack, Mapping, suppress
 from ..records import replace
 from ..spec import MapSpec, Pinning
 from ..uapi import Cmd, MapFlags, MapType

@@ -7,7 +7,7 @@ classes here have no common root, on purpose: code that catches ``OSError`` must
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from ..light import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

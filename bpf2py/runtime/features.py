@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import errno
 import sys
-from functools import cache
 from struct import Struct
-from typing import TYPE_CHECKING
 
+from ..light import TYPE_CHECKING, cache
 from ..uapi import AttachType, MapType, ProgType
 from .privileges import with_memlock
 from .smallest import (

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import struct
 import sys
-from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING
 
+from ..light import TYPE_CHECKING, Collection, Mapping
 from ..spec import MapSpec, ObjectSpec
 from ..uapi import Cmd, MapType
 from .maps.handle import MapHandle

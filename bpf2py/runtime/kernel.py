@@ -1,4 +1,4 @@
-"""Facts about the running kernel that are no BPF feature: CPUs, page size, interfaces, tracefs.
+"""Facts about the running kernel that are no BPF feature: CPUs, build id, interfaces, tracefs.
 
 In: nothing, or a name.  Out: plain numbers and paths.  Not here: BPF features (features.py), the
 kernel's BTF (kernel_btf.py).  Everything is read when first asked for, never at import.
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import errno
 import os
-from functools import cache
+
+from ..light import cache
 
 #: Where tracefs is mounted, newest place first; the kernel mounts the second by itself as soon as
 #: somebody looks into debugfs.
@@ -16,6 +17,11 @@ TRACEFS_PATHS = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
 
 #: Where everybody expects bpffs.
 BPFFS_PATH = "/sys/fs/bpf"
+
+#: Where the kernel shows its own BTF since 5.4 (CONFIG_DEBUG_INFO_BTF).
+VMLINUX_BTF = "/sys/kernel/btf/vmlinux"
+#: The ELF notes of the running kernel, among them the linker's build id.
+KERNEL_NOTES = "/sys/kernel/notes"
 
 _POSSIBLE_CPUS = "/sys/devices/system/cpu/possible"
 
@@ -49,6 +55,33 @@ def possible_cpus() -> int:
 def page_size() -> int:
     """Bytes per page."""
     return os.sysconf("SC_PAGE_SIZE")
+
+
+def build_id() -> bytes:
+    """The GNU build id of the running kernel; empty if it has none or does not tell."""
+    try:
+        with open(KERNEL_NOTES, "rb", buffering=0) as file:
+            notes = file.readall()
+    except OSError:
+        return b""
+    return find_build_id(notes)
+
+
+def find_build_id(notes: bytes) -> bytes:
+    """The GNU build id among ELF *notes*; empty if there is none."""
+    from struct import Struct
+
+    note, gnu_build_id = Struct("=III"), 3  # NT_GNU_BUILD_ID
+    at = 0
+    while at + note.size <= len(notes):
+        name_size, size, kind = note.unpack_from(notes, at)
+        name = at + note.size
+        content = name + (name_size + 3 & ~3)
+        if kind == gnu_build_id and notes[name : name + name_size] == b"GNU\0":
+            found = notes[content : content + size]
+            return found if 8 <= len(found) == size <= 20 else b""
+        at = content + (size + 3 & ~3)
+    return b""
 
 
 def version_code() -> int:

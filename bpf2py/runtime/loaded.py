@@ -6,9 +6,7 @@ In: descriptors, from the loader.  Out: handles for the typed classes.  Whoever 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
-
+from ..light import TYPE_CHECKING, Callable, Iterable
 from ..spec import ObjectSpec
 
 if TYPE_CHECKING:

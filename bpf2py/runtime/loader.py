@@ -4,17 +4,15 @@ In: a spec; what the user wants otherwise.  Out: descriptors with one owner.  He
 which is libbpf's, and that nothing stays behind when a step fails; every step is a file of its own:
 values of the kernel's configuration and kernel symbols (externs/), BTF (object_btf.py), struct_ops
 (struct_ops.py), maps and their data (create.py), programs (program_load.py), and what is put into
-maps (filled.py).  Between maps and programs one may stop (:func:`prepare`).  Steps that an object has no use for are not imported, and the kernel's BTF is
-read only if something asks for it.
+maps (filled.py).  Between maps and programs one may stop (:func:`prepare`).  Steps that an object
+has no use for are not imported, and the kernel's BTF is read only if something asks for it.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Mapping
-from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
+from ..light import TYPE_CHECKING, ExitStack, Mapping
 from ..records import replace
 from ..spec import KCONFIG, MapSpec, ObjectSpec, ProgramSpec
 from ..uapi import MapType, ProgType
@@ -29,9 +27,10 @@ from .programs.base import LoadedProgram
 from .syscalls.fd import HasFileno
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from typing import Unpack
 
-    from ..btf import TypeTable
+    from .core_types import KernelTypes
     from .externs.kconfig import Kconfig
     from .externs.ksyms import Symbols
     from .options import LoadOptions
@@ -99,7 +98,7 @@ def _steps(
     spec: ObjectSpec,
     *,
     pin_path: str | os.PathLike[str] | None = None,
-    kernel_btf: str | os.PathLike[str] | bytes | TypeTable | None = None,
+    kernel_btf: KernelTypes | None = None,
     log_level: int | None = None,
     maps: Mapping[str, HasFileno] | None = None,
     kconfig: Kconfig | None = None,
@@ -164,6 +163,7 @@ def _steps(
         for name, program in spec.programs.items():
             if program.autoload:
                 loaded.programs[name].hold(programs.load(program))
+        programs.finish()
         if filled:
             fill_with_programs(spec, loaded.maps, loaded.programs, plan)
         stack.pop_all()

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+
+from ..light import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from logging import Logger

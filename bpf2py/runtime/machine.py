@@ -9,7 +9,8 @@ one may want to test, to decode a recording, or to look at the description.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+
+from ..light import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..spec import ByteOrder, ObjectSpec

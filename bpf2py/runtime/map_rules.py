@@ -9,9 +9,8 @@ never held against a spec.  ``tests/kernel/test_map_rules.py`` tries them on the
 from __future__ import annotations
 
 import os
-from collections.abc import Container
-from typing import NamedTuple
 
+from ..light import Container, NamedTuple
 from ..spec import MapSpec
 from ..uapi import MapFlags, MapType
 

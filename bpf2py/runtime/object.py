@@ -13,9 +13,8 @@ own types, and a checker would not let them narrow an attribute.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+from ..light import TYPE_CHECKING, Any, Callable, Generic, Iterable, Iterator, Mapping, TypeVar
 from ..records import replace
 from ..spec import ObjectSpec
 from ..uapi import MapType
@@ -24,10 +23,10 @@ from .owner import Owner
 from .typed_spec import missing
 
 if TYPE_CHECKING:
-    from typing import Unpack
+    from typing import ClassVar, Unpack
 
-    from ..btf import TypeTable
     from ..uapi import AttachType, ProgFlags
+    from .core_types import KernelTypes
     from .externs.kconfig import Kconfig
     from .links.base import Link
     from .loaded import Loaded
@@ -303,7 +302,7 @@ def load(
     object_spec: ObjectSpec,
     *,
     pin_path: str | os.PathLike[str] | None = None,
-    kernel_btf: str | os.PathLike[str] | bytes | TypeTable | None = None,
+    kernel_btf: KernelTypes | None = None,
     log_level: int | None = None,
     maps: Mapping[str, HasFileno] | None = None,
     kconfig: Kconfig | None = None,

@@ -7,10 +7,7 @@ here: what is done to the bytes (``btf/sanitize.py``, ``btf/arg_ctx.py``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
-from typing import TYPE_CHECKING
-
+from ..light import TYPE_CHECKING, Mapping, suppress
 from .log import debug
 from .privileges import with_memlock
 from .syscalls.btf import btf_load

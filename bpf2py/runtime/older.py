@@ -8,8 +8,8 @@ Not here: BTF (btf/sanitize.py), maps (create.py).
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING
 
+from ..light import TYPE_CHECKING
 from ..uapi import AttachType, ProgType
 
 if TYPE_CHECKING:

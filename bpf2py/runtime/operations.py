@@ -6,8 +6,7 @@ here lands in ``MapSpec.data`` and ``MapSpec.functions``; nothing of it is the k
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self, overload
-
+from ..light import TYPE_CHECKING, Any, Self, overload
 from ..spec import MapSpec, ObjectSpec, ProgramSpec
 from ..uapi import MapType, ProgType
 from .typed_spec import missing

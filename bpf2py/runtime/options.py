@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from typing import TypedDict
 
-from ..btf import TypeTable
+from .core_types import KernelTypes
 from .externs.kconfig import Kconfig
 from .syscalls.fd import HasFileno
 
@@ -18,7 +18,7 @@ class LoadOptions(TypedDict, total=False):
     """Keyword arguments of ``TypedSpec.load``, ``TypedSpec.prepare`` and ``runtime.load``."""
 
     pin_path: str | os.PathLike[str] | None
-    kernel_btf: str | os.PathLike[str] | bytes | TypeTable | None
+    kernel_btf: KernelTypes | None
     log_level: int | None
     maps: Mapping[str, HasFileno] | None
     kconfig: Kconfig | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from ..light import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, TypeVar
 
+from ..light import TYPE_CHECKING, Callable, TypeVar
 from ..uapi import ProgType
 from .log import debug
-from .syscalls.token import passing
+from .syscalls.token import Passing
 
 if TYPE_CHECKING:
+    from typing import Final
+
     from .syscalls.fd import HasFileno
     from .token import Token
 
@@ -169,7 +170,7 @@ def with_token(asked: str | os.PathLike[str] | HasFileno | None, call: Callable[
 
         token = Token.create(asked)
     else:
-        with passing(asked.fileno()):
+        with Passing(asked.fileno()):
             return call()
     debug("%r: used, allows %s", token, token.rights)
     with token, token.used():

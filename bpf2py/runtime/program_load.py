@@ -8,12 +8,7 @@ refusals (verification.py).
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
-from functools import cached_property
-from typing import TYPE_CHECKING
-
+from ..light import TYPE_CHECKING, Callable, Mapping, Sequence, cached_property, suppress
 from ..records import replace
 from ..spec import ObjectSpec, ProgramSpec
 from ..uapi import AttachType, ProgType
@@ -27,6 +22,8 @@ from .verification import verified
 if TYPE_CHECKING:
     from ..btf import TypeTable
     from ..btf.core import Outcome, Relocator
+    from .core_cache import CoreCache
+    from .core_types import KernelTypes
     from .externs.ksyms import Symbols
     from .maps.handle import MapHandle
     from .struct_ops import Plan
@@ -45,7 +42,7 @@ class ProgramLoader:
         spec: ObjectSpec,
         maps: Mapping[str, MapHandle],
         btf: FD | None,
-        kernel_btf: str | os.PathLike[str] | bytes | TypeTable | None,
+        kernel_btf: KernelTypes | None,
         log_level: int | None,
         *,
         plan: Plan | None,
@@ -62,6 +59,7 @@ class ProgramLoader:
         self._symbols = symbols
         self._func_info = func_info
         self._targets = targets
+        self._core_cache: CoreCache | None = None
 
     def load(self, program: ProgramSpec) -> LoadedProgram:
         """Load one program.  Raises as ``TypedSpec.load`` says."""
@@ -70,7 +68,7 @@ class ProgramLoader:
         source = self._source(program)
         symbols = self._symbols
         insns: bytes | bytearray = program.insns
-        outcomes: list[Outcome] = []
+        outcomes: Sequence[Outcome] = ()
         if program.map_relocations or program.extern_relocations or program.core_relocations:
             from .relocate import relocated
 
@@ -195,23 +193,23 @@ class ProgramLoader:
         return decode(self._spec.btf)
 
     @cached_property
-    def _relocator(self) -> Relocator:
-        from ..btf import TypeTable
+    def _relocator(self) -> Relocator | CoreCache:
+        from .core_types import core_types, is_own
+
+        if is_own(self._kernel_btf):
+            from .core_cache import CoreCache
+
+            self._core_cache = CoreCache(self._spec, lambda: self._table)
+            return self._core_cache
         from ..btf.core import Relocator
-        from .kernel_btf import kernel_btf
 
-        if isinstance(self._kernel_btf, TypeTable):
-            return Relocator(self._table, self._kernel_btf)
-        kernel = kernel_btf(self._kernel_btf)
-        if self._kernel_btf is not None:
-            return Relocator(self._table, kernel)
-
-        def modules() -> Iterator[tuple[str, TypeTable]]:
-            from .module_btf import module_tables
-
-            return ((name, table) for name, _, table in module_tables(kernel))
-
+        kernel, modules = core_types(self._kernel_btf)
         return Relocator(self._table, kernel, modules=modules)
+
+    def finish(self) -> None:
+        """Keep for the next process what was found out about this kernel: all are loaded."""
+        if self._core_cache is not None:
+            self._core_cache.keep()
 
 
 def _require_sensible(program: ProgramSpec) -> None:

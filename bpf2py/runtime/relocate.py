@@ -8,8 +8,6 @@ it.  Not here: how CO-RE numbers (``btf.core``) and symbols (``externs.ksyms``) 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 from ..asm import patch
 from ..asm.opcodes import (
@@ -21,10 +19,12 @@ from ..asm.opcodes import (
     PSEUDO_MAP_FD,
     PSEUDO_MAP_VALUE,
 )
+from ..light import TYPE_CHECKING, Callable, Mapping, Sequence
 from ..spec import ExternRelocation, MapRelocation, ProgramSpec
 
 if TYPE_CHECKING:
     from ..btf.core import Outcome, Relocator
+    from .core_cache import CoreCache
     from .externs.ksyms import Symbol
     from .maps.handle import MapHandle
 
@@ -42,24 +42,25 @@ def relocated(
     program: ProgramSpec,
     maps: Mapping[str, MapHandle],
     symbols: Mapping[str, Symbol],
-    relocator: Callable[[], Relocator],
+    relocator: Callable[[], Relocator | CoreCache],
     source: Callable[[int], str],
-) -> tuple[bytearray, list[Outcome]]:
+) -> tuple[bytearray, Sequence[Outcome]]:
     """The program's bytes for this kernel, and what became of its CO-RE records.
 
     *relocator* is called only if there are CO-RE records.  Raises :class:`ValueError` for a spec
     that contradicts itself, :class:`RelocationError` for a record no kernel could honour.
     """
     insns = bytearray(program.insns)
-    for relocation in program.map_relocations:
-        _patch_map(insns, relocation, program.name, maps)
-    for extern in program.extern_relocations:
-        patch_extern(insns, extern, program.name, symbols)
-    outcomes: list[Outcome] = []
+    outcomes: Sequence[Outcome] = []
+    # First, as in libbpf: what CO-RE makes of a program is then the same whatever its maps are.
     if program.core_relocations:
         outcomes = relocator().relocate(
             insns, program.core_relocations, program=program.name, source=source
         )
+    for relocation in program.map_relocations:
+        _patch_map(insns, relocation, program.name, maps)
+    for extern in program.extern_relocations:
+        patch_extern(insns, extern, program.name, symbols)
     return insns, outcomes
 
 

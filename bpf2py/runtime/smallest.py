@@ -7,8 +7,8 @@ means is the business of who asks: ``features.py`` for the loader, ``probes/`` f
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING
 
+from ..light import TYPE_CHECKING
 from ..uapi import AttachType, ProgType
 from .privileges import with_memlock
 from .syscalls.bpf import address

@@ -6,9 +6,7 @@ as ``opensnoop.bpf.c:12: x = *p;``, read only when somebody asks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
+from ..light import TYPE_CHECKING, Callable
 from ..spec import ByteOrder, ProgramSpec
 
 if TYPE_CHECKING:

@@ -12,14 +12,12 @@ bpf_map__init_kern_struct_ops() and bpf_object_adjust_struct_ops_autoload() of l
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, NamedTuple
 
 from ..btf import TypeTable
 from ..btf.layout import size_of
 from ..btf.names import essential_name
 from ..btf.types import Member, Struct
+from ..light import TYPE_CHECKING, Callable, ExitStack, NamedTuple
 from ..records import replace
 from ..spec import MapSpec, ObjectSpec
 from ..uapi import BTFKind, MapType, ProgType

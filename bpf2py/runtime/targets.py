@@ -8,13 +8,15 @@ descriptor.  Names are made as libbpf does (libbpf_find_attach_btf_id()).
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING, Final, NamedTuple
 
+from ..light import TYPE_CHECKING, NamedTuple
 from ..spec import ProgramSpec
 from ..uapi import AttachType, BTFKind, ProgType
 from .syscalls.fd import FD
 
 if TYPE_CHECKING:
+    from typing import Final
+
     from ..btf import TypeTable
     from .syscalls.fd import HasFileno
 

@@ -17,7 +17,7 @@ from .kernel import BPFFS_PATH
 from .owner import Owner
 from .syscalls import bpf as door
 from .syscalls.fd import FD
-from .syscalls.token import passing
+from .syscalls.token import Passing
 
 _CREATE = Struct("=II")
 _ANY: Final = (1 << 64) - 1
@@ -95,7 +95,7 @@ class Token(Owner):
 
     def used(self) -> AbstractContextManager[None]:
         """A ``with`` in which this thread's probes use the token: ``with token.used(): …``."""
-        return passing(self.fileno())
+        return Passing(self.fileno())
 
     def close(self) -> None:
         """Close the descriptor; a second call does nothing."""

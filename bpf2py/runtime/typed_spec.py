@@ -9,15 +9,15 @@ let them narrow an attribute.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+import sys
 
+from ..light import TYPE_CHECKING, Generic, Iterable, Iterator, Mapping, TypeVar
 from ..spec import MapSpec, ObjectSpec, ProgramSpec
 
 if TYPE_CHECKING:
-    from typing import Unpack
+    from typing import ClassVar, Unpack
 
-    from ..btf import TypeTable
+    from .core_types import KernelTypes
     from .externs.kconfig import Kconfig
     from .loaded import Loaded
     from .object import Object
@@ -121,7 +121,7 @@ class TypedSpec(Generic[ObjectT]):
         self,
         *,
         pin_path: str | os.PathLike[str] | None = None,
-        kernel_btf: str | os.PathLike[str] | bytes | TypeTable | None = None,
+        kernel_btf: KernelTypes | None = None,
         log_level: int | None = None,
         maps: Mapping[str, HasFileno] | None = None,
         kconfig: Kconfig | None = None,
@@ -131,8 +131,12 @@ class TypedSpec(Generic[ObjectT]):
         """Create the maps, fill the data, load the programs: all of it or nothing.
 
         *pin_path* is the directory on a bpf file system for maps that are pinned by name
-        (``/sys/fs/bpf`` if not given).  *kernel_btf*, a path, the bytes or the types, replaces the
-        running kernel's BTF in CO-RE fix-ups.  *log_level* asks for the verifier's log of every
+        (``/sys/fs/bpf`` if not given).  *kernel_btf* is what CO-RE fix-ups ask: a file (raw BTF,
+        also compressed, BTFHub's ``.btf.tar.xz``, a vmlinux), the bytes or the types, in the place
+        of the running kernel's; or, for kernels without BTF of their own, a folder or archive to
+        choose from: BTFHub's, or what ``bpf2py min-btf`` made of it, as a path or as
+        ``importlib.resources`` gives it; or a dict of these for modules that do not show their BTF,
+        by name (``vmlinux`` is the kernel).  *log_level* asks for the verifier's log of every
         program (its ``log``): 1 for refused ones, 2 for every instruction, 4 for statistics.
         *maps* puts open maps in the place of those of that name.  *kconfig* goes before the running
         kernel's configuration for ``extern … __kconfig``: a path (plain or gzip), the text as
@@ -192,16 +196,13 @@ class TypedSpec(Generic[ObjectT]):
 
     @classmethod
     def __object_class(cls) -> type[ObjectT]:
-        import sys
-        from typing import ForwardRef, get_args, get_origin
-
         for klass in cls.__mro__:
             for base in klass.__dict__.get("__orig_bases__", ()):
-                if get_origin(base) is not TypedSpec:
+                if getattr(base, "__origin__", None) is not TypedSpec:
                     continue
-                (argument,) = get_args(base)
-                if isinstance(argument, ForwardRef):
-                    argument = getattr(sys.modules[klass.__module__], argument.__forward_arg__)
+                (argument,) = base.__args__
+                if isinstance(argument, str):
+                    argument = getattr(sys.modules[klass.__module__], argument)
                 found: type[ObjectT] = argument
                 return found
         raise TypeError(f'{cls.__qualname__} does not name its object: TypedSpec["…"]')

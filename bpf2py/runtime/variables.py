@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import mmap
 import sys
-from typing import TYPE_CHECKING, Any, Generic, Never, Protocol, Self, TypeVar, overload
 
+from ..light import TYPE_CHECKING, Any, Generic, Never, Protocol, Self, TypeVar, overload
 from ..uapi import Cmd, MapFlags, MapType
 from .codec import Codec
 from .codec.array import of_length

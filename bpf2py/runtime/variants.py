@@ -8,9 +8,7 @@ asks the kernel.  What the user changed in the description goes along.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
-
+from ..light import TYPE_CHECKING, Any, Callable, NamedTuple
 from ..spec import ObjectSpec
 from . import machine
 

@@ -8,9 +8,8 @@ what is asked of an older kernel (older.py), what a log says (verifier.py).
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from ..light import TYPE_CHECKING, Callable, Sequence
 from ..spec import ProgramSpec
 from ..uapi import AttachType, ProgType
 from .log import debug
@@ -40,7 +39,7 @@ def verified(
     program: ProgramSpec,
     request: LoadRequest,
     level: int,
-    outcomes: list[Outcome],
+    outcomes: Sequence[Outcome],
     source: Callable[[int], str],
     object_name: str,
 ) -> LoadedProgram:
@@ -127,7 +126,7 @@ def _rejection(
     error: OSError,
     log: str,
     program: ProgramSpec,
-    outcomes: list[Outcome],
+    outcomes: Sequence[Outcome],
     source: Callable[[int], str],
 ) -> OSError:
     """The VerifierError; reading logs is imported only when one must be read."""

@@ -8,10 +8,9 @@ How logs are read is in ``verifier_log.py`` and ``verifier_report.py``, what the
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from ..btf.core_apply import POISON_HELPER
+from ..light import TYPE_CHECKING, Callable, Sequence
 from ..spec import ProgramSpec
 from .errors import VerifierError
 from .relocate import MISSING_FUNCTION, POISON_MAP

@@ -4,8 +4,7 @@ Generated; do not edit.
 Flags keep bits this file does not know; a number read from a newer kernel may stay a number.
 """
 
-import enum
-from typing import TYPE_CHECKING
+from ..enums import KEEP, TYPE_CHECKING, IntEnum, IntFlag
 
 if TYPE_CHECKING:
     from .rare import HELPER_NAMES as HELPER_NAMES
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from .rare import TestRunFlags as TestRunFlags
     from .rare import XDPAction as XDPAction
 else:
-    #: Made when first asked for: each member of an enum costs every start microseconds.
+    #: Imported when first asked for.
     _RARE = (
         "HELPER_NAMES",
         "AttachFlags",
@@ -38,7 +37,7 @@ else:
         return value
 
 
-class Cmd(enum.IntEnum):
+class Cmd(IntEnum):
     """``enum bpf_cmd``."""
 
     MAP_CREATE = 0
@@ -84,7 +83,7 @@ class Cmd(enum.IntEnum):
     COMMON_ATTRS = 65536
 
 
-class MapType(enum.IntEnum):
+class MapType(IntEnum):
     """``enum bpf_map_type``."""
 
     UNSPEC = 0
@@ -127,7 +126,7 @@ class MapType(enum.IntEnum):
     RHASH = 35
 
 
-class ProgType(enum.IntEnum):
+class ProgType(IntEnum):
     """``enum bpf_prog_type``."""
 
     UNSPEC = 0
@@ -165,7 +164,7 @@ class ProgType(enum.IntEnum):
     NETFILTER = 32
 
 
-class AttachType(enum.IntEnum):
+class AttachType(IntEnum):
     """``enum bpf_attach_type``."""
 
     CGROUP_INET_INGRESS = 0
@@ -232,7 +231,7 @@ class AttachType(enum.IntEnum):
     TRACE_FSESSION_MULTI = 61
 
 
-class MapFlags(enum.IntFlag, boundary=enum.KEEP):
+class MapFlags(IntFlag, boundary=KEEP):
     """flags of BPF_MAP_CREATE."""
 
     NO_PREALLOC = 1 << 0
@@ -257,7 +256,7 @@ class MapFlags(enum.IntFlag, boundary=enum.KEEP):
     RB_OVERWRITE = 1 << 19
 
 
-class ProgFlags(enum.IntFlag, boundary=enum.KEEP):
+class ProgFlags(IntFlag, boundary=KEEP):
     """flags of BPF_PROG_LOAD."""
 
     STRICT_ALIGNMENT = 1 << 0
@@ -270,7 +269,7 @@ class ProgFlags(enum.IntFlag, boundary=enum.KEEP):
     TEST_REG_INVARIANTS = 1 << 7
 
 
-class XDPFlags(enum.IntFlag, boundary=enum.KEEP):
+class XDPFlags(IntFlag, boundary=KEEP):
     """``XDP_FLAGS_*`` of <linux/if_link.h>, also the flags of an XDP link."""
 
     UPDATE_IF_NOEXIST = 1 << 0
@@ -280,7 +279,7 @@ class XDPFlags(enum.IntFlag, boundary=enum.KEEP):
     REPLACE = 1 << 4
 
 
-class UpdateFlags(enum.IntFlag, boundary=enum.KEEP):
+class UpdateFlags(IntFlag, boundary=KEEP):
     """flags of BPF_MAP_UPDATE_ELEM."""
 
     ANY = 0
@@ -291,7 +290,7 @@ class UpdateFlags(enum.IntFlag, boundary=enum.KEEP):
     ALL_CPUS = 1 << 4
 
 
-class BTFKind(enum.IntEnum):
+class BTFKind(IntEnum):
     """``BTF_KIND_*`` of <linux/btf.h>."""
 
     UNKN = 0
@@ -316,7 +315,7 @@ class BTFKind(enum.IntEnum):
     ENUM64 = 19
 
 
-class CoreRelocationKind(enum.IntEnum):
+class CoreRelocationKind(IntEnum):
     """``enum bpf_core_relo_kind``."""
 
     FIELD_BYTE_OFFSET = 0

@@ -3,10 +3,10 @@
 Generated; do not edit.
 """
 
-import enum
+from ..enums import KEEP, IntEnum, IntFlag
 
 
-class LinkType(enum.IntEnum):
+class LinkType(IntEnum):
     """``enum bpf_link_type``."""
 
     UNSPEC = 0
@@ -27,7 +27,7 @@ class LinkType(enum.IntEnum):
     TRACING_MULTI = 15
 
 
-class PerfEventType(enum.IntEnum):
+class PerfEventType(IntEnum):
     """``enum bpf_perf_event_type``."""
 
     UNSPEC = 0
@@ -39,13 +39,13 @@ class PerfEventType(enum.IntEnum):
     EVENT = 6
 
 
-class StatsType(enum.IntEnum):
+class StatsType(IntEnum):
     """``enum bpf_stats_type``."""
 
     RUN_TIME = 0
 
 
-class TaskFDType(enum.IntEnum):
+class TaskFDType(IntEnum):
     """``enum bpf_task_fd_type``."""
 
     RAW_TRACEPOINT = 0
@@ -56,7 +56,7 @@ class TaskFDType(enum.IntEnum):
     URETPROBE = 5
 
 
-class XDPAction(enum.IntEnum):
+class XDPAction(IntEnum):
     """``enum xdp_action``."""
 
     ABORTED = 0
@@ -66,7 +66,7 @@ class XDPAction(enum.IntEnum):
     REDIRECT = 4
 
 
-class TestRunFlags(enum.IntFlag, boundary=enum.KEEP):
+class TestRunFlags(IntFlag, boundary=KEEP):
     """flags of BPF_PROG_TEST_RUN."""
 
     ON_CPU = 1 << 0
@@ -74,7 +74,7 @@ class TestRunFlags(enum.IntFlag, boundary=enum.KEEP):
     SKB_CHECKSUM_COMPLETE = 1 << 2
 
 
-class AttachFlags(enum.IntFlag, boundary=enum.KEEP):
+class AttachFlags(IntFlag, boundary=KEEP):
     """flags of BPF_PROG_ATTACH and anchored links."""
 
     ALLOW_OVERRIDE = 1 << 0
@@ -88,7 +88,6 @@ class AttachFlags(enum.IntFlag, boundary=enum.KEEP):
 
 
 #: Helper functions by number: ``HELPER_NAMES[1]`` is ``map_lookup_elem`` (``enum bpf_func_id``).
-#: A tuple and not an enum: 200 enum members would cost every import a millisecond.
 HELPER_NAMES = (
     "unspec",
     "map_lookup_elem",

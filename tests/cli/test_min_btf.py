@@ -109,3 +109,50 @@ def test_an_object_of_another_byte_order_is_refused(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "big endian" in result.stderr
     assert not (tmp_path / "out.btf").exists()
+
+
+def test_a_folder_becomes_one_archive_the_same_every_time(tmp_path: Path) -> None:
+    source = tmp_path / "hub" / "debian" / "12" / "x86_64"
+    source.mkdir(parents=True)
+    for name in ("6.12.1-amd64", "6.12.2-amd64"):
+        (source / f"{name}.btf").write_bytes(KERNEL.read_bytes())
+    (source / "5.10.0-8-amd64.btf").write_bytes((FOLDER / "debian-5.10.btf").read_bytes())
+    first, second = tmp_path / "btf.tar.xz", tmp_path / "again.tar.xz"
+    result = run(*OBJECTS, "--btf", tmp_path / "hub", "-o", first)
+    assert result.exit_code == 0, result.output
+    size = 2 * len(reduced()) + len(reduced(FOLDER / "debian-5.10.btf"))
+    written = first.stat().st_size
+    assert result.stdout == f"{first}: 3 kernels in {written} bytes, {size} unpacked\n"
+    with tarfile.open(first) as archive:
+        found = {entry.name: archive.extractfile(entry) for entry in archive}
+        contents = {name: file.read() for name, file in found.items() if file is not None}
+    assert contents == {
+        "debian/12/x86_64/6.12.1-amd64.btf": reduced(),
+        "debian/12/x86_64/6.12.2-amd64.btf": reduced(),
+        "debian/12/x86_64/5.10.0-8-amd64.btf": reduced(FOLDER / "debian-5.10.btf"),
+    }
+    assert written < size / 3
+    assert run(*OBJECTS, "--btf", first, "-o", second).exit_code == 0
+    assert second.read_bytes() == first.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("btf", "name", "complaint"),
+    [
+        (FOLDER, "a.tar.gz", "written as *.tar.xz"),
+        (KERNEL, "a.tar.xz", "made of a folder"),
+    ],
+)
+def test_other_archives_are_refused(tmp_path: Path, btf: Path, name: str, complaint: str) -> None:
+    result = run(*OBJECTS, "--btf", btf, "-o", tmp_path / name)
+    assert result.exit_code == 1
+    assert complaint in result.stderr
+
+
+def test_an_archive_cannot_write_outside_of_the_folder(tmp_path: Path) -> None:
+    path = tmp_path / "evil.tar"
+    with tarfile.open(path, "w") as archive:
+        archive.add(KERNEL, "../../outside.btf")
+        archive.add(KERNEL, "/inside.btf")
+    assert run(*OBJECTS, "--btf", path, "-o", tmp_path / "a" / "b").exit_code == 0
+    assert [each.name for each in tmp_path.rglob("*.btf")] == ["inside.btf"]

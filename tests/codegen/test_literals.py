@@ -15,10 +15,14 @@ from bpf2py.codegen import CodegenError, literals
 TEXT = st.text(string.printable, max_size=12)
 SIZES = st.integers(0, 1 << 40)
 BYTES = st.binary(max_size=200) | st.integers(0, 300).map(bytes)
-MAP_TYPES = st.sampled_from(uapi.MapType) | st.integers(1000, 2000)
+MAP_TYPES = st.sampled_from(list(uapi.MapType)) | st.integers(1000, 2000)
 
 VARIABLES = st.builds(
-    spec.VariableSpec, name=TEXT, offset=SIZES, size=SIZES, linkage=st.sampled_from(spec.Linkage)
+    spec.VariableSpec,
+    name=TEXT,
+    offset=SIZES,
+    size=SIZES,
+    linkage=st.sampled_from(list(spec.Linkage)),
 )
 MAPS = st.builds(
     spec.MapSpec,
@@ -26,7 +30,7 @@ MAPS = st.builds(
     map_type=MAP_TYPES,
     flags=st.integers(0, 1 << 32).map(uapi.MapFlags),
     numa_node=st.none() | SIZES,
-    pinning=st.sampled_from(spec.Pinning),
+    pinning=st.sampled_from(list(spec.Pinning)),
     data=st.none() | BYTES.map(bytearray),
     inner=st.none() | st.builds(spec.MapSpec, name=TEXT, map_type=MAP_TYPES),
     variables=st.dictionaries(TEXT, VARIABLES, max_size=3),
@@ -35,8 +39,8 @@ PROGRAMS = st.builds(
     spec.ProgramSpec,
     name=TEXT,
     section=TEXT,
-    prog_type=st.sampled_from(uapi.ProgType) | st.just(999),
-    attach_type=st.none() | st.sampled_from(uapi.AttachType),
+    prog_type=st.sampled_from(list(uapi.ProgType)) | st.just(999),
+    attach_type=st.none() | st.sampled_from(list(uapi.AttachType)),
     insns=BYTES,
     map_relocations=st.lists(
         st.builds(spec.MapRelocation, insn=SIZES, map=TEXT, offset=st.none() | SIZES), max_size=3

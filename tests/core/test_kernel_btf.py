@@ -10,7 +10,6 @@ import struct
 import subprocess
 import sys
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -20,31 +19,13 @@ from bpf2py.btf import BTFError, decode, encode
 from bpf2py.btf import types as t
 from bpf2py.btf.header import read_header
 from bpf2py.btf.table import TypeTable
-from bpf2py.runtime import btf_index, kernel_btf
+from bpf2py.runtime import btf_index, cache_folder, kernel, kernel_btf
 from bpf2py.runtime.btf_index import build_index, open_index
 from bpf2py.runtime.errors import NotSupportedError
 from bpf2py.uapi import BTFKind
 
+from .conftest import BUILD_ID, KERNEL
 from .tables import INT, struct_of
-
-KERNEL = Path(__file__).parents[1] / "data" / "btf" / "debian-6.12.btf"
-BUILD_ID = bytes(range(20))
-
-
-@pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A machine of our own: its kernel's BTF, its notes and its user's cache folder."""
-    notes = struct.pack("=III", 4, 4, 7) + b"Xen\0abcd"
-    notes += struct.pack("=III", 4, 20, 3) + b"GNU\0" + BUILD_ID
-    (tmp_path / "notes").write_bytes(notes)
-    (tmp_path / "vmlinux").write_bytes(KERNEL.read_bytes())
-    monkeypatch.setattr(kernel_btf, "VMLINUX_BTF", str(tmp_path / "vmlinux"))
-    monkeypatch.setattr(kernel_btf, "KERNEL_NOTES", str(tmp_path / "notes"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv(kernel_btf.NO_CACHE, raising=False)
-    kernel_btf.forget()
-    yield tmp_path
-    kernel_btf.forget()
 
 
 def index_file(machine: Path) -> Path:
@@ -114,7 +95,7 @@ def test_flavours_are_found_by_the_name_without(machine: Path) -> None:
 def test_nothing_is_read_or_written_if_the_cache_is_switched_off(
     machine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(kernel_btf.NO_CACHE, "1")
+    monkeypatch.setenv(cache_folder.NO_CACHE, "1")
     assert_right(fresh())
     assert not (machine / "cache").exists()
 
@@ -132,18 +113,6 @@ def test_a_kernel_without_btf_is_told_what_to_do(machine: Path) -> None:
     (machine / "vmlinux").unlink()
     with pytest.raises(NotSupportedError, match="CONFIG_DEBUG_INFO_BTF"):
         fresh()
-
-
-def test_a_file_or_bytes_can_be_given_instead(machine: Path) -> None:
-    other = encode([INT, struct_of("mine", 4)], byte_order="little")
-    (machine / "other.btf").write_bytes(other)
-    for source in (other, machine / "other.btf", str(machine / "other.btf")):
-        assert kernel_btf.kernel_btf(source).find("mine") == 2
-    assert not (machine / "cache").exists()
-    with pytest.raises(BTFError):
-        kernel_btf.kernel_btf(b"")
-    with pytest.raises(FileNotFoundError):
-        kernel_btf.kernel_btf(machine / "none")
 
 
 def test_old_indexes_are_dropped(machine: Path) -> None:
@@ -239,7 +208,10 @@ def test_what_belongs_to_another_user_is_ignored(machine: Path) -> None:
 
 
 def uses_index_of_disk(path: Path) -> bool:
-    return kernel_btf._trusted_bytes(str(path)) is not None
+    found = cache_folder.open_trusted(str(path))
+    if found:
+        os.close(found[0])
+    return found is not None
 
 
 def test_an_index_that_others_can_write_is_replaced(machine: Path) -> None:
@@ -412,8 +384,8 @@ def test_a_forged_index_never_gives_a_type_of_another_name(machine: Path) -> Non
 
 def test_two_processes_that_write_at_once_do_not_disturb_each_other(machine: Path) -> None:
     program = (
-        "import sys; from bpf2py.runtime import kernel_btf as k\n"
-        f"k.VMLINUX_BTF, k.KERNEL_NOTES = {str(machine / 'vmlinux')!r}, {str(machine / 'notes')!r}\n"
+        "import sys; from bpf2py.runtime import kernel, kernel_btf as k\n"
+        f"kernel.VMLINUX_BTF, kernel.KERNEL_NOTES = {str(machine / 'vmlinux')!r}, {str(machine / 'notes')!r}\n"
         "for _ in range(20):\n"
         "    k.forget(); table = k.kernel_btf()\n"
         "    assert table.find('task_struct') and not table.ids_named('nothing')\n"
@@ -431,19 +403,19 @@ def test_two_processes_that_write_at_once_do_not_disturb_each_other(machine: Pat
 
 
 @pytest.mark.skipif(
-    not os.path.exists(kernel_btf.VMLINUX_BTF), reason="the kernel does not show its BTF"
+    not os.path.exists(kernel.VMLINUX_BTF), reason="the kernel does not show its BTF"
 )
 def test_the_running_kernels_types_are_the_same_with_and_without_index(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.delenv(kernel_btf.NO_CACHE, raising=False)
+    monkeypatch.delenv(cache_folder.NO_CACHE, raising=False)
     first, second = fresh(), fresh()
     kernel_btf.forget()
     if not list(tmp_path.rglob("btf-*")):
         pytest.skip("the running kernel does not tell its build id")
     assert uses_index(second)
-    scanned = decode(Path(kernel_btf.VMLINUX_BTF).read_bytes())
+    scanned = decode(Path(kernel.VMLINUX_BTF).read_bytes())
     assert len(first) == len(second) == len(scanned) > 10_000
     for name in (
         "task_struct",

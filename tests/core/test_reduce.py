@@ -17,7 +17,7 @@ from bpf2py.btf.core_errors import RelocationError
 from bpf2py.btf.core_fixup import Fixup
 from bpf2py.btf.reduce import Needs, reduce
 from bpf2py.elf import read_object_file
-from bpf2py.runtime.kernel_btf import VMLINUX_BTF
+from bpf2py.runtime.kernel import VMLINUX_BTF
 from bpf2py.uapi import BTFKind
 from bpf2py.uapi import CoreRelocationKind as Kind
 

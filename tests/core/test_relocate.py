@@ -146,9 +146,30 @@ def test_a_member_missing_inside_is_explained_with_the_struct_it_is_missing_in()
 
 def test_a_member_of_another_kind_is_explained() -> None:
     target: Types = (t.Ptr(0), struct_of("s", 16, ("b", 1, 0)))
-    assert "has a member 'b' in struct s, but of another kind of type" in explain(
-        LOCAL, target, "0:1"
+    assert (
+        "has a member 'b' in struct s, but of another kind of type: a pointer, in the program int"
+        in explain(LOCAL, target, "0:1")
     )
+    target = (INT, union_of("u", 4, ("x", 1)), struct_of("s", 16, ("b", 2, 0)))
+    assert "of another kind of type: union u, in the program int" in explain(LOCAL, target, "0:1")
+
+
+def test_a_member_that_moved_into_another_is_found_there() -> None:
+    target: Types = (
+        INT,
+        struct_of("deep", 4, ("b", 1, 0)),
+        struct_of("in", 8, ("info", 2, 4)),
+        struct_of("s", 16, ("a", 1, 0), ("inner", 3, 4), ("bb", 1, 12)),
+    )
+    text = explain(LOCAL, target, "0:1")
+    assert "has no member 'b'; nearest: bb; inside of a member: inner.info.b\n" in text
+
+
+def test_a_member_that_moved_out_of_another_is_found_there() -> None:
+    local: Types = (struct_of("s", 8, ("in", 2, 4)), struct_of("t", 4, ("count", 3, 0)), INT)
+    target: Types = (INT, struct_of("s", 16, ("count", 1, 8)))
+    text = explain(local, target, "0:0:0")
+    assert "has no member 'in'; it has 'count' itself\n" in text
 
 
 def test_an_array_too_short_is_explained() -> None:

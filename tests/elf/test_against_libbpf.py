@@ -27,7 +27,8 @@ from bpf2py.elf import ObjectError, read_object_file, section_def
 from bpf2py.records import replace
 from bpf2py.runtime.externs.kconfig import kconfig_data
 from bpf2py.runtime.externs.ksyms import Symbols
-from bpf2py.runtime.kernel_btf import VMLINUX_BTF, kernel_btf
+from bpf2py.runtime.kernel import VMLINUX_BTF
+from bpf2py.runtime.kernel_btf import kernel_btf
 from bpf2py.runtime.relocate import patch_extern
 from bpf2py.runtime.struct_ops import make_plan
 from bpf2py.spec import KCONFIG, MapSpec, ObjectSpec, Pinning, ProgramSpec

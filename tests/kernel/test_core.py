@@ -6,9 +6,12 @@ walked here; nothing of the CO-RE engine is used for that.
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from bpf2py import runtime
 from bpf2py.btf import decode
@@ -16,12 +19,16 @@ from bpf2py.btf import types as t
 from bpf2py.btf.layout import size_of
 from bpf2py.btf.reduce import Needs, reduce
 from bpf2py.btf.table import TypeTable
+from bpf2py.cli.main import cli
 from bpf2py.elf import read_object
-from bpf2py.runtime.kernel_btf import kernel_btf
-from bpf2py.uapi import BTFKind
+from bpf2py.runtime import NotSupportedError
+from bpf2py.runtime.kernel import VMLINUX_BTF
+from bpf2py.runtime.kernel_btf import forget, kernel_btf
+from bpf2py.runtime.module_btf import SYSFS_BTF, module_tables, module_types
+from bpf2py.uapi import BTFKind, CoreRelocationKind, ProgType
 from generated_fixtures.core_bitfields_bpf import CoreBitfields
 from generated_fixtures.core_enums_bpf import CoreEnums
-from generated_fixtures.core_fields_bpf import CoreFields
+from generated_fixtures.core_fields_bpf import CoreFields, CoreFieldsSpec
 from generated_fixtures.core_heavy_bpf import CoreHeavy
 from generated_fixtures.core_types_bpf import CoreTypes
 
@@ -116,6 +123,67 @@ def line(source: str, number: int) -> str:
     if not number:
         return ""
     return f"{source}:{number}: " + (FOLDER / source).read_text().splitlines()[number - 1].strip()
+
+
+def without_targets() -> CoreFieldsSpec:
+    """The object without the program on a tracepoint, which a kernel finds in its own BTF only."""
+    spec = CoreFields.spec()
+    for program in spec.object_spec.programs.values():
+        program.autoload &= program.prog_type != ProgType.TRACING
+    assert spec.programs.read_current.autoload
+    return spec
+
+
+@pytest.mark.parametrize("form", ["folder", "archive"])
+def test_a_kernel_that_hides_its_btf_takes_what_a_package_ships_for_it(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = tmp_path / "full" / "some" / "1" / os.uname().machine / f"{os.uname().release}.btf"
+    full.parent.mkdir(parents=True)
+    full.write_bytes(Path(VMLINUX_BTF).read_bytes())
+    shipped = tmp_path / ("btf" if form == "folder" else "btf.tar.xz")
+    command = ["min-btf", str(FOLDER / "core_fields.bpf.o"), "--btf", str(tmp_path / "full")]
+    assert CliRunner().invoke(cli, [*command, "-o", str(shipped)]).exit_code == 0
+    monkeypatch.setattr("bpf2py.runtime.kernel.VMLINUX_BTF", str(tmp_path / "none"))
+    monkeypatch.setattr("bpf2py.runtime.core_types._VMLINUX", ())
+    forget()
+    try:
+        with pytest.raises(NotSupportedError, match="takes a file with this kernel's BTF"):
+            without_targets().load()
+        with without_targets().load(kernel_btf=shipped) as fields:
+            found = fields.programs.read_current.run().return_value
+        full.rename(full.with_name("0.0.0-other.btf"))
+        with pytest.raises(
+            NotSupportedError, match=re.escape(f"has none for {os.uname().release} (")
+        ):
+            without_targets().load(kernel_btf=tmp_path / "full")
+    finally:
+        forget()
+    assert line("core_fields.bpf.c", found) == ""
+
+
+def test_modules_are_the_same_in_sysfs_as_by_their_descriptors(types: TypeTable) -> None:
+    if not [name for name in os.listdir(SYSFS_BTF) if name != "vmlinux"]:
+        pytest.skip("no module with BTF is loaded (5.11)")
+
+    def facts(table: TypeTable) -> tuple[int, int, list[str]]:
+        return table.first_id, len(table), [table.name(each) for each in table][-50:]
+
+    by_id = {name: facts(table) for name, _, table in module_tables(types)}
+    assert {name: facts(table) for name, table in module_types(types)} == by_id
+
+
+def test_the_report_has_the_numbers_that_the_kernel_was_given(types: TypeTable) -> None:
+    by_subject = {
+        each.subject: each
+        for each in runtime.relocations(CoreFields.spec())
+        if each.kind == CoreRelocationKind.FIELD_BYTE_OFFSET
+    }
+    for path in (("pid",), ("tasks", "prev"), ("comm",)):
+        found = by_subject["struct task_struct." + ".".join(path)]
+        assert found.target == offset(types, "task_struct", *path)
+        assert found.where == "vmlinux"
+    assert by_subject["struct sched_statistics_unknown.never"].outcome == "missing"
 
 
 def test_the_current_task_is_read_right() -> None:

@@ -16,6 +16,7 @@ from bpf2py import runtime
 from bpf2py.btf import decode, encode
 from bpf2py.btf.types import Int, Member, Ptr
 from bpf2py.btf.types import Struct as StructType
+from bpf2py.runtime.cache_folder import NO_CACHE
 from bpf2py.runtime.kernel_btf import kernel_btf
 from bpf2py.runtime.syscalls import obj
 from bpf2py.spec import ObjectSpec
@@ -89,6 +90,7 @@ def test_an_object_without_core_records_never_looks_at_the_kernels_btf(
         raise AssertionError("the kernel's BTF was read")
 
     monkeypatch.setattr("bpf2py.runtime.kernel_btf.kernel_btf", refuse)
+    monkeypatch.setenv(NO_CACHE, "1")  # nor taken from what is kept of it
     spec = reads_task("pid")
     with pytest.raises(AssertionError, match="was read"):
         runtime.load(spec)

@@ -112,7 +112,7 @@ def test_a_zipped_tool_with_its_runtime_and_a_file_beside_the_module_loads(tmp_p
     module.write_text(made.text)
     for path, data in made.bytes_beside(module).items():
         path.write_bytes(data)
-    for part in ("asm", "btf", "runtime", "uapi", "records.py", "spec.py"):
+    for part in ("asm", "btf", "runtime", "uapi", "enums.py", "light.py", "records.py", "spec.py"):
         source = ROOT / "bpf2py" / part
         (shutil.copytree if source.is_dir() else shutil.copy)(source, _folder(tool) / part)
     (_folder(tool) / "__init__.py").touch()

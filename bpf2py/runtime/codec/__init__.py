@@ -7,8 +7,7 @@ machine this runs on, or of another by :meth:`Codec.in_byte_order`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from ...light import TYPE_CHECKING
 from ...records import dataclass, field
 from .array import Array, Padded, Rest, RestBytes, RestText
 from .base import Buffer, Codec

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import struct as _struct
-from typing import Any
 
+from ...light import Any
 from .base import INLINE_LIMIT, Buffer, Codec, Reader, T, Writer
 from .scalar import Float, Int
 

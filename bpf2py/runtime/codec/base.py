@@ -1,5 +1,9 @@
 """What a codec is, and how one becomes a few specialised Python functions.
 
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+
 In: a codec, which knows how its C type lies in memory.  Out: ``pack``, ``unpack`` and friends,
 written as Python source for exactly this type and compiled when first used.  A whole record, with
 everything nested in it, is read by one precompiled ``struct.Struct`` with explicit padding, and
@@ -15,8 +19,11 @@ from __future__ import annotations
 
 import struct as _struct
 import sys
-from collections.abc import Callable, Iterator
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+
+from ...light import TYPE_CHECKING, Any, Callable, Generic, Iterator, Literal, TypeVar
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 T = TypeVar("T")
 

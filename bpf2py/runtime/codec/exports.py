@@ -10,9 +10,7 @@ when a dtype is asked for, and by nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
+from ...light import Any, Iterator
 from .array import Array, Tail
 from .base import Codec
 from .record import Struct, of

@@ -7,10 +7,13 @@ and changing the copy changes nothing.  Assigning to the member stores.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, overload
-
+from ...light import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 from .base import ByteOrder, Codec, Reader, T, Writer
 from .record import register
+
+if TYPE_CHECKING:
+    from typing import ClassVar
+
 
 U = TypeVar("U", bound="Union")
 

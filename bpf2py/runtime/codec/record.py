@@ -7,9 +7,7 @@ table does not mention is padding: skipped when unpacking, zero when packing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Generic
-
+from ...light import Any, Generic, Iterator
 from .array import Tail
 from .base import INLINE_LIMIT, Buffer, ByteOrder, Codec, Reader, T, Writer
 from .scalar import Bits, read_run, write_run

@@ -7,13 +7,13 @@ NUL survive a round trip.
 
 from __future__ import annotations
 
-import enum
-import functools
-from typing import Any, Generic, TypeVar
-
+from ...light import TYPE_CHECKING, Any, Generic, TypeVar, cached_property
 from .base import BYTE_ORDER, Buffer, Codec, Reader, T, Writer
 
-E = TypeVar("E", bound=enum.IntEnum)
+if TYPE_CHECKING:
+    import enum
+
+E = TypeVar("E", bound="enum.IntEnum")
 
 _INT_CODES = {
     (1, False): "B",
@@ -250,7 +250,7 @@ class Enum(Number[E | int], Generic[E]):
     def from_word(self, number: int) -> E | int:
         return self._known.get(number, number)
 
-    @functools.cached_property
+    @cached_property
     def _known(self) -> dict[int, E]:
         return {member.value: member for member in self.cls}
 

@@ -6,10 +6,11 @@ method says so, and what is imported to say it differently is imported there.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from ...light import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import datetime as _datetime
+    from typing import ClassVar
 
 
 class Hex(int):

@@ -12,9 +12,8 @@ from __future__ import annotations
 import enum
 import functools
 import operator
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from ...light import TYPE_CHECKING, Any, Callable, Generic, TypeVar
 from .array import Tail
 from .base import Buffer, Codec, Reader, T, Writer
 from .scalar import Int, Number, check_int

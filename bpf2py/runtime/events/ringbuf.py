@@ -37,15 +37,23 @@ processes (there is one position); threads may share a :class:`RingBuf`, each ev
 
 from __future__ import annotations
 
-import contextlib
 import mmap
 import os
 import select
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
 
+from ...light import (
+    TYPE_CHECKING,
+    Any,
+    AsyncIterator,
+    Callable,
+    Generic,
+    Iterator,
+    TypeVar,
+    overload,
+    suppress,
+)
 from ...uapi import MapFlags, MapType
 from ..codec import U64, Bytes, Codec, Padded, RestBytes
 from ..errors import ClosedError, NotSupportedError
@@ -55,6 +63,7 @@ from ..variables import map_memory
 
 if TYPE_CHECKING:
     import asyncio
+    from typing import ClassVar
 
 T = TypeVar("T")
 
@@ -238,7 +247,7 @@ class RingBuf(AnyMap, Generic[T]):
                 yield sample
             finally:
                 # Where something still refers to it, that is the caller's to answer for.
-                with contextlib.suppress(BufferError):
+                with suppress(BufferError):
                     sample.release()
                 _fence()
                 ring.consumer[0] = following

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Iterator
+
+from ...light import Iterable, Iterator
 
 KALLSYMS = "/proc/kallsyms"
 KPTR_RESTRICT = "/proc/sys/kernel/kptr_restrict"

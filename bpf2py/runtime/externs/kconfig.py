@@ -1,5 +1,9 @@
 """The values of ``extern … __kconfig``: what the map ``.kconfig`` is filled with.
 
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+
 In: an ``ObjectSpec``; what the user says of the configuration; the running kernel's own, which is
 read only if something is still open then.  Out: the map's bytes.  Not here: where the values lie
 (``elf.externs`` decided that).  Rules and order of places are those of
@@ -13,12 +17,14 @@ import os
 import sys
 import warnings
 import zlib
-from collections.abc import Callable, Mapping
-from typing import TypeAlias
 
+from ...light import TYPE_CHECKING, Callable, Mapping
 from ...spec import KCONFIG, ExternKind, ExternSpec, ObjectSpec
 from .. import kernel
 from ..errors import NotSupportedError
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 #: A file (plain or gzip), the text itself, or values by name.
 Kconfig: TypeAlias = "str | os.PathLike[str] | bytes | Mapping[str, bool | int | str]"

@@ -9,8 +9,8 @@ bpf_object__resolve_externs() and find_ksym_btf_id() of libbpf.
 from __future__ import annotations
 
 from array import array
-from typing import TYPE_CHECKING, NamedTuple
 
+from ...light import TYPE_CHECKING, NamedTuple
 from ...spec import ExternKind, ExternSpec, ObjectSpec
 from ...uapi import BTFKind
 from ..errors import NotSupportedError

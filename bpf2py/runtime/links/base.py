@@ -7,8 +7,8 @@ it is pinned.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NoReturn
 
+from ...light import TYPE_CHECKING, NoReturn
 from ..errors import ClosedError
 from ..owner import Owner
 from ..syscalls.fd import FD

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING
 
+from ...light import TYPE_CHECKING
 from ...uapi import AttachType
 from ..errors import NotSupportedError
 from ..kernel import interface_index

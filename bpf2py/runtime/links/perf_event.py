@@ -9,8 +9,8 @@ from __future__ import annotations
 import errno
 import os
 from struct import Struct
-from typing import TYPE_CHECKING
 
+from ...light import TYPE_CHECKING
 from ...uapi import AttachType
 from ..errors import NotSupportedError
 from ..kernel import tracefs

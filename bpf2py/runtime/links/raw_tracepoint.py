@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import errno
 from struct import Struct
-from typing import TYPE_CHECKING
 
+from ...light import TYPE_CHECKING
 from ..syscalls.fd import FD
 from ..syscalls.link import link_create, raw_tracepoint_open
 from .base import Link

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import socket as sockets
-from typing import TYPE_CHECKING
 
+from ...light import TYPE_CHECKING
 from ..owner import Owner
 
 if TYPE_CHECKING:

@@ -7,9 +7,8 @@ bpf_link__update_map() of libbpf.
 from __future__ import annotations
 
 import errno
-from contextlib import suppress
-from typing import TYPE_CHECKING
 
+from ...light import TYPE_CHECKING, suppress
 from ...uapi import AttachType, Cmd
 from ..errors import NotSupportedError
 from ..syscalls.fd import FD

@@ -1,5 +1,9 @@
 """Arenas: memory that programs and user space share, at the same addresses (Linux 6.9).
 
+if TYPE_CHECKING:
+    from typing import ClassVar
+
+
 In: a map of type ARENA.  Out: its memory, and values in it by address.  A pointer that a program
 stored in an arena is an address in this process, so a list or tree can be walked from both sides.
 The kernel gives a page when it is first touched; with BPF_F_SEGV_ON_FAULT among the map's flags it
@@ -10,8 +14,8 @@ from __future__ import annotations
 
 import ctypes
 import os
-from typing import Any, ClassVar, Self, TypeVar, overload
 
+from ...light import TYPE_CHECKING, Any, Self, TypeVar, overload
 from ...uapi import MapFlags, MapType
 from ..codec import Codec, of
 from ..errors import ClosedError
@@ -20,6 +24,9 @@ from ..syscalls.fd import FD
 from ..syscalls.memory import map_shared
 from .base import AnyMap, create_handle, owning
 from .handle import MapHandle
+
+if TYPE_CHECKING:
+    from typing import ClassVar
 
 T = TypeVar("T")
 

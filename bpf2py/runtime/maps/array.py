@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from typing import ClassVar, Self
 
+from ...light import TYPE_CHECKING, Iterable, Iterator, Mapping, Self
 from ...uapi import MapFlags, MapType, UpdateFlags
 from ..codec import U32, Codec
 from .base import Map, V, create_handle, owning
 from .handle import MapHandle
+
+if TYPE_CHECKING:
+    from typing import ClassVar
 
 
 class ArrayMap(Map[int, V]):

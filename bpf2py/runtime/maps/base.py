@@ -1,5 +1,9 @@
 """What every map offers, and element access for map types that have no class of their own.
 
+if TYPE_CHECKING:
+    from typing import ClassVar
+
+
 In: a :class:`MapHandle` (what ``Loaded.map("name")`` gives, or one opened here) and codecs for
 keys and values.  Out: Python values.  A codec whose size is not the map's is refused at once.
 """
@@ -9,9 +13,8 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, ClassVar, Generic, TypeVar
 
+from ...light import TYPE_CHECKING, Any, Callable, Generic, Iterable, Iterator, TypeVar
 from ...uapi import Cmd, MapType, UpdateFlags
 from ..codec import Buffer, Codec
 from ..errors import ClosedError
@@ -20,6 +23,9 @@ from ..syscalls import bpf as door
 from ..syscalls.map import MapInfo, map_create
 from . import batch, fused
 from .handle import Calls, MapHandle
+
+if TYPE_CHECKING:
+    from typing import ClassVar
 
 K = TypeVar("K")
 V = TypeVar("V")

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import errno
 import struct
-from collections.abc import Iterator
-from typing import NamedTuple
 
+from ...light import Iterator, NamedTuple
 from ...uapi import Cmd
 from ..syscalls import bpf as door
 from .handle import MapHandle

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import ClassVar, Generic
-
+from ...light import TYPE_CHECKING, Generic, Iterable
 from ...uapi import Cmd, MapType
 from ..codec import Codec
 from .base import AnyMap, V, fitting
 from .handle import MapHandle
+
+if TYPE_CHECKING:
+    from typing import ClassVar
 
 
 class BloomFilter(AnyMap, Generic[V]):

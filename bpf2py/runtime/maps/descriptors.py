@@ -8,14 +8,16 @@ refuses to show the content of other maps (EOPNOTSUPP, ENOSPC).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import ClassVar, Generic, TypeVar
-
+from ...light import TYPE_CHECKING, Callable, Generic, TypeVar
 from ...uapi import MapType, UpdateFlags
 from ..codec import U32, Codec, Int
 from ..syscalls.fd import HasFileno
 from .base import AnyMap, K, Map
 from .handle import MapHandle
+
+if TYPE_CHECKING:
+    from typing import ClassVar
+
 
 M = TypeVar("M", bound=AnyMap)
 

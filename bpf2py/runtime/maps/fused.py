@@ -9,10 +9,9 @@ costs several times what it costs elsewhere, so three of them are worth saving.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, TypeVar
 
+from ...light import Any, Callable, TypeVar
 from ...uapi import Cmd
 from ..codec.base import PACK_ERRORS, Codec, Reader, Writer, compile_function
 from ..codec.scalar import Int

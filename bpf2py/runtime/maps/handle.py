@@ -1,5 +1,9 @@
 """A map in the kernel, before anyone says what its keys and values mean.
 
+if TYPE_CHECKING:
+    from typing import ClassVar, TypeAlias
+
+
 In: an owned descriptor and what the map was created with.  Out: prepared system calls.  A call on
 one element needs a ``union bpf_attr``, a place for the key and one for the value; all three are
 made once, used again, and lent to one caller at a time, so any number of threads may share a map.
@@ -9,18 +13,19 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import functools
 import os
 import struct
-from collections.abc import Callable
-from typing import ClassVar, Self, TypeAlias
 
+from ...light import TYPE_CHECKING, Callable, Self
 from ...uapi import Cmd, MapFlags, MapType
 from ..errors import ClosedError
 from ..owner import Owner
 from ..syscalls import bpf as door
 from ..syscalls.fd import FD
 from ..syscalls.map import MapInfo, map_by_id, map_freeze, map_info, object_get, object_pin
+
+if TYPE_CHECKING:
+    from typing import ClassVar, TypeAlias
 
 _ELEM = struct.Struct("=IxxxxQQQ")
 _KEY = struct.Struct("=IxxxxQ")
@@ -198,8 +203,10 @@ class MapHandle(Owner):
         nr = door.number()
         syscall = _keeps_lock if self.map_type in _QUICK else _gives_up_lock
 
+        from functools import partial  # here: it takes a millisecond to import
+
         def call(cmd: Cmd, attr: bytes) -> Callable[[], int]:
-            return functools.partial(syscall, nr, int(cmd), attr, len(attr))
+            return partial(syscall, nr, int(cmd), attr, len(attr))
 
         return (
             key,

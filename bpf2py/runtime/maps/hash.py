@@ -10,15 +10,29 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-from collections.abc import ItemsView, Iterable, Iterator, Mapping, MutableMapping, ValuesView
-from typing import ClassVar, Self, TypeVar, overload
 
+from ...light import (
+    TYPE_CHECKING,
+    ItemsView,
+    Iterable,
+    Iterator,
+    Mapping,
+    MutableMapping,
+    Self,
+    TypeVar,
+    ValuesView,
+    overload,
+)
 from ...uapi import Cmd, MapFlags, MapType
 from ..codec import Codec
 from ..syscalls import bpf as door
 from . import batch
 from .base import K, Map, V, create_handle, owning
 from .handle import MapHandle
+
+if TYPE_CHECKING:
+    from typing import ClassVar
+
 
 _NO_LOOKUP_AND_DELETE = (errno.EINVAL, errno.EOPNOTSUPP, door.ENOTSUPP)
 _missing = object()

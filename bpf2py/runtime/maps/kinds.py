@@ -6,8 +6,7 @@ In: a :class:`MapHandle`.  Out: the map in the class of its type; keys, values a
 
 from __future__ import annotations
 
-from typing import Any
-
+from ...light import Any
 from ...uapi import MapType
 from ..codec import U32, Bytes
 from .array import ArrayMap

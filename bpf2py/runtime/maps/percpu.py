@@ -9,8 +9,8 @@ the value of every CPU.
 from __future__ import annotations
 
 import os
-from typing import ClassVar, Generic
 
+from ...light import TYPE_CHECKING, Generic
 from ...uapi import MapFlags, MapType
 from ..codec import Array, Codec, Padded
 from ..kernel import possible_cpus
@@ -18,6 +18,9 @@ from .array import ArrayMap
 from .base import K, V, create_handle, owning
 from .handle import MapHandle
 from .hash import HashMap
+
+if TYPE_CHECKING:
+    from typing import ClassVar
 
 
 def _per_cpu(handle: MapHandle, value: Codec[V]) -> Codec[list[V]]:

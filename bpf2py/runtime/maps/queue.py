@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import ClassVar, Generic, Self
 
+from ...light import TYPE_CHECKING, Generic, Self
 from ...uapi import Cmd, MapType, UpdateFlags
 from ..codec import Codec
 from .base import AnyMap, V, create_handle, fitting, owning
 from .handle import MapHandle
+
+if TYPE_CHECKING:
+    from typing import ClassVar
 
 
 class Queue(AnyMap, Generic[V]):

@@ -6,14 +6,16 @@ In: a map of type STRUCT_OPS with the value that the loader made for this kernel
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING, Any, ClassVar
 
+from ...light import TYPE_CHECKING, Any
 from ...uapi import MapFlags, MapType
 from ..syscalls.fd import FD
 from .base import AnyMap
 from .handle import MapHandle
 
 if TYPE_CHECKING:
+    from typing import ClassVar
+
     from ..links.struct_ops import StructOpsLink
     from ..programs.base import Program
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import errno
-from functools import cache
 
 from ...asm.cpu import FAMILIES
+from ...light import cache
 from ...uapi import ProgType
 from ..errors import InconclusiveError
 from ..features import knows_instructions

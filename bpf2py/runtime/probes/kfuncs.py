@@ -6,8 +6,7 @@ pahole 1.26 and newer).
 
 from __future__ import annotations
 
-from functools import cache
-
+from ...light import cache
 from ..errors import InconclusiveError
 from ..kernel_btf import kernel_btf
 

@@ -8,11 +8,9 @@ answer for it.  Nothing is ever attached.
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
-from functools import cache
 from struct import Struct
-from typing import NamedTuple
 
+from ...light import Callable, NamedTuple, cache
 from ...uapi import AttachType, LinkType, ProgType
 from ..errors import InconclusiveError
 from ..features import has_perf_event_links, has_tcx

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import errno
 import sys
-from functools import cache
-from typing import NamedTuple
 
+from ...light import NamedTuple, cache
 from ...uapi import MapFlags, MapType
 from ..errors import InconclusiveError
 from ..kernel import page_size

@@ -7,9 +7,8 @@ check_helper_call() in kernel/bpf/verifier.c.
 from __future__ import annotations
 
 import errno
-from functools import cache
-from typing import NamedTuple
 
+from ...light import NamedTuple, cache
 from ...uapi import AttachType, ProgFlags, ProgType
 from ..errors import InconclusiveError, NotSupportedError
 from ..privileges import why_eperm

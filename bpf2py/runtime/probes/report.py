@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import enum
 import os
-from collections.abc import Callable, Mapping
-from typing import Literal, TypeAlias, TypeVar
 
 from ...asm.cpu import FAMILIES
+from ...enums import IntEnum
+from ...light import TYPE_CHECKING, Callable, Literal, Mapping, TypeVar
 from ...records import dataclass, field
 from ...uapi import HELPER_NAMES, LinkType, MapFlags, MapType, ProgType
 from ..errors import InconclusiveError, NotSupportedError
@@ -24,8 +23,12 @@ from .maps import has_map_flag, has_map_type
 from .programs import WITHOUT_HELPERS, has_helper, has_program_type
 from .types import has_btf
 
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+
 _T = TypeVar("_T")
-_E = TypeVar("_E", bound=enum.IntEnum)
+_E = TypeVar("_E", bound=IntEnum)
 #: Yes, no, or could not tell; why not is in :attr:`Report.unknown`.
 Answer: TypeAlias = Literal["yes", "no", "unknown"]
 

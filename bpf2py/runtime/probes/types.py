@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING
-
+from ...light import TYPE_CHECKING, cache
 from ..errors import InconclusiveError
 from ..features import missing_btf_features
 

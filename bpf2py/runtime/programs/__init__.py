@@ -6,8 +6,7 @@ A new kind is a file here and a row in ``_KINDS``; the file is imported when fir
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
-
+from ...light import TYPE_CHECKING, TypeVar
 from ...uapi import AttachType, ProgType
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
 
+from ...light import TYPE_CHECKING, Self, TypeVar
 from ...spec import ProgramSpec
 from ...uapi import ProgType
 from ..errors import ClosedError, NotSupportedError
@@ -18,6 +18,8 @@ from ..owner import Owner
 from ..syscalls.fd import FD
 
 if TYPE_CHECKING:
+    from typing import ClassVar
+
     from ...uapi import TestRunFlags
     from ..links.base import Link
     from ..syscalls.obj import ProgramInfo

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
-
+from ...light import TYPE_CHECKING, Literal
 from ...uapi import AttachType
 from .base import Program
 
 if TYPE_CHECKING:
+    from typing import ClassVar
+
     from ..links.netdev import TCXLink
 
 _DIRECTIONS = {"ingress": AttachType.TCX_INGRESS, "egress": AttachType.TCX_EGRESS}

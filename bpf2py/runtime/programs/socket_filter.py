@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
-
+from ...light import TYPE_CHECKING
 from .base import Program
 
 if TYPE_CHECKING:
     from socket import socket
+    from typing import ClassVar
 
     from ..links.socket_filter import SocketFilterLink
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar, overload
-
+from ...light import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, overload
 from ..codec import Codec, RestBytes
 from .base import Program
 
 if TYPE_CHECKING:
+    from typing import ClassVar
+
     from .base import LoadedProgram
 
 T = TypeVar("T")

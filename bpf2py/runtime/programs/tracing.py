@@ -6,11 +6,12 @@ tracepoint's own arguments, a BTF tracepoint program those arguments as typed po
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
-
+from ...light import TYPE_CHECKING
 from .base import Program
 
 if TYPE_CHECKING:
+    from typing import ClassVar
+
     from ..links.base import Link
     from ..links.perf_event import PerfEventLink
     from ..links.raw_tracepoint import RawTracepointLink

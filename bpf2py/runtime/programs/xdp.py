@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import enum
-from typing import TYPE_CHECKING, ClassVar
-
+from ...enums import IntEnum
+from ...light import TYPE_CHECKING
 from ...uapi import XDPFlags
 from .base import Program
 
 if TYPE_CHECKING:
+    from typing import ClassVar
+
     from ..links.netdev import XDPLink
 
 
-class XDPMode(enum.Enum):
+class XDPMode(IntEnum):
     """Where the program runs; AUTO is native where the driver can, else generic."""
 
-    AUTO = XDPFlags(0)
-    GENERIC = XDPFlags.SKB_MODE
-    NATIVE = XDPFlags.DRV_MODE
-    OFFLOAD = XDPFlags.HW_MODE
+    AUTO = 0
+    GENERIC = int(XDPFlags.SKB_MODE)
+    NATIVE = int(XDPFlags.DRV_MODE)
+    OFFLOAD = int(XDPFlags.HW_MODE)
 
 
 class XDP(Program):
@@ -34,4 +35,4 @@ class XDP(Program):
         """
         from ..links.netdev import attach_xdp
 
-        return attach_xdp(self, interface, mode.value)
+        return attach_xdp(self, interface, XDPFlags(mode))

@@ -1,5 +1,9 @@
 """``bpf(2)``: the one door to the kernel.
 
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+
 In: a command and the bytes of its ``union bpf_attr``, as a buffer that the kernel may write back
 into.  Out: what the system call returned, or an OSError that says which command failed on what
 and what the errno means there.  Everything goes through :func:`bpf`, except calls on single map
@@ -16,13 +20,14 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import functools
 import os
 import sys
-from collections.abc import Callable
-from typing import Any, TypeAlias
 
+from ...light import TYPE_CHECKING, Any, Callable, cache
 from ...uapi import Cmd
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 #: What may hold an attr: the kernel reads it and, for some commands, writes into it.
 Buffer: TypeAlias = "bytearray | ctypes.Array[Any] | ctypes.Structure | ctypes.Union"
@@ -144,7 +149,7 @@ _NOT_REPEATED = frozenset(
 )
 
 
-@functools.cache
+@cache
 def number() -> int:
     """The number of bpf(2) on this machine; NotImplementedError for an unknown one."""
     machine = os.uname().machine

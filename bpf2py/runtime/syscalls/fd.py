@@ -9,8 +9,8 @@ from __future__ import annotations
 import fcntl
 import os
 import warnings
-from typing import NoReturn, Protocol
 
+from ...light import NoReturn, Protocol
 from ..errors import ClosedError
 from ..owner import Owner
 

@@ -129,9 +129,9 @@ def map_info(fd: int, *, what: str) -> MapInfo:
     values = _INFO.unpack(info.raw)
     map_type, map_id, key_size, value_size, max_entries, flags, name, ifindex = values[:8]
     _, _, _, btf_id, btf_key, btf_value, _, map_extra = values[8:]
-    known = MapType._value2member_map_
+
     return MapInfo(
-        map_type=MapType(map_type) if map_type in known else map_type,
+        map_type=MapType(map_type) if map_type in MapType else map_type,
         id=map_id,
         key_size=key_size,
         value_size=value_size,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable
-from typing import Any
+
+from ...light import Any, Callable
 
 _PROT_READ_WRITE = 3
 _MAP_SHARED = 1

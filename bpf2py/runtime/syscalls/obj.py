@@ -1,5 +1,9 @@
 """Commands that all kinds of BPF objects share: pin, get, describe, enumerate.
 
+if TYPE_CHECKING:
+    from typing import Final
+
+
 In: descriptors, paths, ids.  Out: values and owned descriptors.  Information about maps is in
 map.py.  The kernel fills as much of an info structure as it knows; the rest stays zero, so a field
 newer than the kernel reads as 0.
@@ -9,17 +13,19 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import IntEnum
 from struct import Struct
-from typing import Final, TypeVar
 
+from ...enums import IntEnum
+from ...light import TYPE_CHECKING, Iterator, TypeVar
+from ...records import dataclass
 from ...uapi import AttachType, Cmd, LinkType, ProgType
 from . import bpf as door
 from . import token
 from .fd import FD
 from .map import object_get, object_pin
+
+if TYPE_CHECKING:
+    from typing import Final
 
 E = TypeVar("E", bound=IntEnum)
 

@@ -11,9 +11,12 @@ import errno
 import os
 import sys
 from struct import Struct
-from typing import Final
 
+from ...light import TYPE_CHECKING
 from . import bpf as door
+
+if TYPE_CHECKING:
+    from typing import Final
 
 #: ``enum perf_type_id``.
 TYPE_SOFTWARE: Final = 1

@@ -8,14 +8,15 @@ the verifier's log, and what it means (verifier.py).
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING, Final, NamedTuple
 
+from ...light import TYPE_CHECKING, NamedTuple
 from ...uapi import Cmd
 from . import bpf as door
 from . import token
 
 if TYPE_CHECKING:
     from array import array
+    from typing import Final
 
 #: The part of ``union bpf_attr`` for BPF_PROG_LOAD up to ``prog_token_fd``, without holes.
 _LOAD: Final = Struct("=IIQQIIQII16sIIIIQIIQIIIIQQIIII")

@@ -6,12 +6,15 @@ In: a descriptor and bytes.  Out: what came back.  Not here: trying again after 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
-from typing import Final
 
+from ...light import TYPE_CHECKING
+from ...records import dataclass
 from ...uapi import Cmd
 from . import bpf as door
+
+if TYPE_CHECKING:
+    from typing import Final
 
 #: The part of ``union bpf_attr`` for BPF_PROG_TEST_RUN.
 _TEST: Final = Struct("=IIIIQQIIIIQQIII")

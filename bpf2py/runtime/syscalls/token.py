@@ -8,10 +8,12 @@ everywhere.  Not here: where tokens come from (``runtime/token.py``).
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Final
+
+from ...light import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Final
 
 #: BPF_F_TOKEN_FD, the same bit in the flags of every command.
 FLAG: Final = 1 << 16
@@ -25,11 +27,14 @@ def current() -> int:
     return _current.get()
 
 
-@contextmanager
-def passing(fd: int) -> Generator[None, None, None]:
+class Passing:
     """Use the token behind *fd* in this thread or task until the ``with`` ends; 0 uses none."""
-    before = _current.set(fd)
-    try:
-        yield
-    finally:
-        _current.reset(before)
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def __enter__(self) -> None:
+        self._before = _current.set(self._fd)
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self._before)

@@ -1,0 +1,148 @@
+"""BTF in what it may be packed in: each gives the same bytes, and damage is a BTFError."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import lzma
+import struct
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bpf2py.btf import BTFError, encode
+from bpf2py.btf import types as t
+from bpf2py.btf.container import members, unpack
+from bpf2py.btf.header import ByteOrder
+from bpf2py.elf.reader import named_sections
+from bpf2py.runtime.hub_names import is_name_of_archive, is_name_of_btf, stem
+
+RAW = encode([t.Int("int", 4, 32)], byte_order="little")
+
+
+def tar(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def elf(
+    content: bytes, order: ByteOrder, bits: int, section: bytes = b".BTF", flags: int = 0
+) -> bytes:
+    """An ELF file of three sections: none, the names, and *content*."""
+    prefix = "<" if order == "little" else ">"
+    names = b"\0.shstrtab\0" + section + b"\0"
+    word = "Q" if bits == 64 else "I"
+    header_size, row_size = (64, 64) if bits == 64 else (52, 40)
+    start = header_size + len(names) + len(content)
+    ident = b"\x7fELF" + bytes((bits // 32, 1 if order == "little" else 2, 1)) + bytes(9)
+    head = struct.pack(prefix + "HHI3" + word, 2, 247, 1, 0, 0, start)
+    head += struct.pack(prefix + "I6H", 0, header_size, 0, 0, row_size, 3, 1)
+
+    def row(name: int, flags: int, at: int, size: int) -> bytes:
+        return struct.pack(prefix + f"II4{word}II2{word}", name, 1, flags, 0, at, size, 0, 0, 1, 0)
+
+    rows = [row(0, 0, 0, 0), row(1, 0, header_size, len(names))]
+    rows.append(row(11, flags, header_size + len(names), len(content)))
+    return ident + head + names + content + b"".join(rows)
+
+
+PACKED: dict[str, Callable[[bytes], bytes]] = {
+    "raw": lambda data: data,
+    "xz": lzma.compress,
+    "gzip": gzip.compress,
+    "tar": lambda data: tar({"README": b"no", "./5.4.btf": data}),
+    "tar.xz": lambda data: lzma.compress(tar({"5.4.btf": data})),
+    "tar.gz": lambda data: gzip.compress(tar({"5.4.btf": data})),
+    "vmlinux": lambda data: elf(data, "little", 64),
+    "vmlinux of 32 bits": lambda data: elf(data, "little", 32),
+    "vmlinux of s390x": lambda data: elf(data, "big", 64),
+    "vmlinux of ppc": lambda data: elf(data, "big", 32),
+    "vmlinux.xz": lambda data: lzma.compress(elf(data, "little", 64)),
+}
+
+
+@pytest.mark.parametrize("how", PACKED)
+def test_whatever_it_is_packed_in_the_btf_is_the_same(how: str) -> None:
+    assert bytes(unpack(PACKED[how](RAW))) == RAW
+
+
+@pytest.mark.parametrize("name", ["core_fields.bpf.o", "core_fields.eb.bpf.o"])
+def test_the_section_is_the_one_that_pyelftools_finds(name: str) -> None:
+    data = (Path(__file__).parents[2] / "generated_fixtures" / name).read_bytes()
+    assert unpack(data) == named_sections(io.BytesIO(data), (".BTF",), name=name)[".BTF"]
+
+
+@pytest.mark.parametrize(
+    ("data", "complaint"),
+    [
+        (b"", "empty"),
+        (b"some text", "neither BTF"),
+        (lzma.compress(RAW)[:-9], "damaged xz"),
+        (b"\xfd7zXZ\0 and more", "damaged xz"),
+        (gzip.compress(RAW)[:-9], "damaged gzip"),
+        (tar({"a.btf": RAW, "b.btf": RAW}), "2 files"),
+        (tar({"a": RAW}), "0 files"),
+        (tar({"a.btf": RAW})[:520], "damaged archive"),
+        (elf(RAW, "little", 64)[:60], "damaged ELF"),
+        (elf(RAW, "little", 64)[:-40], "damaged ELF"),
+        (elf(RAW, "little", 64, b".DTF"), "without a section .BTF"),
+        (elf(RAW, "little", 64, flags=0x800), "compressed"),
+        (elf(RAW, "little", 64, b".BTF.base"), "a base of its own"),
+        (b"\x7fELF", "damaged ELF"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_no_btf_is_said(data: bytes, complaint: str) -> None:
+    with pytest.raises(BTFError, match=complaint):
+        unpack(data)
+
+
+@given(st.sampled_from(sorted(PACKED)), st.data())
+def test_damage_gives_some_bytes_or_a_btf_error(how: str, data: st.DataObject) -> None:
+    packed = bytearray(PACKED[how](RAW))
+    for _ in range(data.draw(st.integers(1, 4))):
+        packed[data.draw(st.integers(0, len(packed) - 1))] = data.draw(st.integers(0, 255))
+    del packed[data.draw(st.integers(0, len(packed))) :]
+    with contextlib.suppress(BTFError):
+        unpack(bytes(packed))
+
+
+def test_a_hard_link_in_an_archive_is_what_it_leads_to() -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        info = tarfile.TarInfo("a.btf")
+        info.size = len(RAW)
+        archive.addfile(info, io.BytesIO(RAW))
+        link = tarfile.TarInfo("b.btf")
+        link.type, link.linkname = tarfile.LNKTYPE, "a.btf"
+        archive.addfile(link)
+    assert list(members(buffer.getvalue())) == [("a.btf", RAW), ("b.btf", RAW)]
+
+
+@pytest.mark.parametrize(
+    ("name", "short", "archive"),
+    [
+        ("5.4.0-91-generic.btf", "5.4.0-91-generic", False),
+        ("5.4.0-91-generic.btf.tar.xz", "5.4.0-91-generic", False),
+        ("4.14.0.amzn2.x86_64.btf.xz", "4.14.0.amzn2.x86_64", False),
+        ("a.btf.tar", "a", False),
+        ("btf.tar.xz", "btf.tar.xz", True),
+        ("kernels.tar", "kernels.tar", True),
+        ("vmlinux", "vmlinux", False),
+        ("notes.xz", "notes.xz", False),
+    ],
+)
+def test_names_tell_one_kernel_from_many(name: str, short: str, archive: bool) -> None:
+    assert stem(name) == short
+    assert is_name_of_btf(name) == (short != name)
+    assert is_name_of_archive(name) == archive

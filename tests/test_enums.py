@@ -1,0 +1,122 @@
+"""``bpf2py.enums`` beside ``enum``: what the kernel's constants do is what the standard's would."""
+
+from __future__ import annotations
+
+import copy
+import enum
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bpf2py import enums, spec, uapi
+from bpf2py.uapi import rare
+
+CLASSES: list[Any] = [
+    each
+    for module in (uapi, rare, spec)
+    for each in vars(module).values()
+    if isinstance(each, type)
+    and issubclass(each, enums.IntEnum)
+    and each not in (enums.IntEnum, enums.IntFlag)
+]
+
+
+COMBINE: tuple[Callable[[Any, int, int], Any], ...] = (
+    lambda c, a, b: c(a) | c(b),
+    lambda c, a, b: c(a) & b,
+    lambda c, a, b: a ^ c(b),
+)
+FLAGS = [each for each in CLASSES if issubclass(each, enums.IntFlag)]
+
+
+def standard(cls: Any) -> Any:
+    """The same class as the standard library makes it."""
+    members = {name: int(member) for name, member in cls.__members__.items()}
+    if cls in FLAGS:
+        return enum.IntFlag(cls.__name__, members, boundary=enum.KEEP)
+    return enum.IntEnum(cls.__name__, members)
+
+
+def outcome(what: Callable[[], object]) -> object:
+    try:
+        value = what()
+    except (ValueError, KeyError, AttributeError) as exc:
+        return type(exc), str(exc) if isinstance(exc, ValueError) else ""
+    return value
+
+
+def test_all_classes_are_compared() -> None:
+    assert {"Cmd", "MapType", "MapFlags", "LinkType", "Pinning"} <= {c.__name__ for c in CLASSES}
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_members_are_named_numbered_and_shown_like_the_standards(cls: Any) -> None:
+    theirs = standard(cls)
+    assert repr(cls) == repr(theirs)
+    assert list(cls.__members__) == list(theirs.__members__)
+    assert [*map(repr, cls)] == [*map(repr, theirs)]
+    assert [*map(repr, reversed(cls))] == [*map(repr, reversed(theirs))]
+    assert len(cls) == len(theirs)
+    for name, other in theirs.__members__.items():
+        ours = getattr(cls, name)
+        assert ours is cls[name] is cls(int(other)) is copy.deepcopy(ours) is copy.copy(ours)
+        assert pickle.loads(pickle.dumps(ours)) is ours
+        assert isinstance(ours, cls)
+        assert ours in cls
+        assert int(other) in cls
+        for show in (repr, str, int, hash, "{}".format, "{:#x}".format, bool):
+            assert show(ours) == show(other)
+        assert (ours.name, ours.value) == (other.name, other.value)
+        assert type(ours.value) is int
+        assert ours == int(other)
+        assert name in dir(cls)
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_what_is_no_member_is_refused_like_the_standards(cls: Any) -> None:
+    theirs = standard(cls)
+    for ask in (
+        lambda c: c("A"),
+        lambda c: c["NO_SUCH_NAME"],
+        lambda c: c.NO_SUCH_NAME,
+        lambda c: repr(c(1 << 40)),
+        lambda c: c(None),
+    ):
+        assert outcome(lambda ask=ask: ask(cls)) == outcome(lambda ask=ask: ask(theirs))  # type: ignore[misc]
+    assert (1 << 40) not in cls
+    assert "A" not in cls
+
+
+@pytest.mark.parametrize("cls", FLAGS, ids=lambda cls: cls.__name__)
+def test_flags_combine_like_the_standards_and_keep_what_they_do_not_know(cls: Any) -> None:
+    theirs = standard(cls)
+    numbers = [0, *map(int, cls), 1 << 40, 1 << 40 | 1, 3, 7]
+    for one in numbers:
+        for other in numbers:
+            for combine in COMBINE:
+                ours, their = combine(cls, one, other), combine(theirs, one, other)
+                assert type(ours) is cls
+                assert int(ours) == int(their)
+                assert (repr(ours), ours.name) == (repr(their), their.name)
+                assert ours is cls(int(their))
+                assert [*map(int, ours)] == [*map(int, their)]
+                assert len(ours) == len(their)
+        assert (cls(other) in cls(one)) == (theirs(other) in theirs(one))
+        # Which bits beyond the known ones it sets differs between versions of Python.
+        assert int(~cls(one)) & one == 0
+        assert all(int(each) & one or each in ~cls(one) for each in cls)
+    with pytest.raises(TypeError):
+        cls(1) | "x"
+
+
+def test_nothing_is_made_before_it_is_asked_for() -> None:
+    class Fresh(enums.IntEnum):
+        A = 1
+        B = 2
+
+    made: dict[int, object] = Fresh.__made__  # type: ignore[attr-defined]
+    assert not made
+    assert Fresh.B.name == "B"
+    assert list(made) == [2]
