@@ -370,8 +370,8 @@ def run(peer: Peer, env: Environment) -> float:
     if peer.cold:
         shutil.rmtree(env.cache, ignore_errors=True)
     if peer.forget:
-        for path in env.cache.glob(f"bpf2py/{peer.forget}"):
-            path.unlink()
+        for kept in env.cache.glob(f"bpf2py/{peer.forget}"):
+            kept.unlink()
     command = peer.command(env)
     path = {"PYTHONPATH": str(ROOT)} if peer.folder else {}
     environ = {
