@@ -40,8 +40,14 @@ FIXTURES = HERE.parents[1] / "generated_fixtures"
 OBJECTS = [*sorted(FIXTURES.glob("*.bpf.o")), *sorted((HERE / "objects").glob("*.bpf.o"))]
 BIG_ENDIAN = [path for path in OBJECTS if path.read_bytes()[5:6] == b"\x02"]
 PAGE = os.sysconf("SC_PAGE_SIZE")
-#: Objects that an older libbpf cannot open at all: optional struct_ops, variables in arenas.
-NEEDS_LIBBPF = {"struct_ops": (1, 4), "arena": (1, 5)}
+#: Objects that an older libbpf cannot open at all: optional struct_ops, variables in arenas, jump
+#: tables.
+NEEDS_LIBBPF = {
+    "struct_ops": (1, 4),
+    "module_ops": (1, 4),
+    "arena": (1, 5),
+    "jump_tables": (1, 7),
+}
 #: What kconfig_kinds.bpf.c wants to know, the same for libbpf and for us.
 KCONFIG_TEXT = """\
 CONFIG_T_BOOL=y
