@@ -153,7 +153,7 @@ def _ours(cell: str) -> frozenset[str]:
     match cell:
         case "nothing":
             return frozenset()
-        case "the contract" | "the five above":
+        case "the contract" | "the seven above":
             return CONTRACT
         case "everything":
             return EVERYTHING

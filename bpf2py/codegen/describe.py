@@ -129,7 +129,11 @@ def describe(object_spec: ObjectSpec, options: Options = _DEFAULTS) -> ModuleMod
         format=spec.FORMAT,
         layout_digests=(),
         machines=(),
-        lint_exceptions=("E741",) if _AMBIGUOUS & _member_names(types, sections) else (),
+        lint_exceptions=(
+            *(("E741",) if _AMBIGUOUS & _member_names(types, sections) else ()),
+            # ClassVar would say it, but importing typing takes every start five milliseconds
+            *(("RUF012",) if _renamed(map_names) or _renamed(program_names) else ()),
+        ),
         constants=describe_constants(options, taken=[*own, *(each.name for each in types)]),
         standard=_standard(
             types,

@@ -58,6 +58,8 @@ class Peer:
     #: Where it runs, if that is not anywhere; it then imports the package from this checkout.
     folder: Path | None = None
     calls: str | None = None
+    #: Which files of the cache go before each round.
+    forget: str = ""
 
 
 @dataclass(slots=True, frozen=True)
@@ -74,12 +76,13 @@ def _ours(
     wall: bool = False,
     cold: bool = False,
     calls: str | None = None,
+    forget: str = "",
     name: str = "bpf2py",
 ) -> Peer:
     def command(env: Environment) -> list[str]:
         return [str(env.python), "-P", str(HERE / "peer_bpf2py.py"), *_filled(words, env)]
 
-    return Peer(name, command, wall, cold, calls=calls)
+    return Peer(name, command, wall, cold, calls=calls, forget=forget)
 
 
 def _ctypes(*words: str, wall: bool = False) -> Peer:
@@ -144,7 +147,17 @@ JOBS = (
             _ours("load", "core_heavy_bpf", "1"),
         ),
         divide=1e6,
-        note="the index is there",
+        note="the index and what CO-RE made of it are there",
+    ),
+    Job(
+        "load CO-RE heavy object, nothing kept but the kernel's index",
+        "ms",
+        (
+            _libbpf("load", _object("core_heavy"), "1"),
+            _ours("load", "core_heavy_bpf", "1", forget="core-*"),
+        ),
+        divide=1e6,
+        note="the first load of this object on a machine that has loaded others",
     ),
     Job(
         "load CO-RE heavy object, again in the process",
@@ -356,6 +369,9 @@ def run(peer: Peer, env: Environment) -> float:
     """One round of one peer: what it printed, or its wall time in nanoseconds."""
     if peer.cold:
         shutil.rmtree(env.cache, ignore_errors=True)
+    if peer.forget:
+        for kept in env.cache.glob(f"bpf2py/{peer.forget}"):
+            kept.unlink()
     command = peer.command(env)
     path = {"PYTHONPATH": str(ROOT)} if peer.folder else {}
     environ = {

@@ -141,7 +141,6 @@ def our_module() -> Iterator[None]:
     path = os.environ.get("BPF2PY_TEST_MODULE")
     if not path:
         missing("module of the tests (BPF2PY_TEST_MODULE)")
-        return
     subprocess.run(["insmod", path], check=True, timeout=60)
     yield
     end = time.monotonic() + 30  # the kernel lets go of closed maps when it comes to it

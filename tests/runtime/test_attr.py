@@ -213,7 +213,7 @@ def test_ids_are_listed_until_the_kernel_has_no_more(kernel: FakeKernel) -> None
 
 
 def test_a_token_in_use_goes_along_with_what_takes_one(kernel: FakeKernel) -> None:
-    with token.passing(77):
+    with token.Passing(77):
         os.close(prog.prog_load(request()))
         map_create(MapType.ARRAY, key_size=4, value_size=4, max_entries=1).close()
         os.close(btf_load(b"btf", what="BTF"))
