@@ -167,8 +167,9 @@ def _require_sensible(program: ProgramSpec) -> None:
     what = f"program {program.name!r} (section {program.section!r})"
     if program.prog_type == ProgType.UNSPEC:
         raise ValueError(
-            f"{what}: its section name does not say what kind of program it is; set "
-            "prog_type (and attach_type) in its spec, or autoload = False"
+            f"{what}: its section name does not say what kind of program it is, as 'xdp' and"
+            " 'kprobe/do_exit' do, exactly so; set prog_type (and attach_type) in its spec, or"
+            " autoload = False"
         )
     if not program.insns or len(program.insns) % 8:
         raise ValueError(f"{what}: {len(program.insns)} bytes are no instructions")

@@ -11,10 +11,11 @@ import os
 import platform
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from . import libbpf_loader, recorder
-from .compare import Result, Verdict, compare_all
+from .compare import STUMBLES, Result, Verdict, compare_all
 from .table import write_table
 
 #: So many objects are given to one process.
@@ -26,6 +27,9 @@ def main() -> None:
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
     parser.add_argument("--table", type=Path, help="where to write the result, as Markdown")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument(
+        "--without", type=int, default=STUMBLES, help="leave out so many programs of an object"
+    )
     options = parser.parse_args()
     if os.geteuid():
         raise SystemExit("objects are loaded into the kernel: run it as root")
@@ -42,7 +46,8 @@ def main() -> None:
         for name, files in collections.items():
             chunks = [files[at : at + _CHUNK] for at in range(0, len(files), _CHUNK)]
             verdicts[name] = []
-            for its_version, found in pool.map(compare_all, chunks):
+            compared = partial(compare_all, stumbles=options.without)
+            for its_version, found in pool.map(compared, chunks):
                 version = its_version
                 verdicts[name] += found
             counts = Counter(verdict.result for verdict in verdicts[name])
