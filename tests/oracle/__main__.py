@@ -1,7 +1,8 @@
-"""The comparison with libbpf: ``python -m tests.oracle [--table FILE] FOLDER...``
+"""The comparison with libbpf: ``python -m tests.oracle [--table FILE] [--results FILE] FOLDER...``
 
 Each folder in FOLDER is a collection; every object of it (``*.o``, ``*.elf``) is loaded with libbpf
-and with us.  What differs is printed; with ``--table``, the whole result is written as a page.
+and with us.  What differs is printed; with ``--table``, the whole result is written as a page, and
+with ``--results`` for ``python -m tests.oracle.table``, which makes one page of several runs.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from . import libbpf_loader, recorder
 from .compare import STUMBLES, Result, Verdict, compare_all
-from .table import write_table
+from .table import Run, write_table
 
 #: So many objects are given to one process.
 _CHUNK = 16
@@ -26,6 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
     parser.add_argument("--table", type=Path, help="where to write the result, as Markdown")
+    parser.add_argument("--results", type=Path, help="where to write it, to be put together later")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument(
         "--without", type=int, default=STUMBLES, help="leave out so many programs of an object"
@@ -59,8 +61,11 @@ def main() -> None:
                     print(f"  {verdict.path.name}: {verdict.result}")
                     for line in verdict.differences[:6]:
                         print(f"    {line[:400]}")
+    run = Run(version, platform.release().partition("-")[0], verdicts)
+    if options.results:
+        run.save(options.results)
     if options.table:
-        write_table(options.table, version, platform.release().partition("-")[0], verdicts)
+        write_table(options.table, [run])
 
 
 if __name__ == "__main__":

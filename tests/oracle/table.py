@@ -1,10 +1,17 @@
-"""The result of ``compare`` as a page: counts per collection, and every object with its reason."""
+"""The result of ``compare`` as a page: counts per collection, and every object with its reason.
+
+``python -m tests.oracle.table PAGE FILE...`` makes one page of what several runs left (``--results``
+of ``python -m tests.oracle``): runs on one kernel are put together, the first kernel comes first.
+"""
 
 from __future__ import annotations
 
+import argparse
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from .compare import Result, Verdict
@@ -107,13 +114,59 @@ _ORDER = (
 )
 
 
-def write_table(
-    path: Path, version: str, release: str, verdicts: Mapping[str, Sequence[Verdict]]
-) -> None:
-    """Write the page for all collections."""
-    lines = [_HEAD.format(version=version, release=release)]
-    lines += _counts(verdicts)
-    for name, found in verdicts.items():
+@dataclass
+class Run:
+    """The verdicts of one run, by collection, with libbpf's version and the kernel's release."""
+
+    version: str
+    release: str
+    verdicts: dict[str, list[Verdict]]
+
+    def save(self, path: Path) -> None:
+        """Write it to a file of JSON."""
+        verdicts = {
+            name: [(str(v.path), v.result, v.differences) for v in found]
+            for name, found in self.verdicts.items()
+        }
+        path.write_text(json.dumps([self.version, self.release, verdicts], indent=1))
+
+    @classmethod
+    def read(cls, path: Path) -> Run:
+        """What :meth:`save` wrote."""
+        version, release, verdicts = json.loads(path.read_text())
+        return cls(
+            version,
+            release,
+            {
+                name: [Verdict(Path(at), Result(result), tuple(why)) for at, result, why in found]
+                for name, found in verdicts.items()
+            },
+        )
+
+
+def put_together(runs: Iterable[Run]) -> list[Run]:
+    """One run per kernel, its collections sorted by name."""
+    found: dict[tuple[str, str], Run] = {}
+    for run in runs:
+        known = found.setdefault((run.version, run.release), Run(run.version, run.release, {}))
+        known.verdicts |= run.verdicts
+    for run in found.values():
+        run.verdicts = dict(sorted(run.verdicts.items()))
+    return list(found.values())
+
+
+def write_table(path: Path, runs: Sequence[Run]) -> None:
+    """Write the page: all of the first run, and those on other kernels behind its counts."""
+    first, *others = runs
+    lines = [_HEAD.format(version=first.version, release=first.release)]
+    lines += _counts(first.verdicts)
+    for run in others:
+        lines += ["", f"## Linux {run.release}, libbpf {run.version}", ""]
+        lines += _counts(run.verdicts)
+        every = [verdict for found in run.verdicts.values() for verdict in found]
+        for result in _ORDER:
+            lines += ["", *_section(result, [v for v in every if v.result is result])]
+    for name, found in first.verdicts.items():
         lines += ["", f"## {name}", ""]
         for result in _ORDER:
             lines += _section(result, [v for v in found if v.result is result])
@@ -173,3 +226,15 @@ def _matching(table: Iterable[tuple[str, str]], text: str) -> Iterable[tuple[re.
     for pattern, reason in table:
         if found := re.search(pattern, text):
             yield found, reason
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("page", type=Path)
+    parser.add_argument("results", type=Path, nargs="+")
+    options = parser.parse_args()
+    write_table(options.page, put_together(map(Run.read, options.results)))
+
+
+if __name__ == "__main__":
+    main()
