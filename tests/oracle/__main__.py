@@ -43,15 +43,17 @@ def main() -> None:
     }
     recorder(), libbpf_loader()  # once, not by each thread
     verdicts: dict[str, list[Verdict]] = {}
-    version = ""
+    run = Run("", platform.release().partition("-")[0], verdicts)
     with ThreadPoolExecutor(options.jobs) as pool:
         for name, files in collections.items():
             chunks = [files[at : at + _CHUNK] for at in range(0, len(files), _CHUNK)]
             verdicts[name] = []
             compared = partial(compare_all, stumbles=options.without)
             for its_version, found in pool.map(compared, chunks):
-                version = its_version
+                run.version = its_version
                 verdicts[name] += found
+            if options.results:
+                run.save(options.results)
             counts = Counter(verdict.result for verdict in verdicts[name])
             print(
                 f"{name}: " + ", ".join(f"{counts[r]} {r}" for r in Result if counts[r]), flush=True
@@ -61,9 +63,6 @@ def main() -> None:
                     print(f"  {verdict.path.name}: {verdict.result}")
                     for line in verdict.differences[:6]:
                         print(f"    {line[:400]}")
-    run = Run(version, platform.release().partition("-")[0], verdicts)
-    if options.results:
-        run.save(options.results)
     if options.table:
         write_table(options.table, [run])
 

@@ -25,14 +25,16 @@ BPF_PROG_LOAD with its type, attach type, target, flags, license, relocated inst
 line info (but for the kernel version: bpf2py gives kprobes the running kernel's, which kernels
 before 5.0 ask for, and other programs none; libbpf gives all of them that of the object's section
 `version` if it has one). Both run under the same recorder of bpf(2). A program or map that the kernel refuses
-does not end the comparison: what stands behind it is compared as well. Written by
-`python -m tests.oracle --table`; CONTRIBUTING.md says how to make one.
+does not end the comparison: what stands behind it is compared as well. The values of struct_ops maps
+are compared as they would be registered. Written by
+`python -m tests.oracle.table`; CONTRIBUTING.md says how to make one.
 
 - **The same, loaded**: both load it, byte for byte in the same way.
 - **The same, refused by the kernel**: both say the same, and the kernel refuses a map or a program
-  of it. (The kernel of this run has no kprobes, and refuses fentry, fexit, LSM and freplace.)
+  of it. (The kernel of the first table has no kprobes, and refuses fentry, fexit, LSM and freplace.)
 - **Refused by both**: both give up before the kernel is asked, or on the way. Where libbpf names a
-  program as the reason, that one was left out, up to twelve times, and all others are the same.
+  program as the reason, that one was left out, a few times one after the other (`--without`), and
+  all others are the same.
 """
 
 #: What stands behind a difference, by what is said of it.
@@ -85,6 +87,11 @@ _REASONS = (
 #: What is different on purpose.
 _DELIBERATE = (
     (
+        r"key_size 0, ours 4\b",
+        "a perf event array whose sizes the source leaves out: libbpf leaves them 0, which no kernel"
+        " allows; for bpf2py they are 4, as there is no other",
+    ),
+    (
         r"(?:key|value)_size \d+, ours [04]\b",
         "libbpf takes the type of a ring buffer's events for the size of a slot, which no kernel"
         " allows; for bpf2py it says what the events are",
@@ -93,6 +100,14 @@ _DELIBERATE = (
         r"extern \((?:func|var) ksym\) '(?P<what>[^']+)': not found",
         "`{what}`, which no program that is loaded uses, is not in this kernel; bpf2py looks up"
         " what is used",
+    ),
+    (
+        r"failed to find BTF for extern '(?P<what>[^']+)'",
+        "`{what}`, which no program calls, is defined nowhere; bpf2py looks at what programs reach",
+    ),
+    (
+        r"bad map relo against '[^']+' in section 'maps/",
+        "a map of the old kind that no program uses; bpf2py looks at what programs reach",
     ),
     (
         r"kconfig: filled with",
