@@ -74,8 +74,8 @@ def get_src(data: bytes | bytearray, insn: int, byte_order: ByteOrder) -> int:
 
 def set_src(data: bytearray, insn: int, src: int, byte_order: ByteOrder) -> None:
     """Replace the source register; everything else stays."""
-    registers = pack_registers(get_dst(data, insn, byte_order), src, byte_order)
-    data[insn * INSN_SIZE + 1] = registers
+    at = insn * INSN_SIZE + 1
+    data[at] = data[at] & 0xF0 | src if byte_order == "big" else data[at] & 0x0F | src << 4
 
 
 def get_offset(data: bytes | bytearray, insn: int, byte_order: ByteOrder) -> int:
@@ -116,5 +116,6 @@ def set_imm64(data: bytearray, insn: int, imm: int, byte_order: ByteOrder) -> No
     """Replace both halves of the immediate of the 64-bit load at *insn*."""
     if not -(1 << 63) <= imm < 1 << 64:
         raise InstructionError(f"immediate {imm} does not fit into 64 bits", insn)
-    set_imm(data, insn, imm & 0xFFFFFFFF, byte_order)
-    set_imm(data, insn + 1, imm >> 32 & 0xFFFFFFFF, byte_order)
+    place, pack_into = insn * INSN_SIZE + 4, _IMM[byte_order].pack_into
+    pack_into(data, place, imm & 0xFFFFFFFF)
+    pack_into(data, place + INSN_SIZE, imm >> 32 & 0xFFFFFFFF)

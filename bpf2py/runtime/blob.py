@@ -8,16 +8,24 @@ from __future__ import annotations
 
 from ..spec import FORMAT
 
+#: What was decoded.  Bytes do not change, so all descriptions of an object share them.
+_KNOWN: dict[str, bytes] = {}
+
 
 def blob(text: str) -> bytes:
     """The bytes that *text* stands for; :class:`ValueError` if it was damaged."""
+    known = _KNOWN.get(text)
+    if known is not None:
+        return known
     import binascii  # not with the module: looking at its types takes neither
     import zlib
 
     try:
-        return zlib.decompress(binascii.a2b_base64(text, strict_mode=True)) if text else b""
+        data = zlib.decompress(binascii.a2b_base64(text, strict_mode=True)) if text else b""
     except (binascii.Error, zlib.error) as exc:
         raise ValueError(f"a blob of {len(text)} characters is damaged: {exc}") from None
+    _KNOWN[text] = data
+    return data
 
 
 def require_format(number: int) -> None:

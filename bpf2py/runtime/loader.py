@@ -62,18 +62,16 @@ def load(
         symbols = _symbols(spec, lookups)
         blob, func_info = with_contexts(spec)
         btf = load_btf(spec.name, blob)
-        if btf is not None:
-            stack.callback(btf.close)
+        loaded = Loaded(spec, {}, {}, btf)
+        stack.callback(loaded.close)
         maker = MapMaker(spec.name, btf, pin_path, stack)
-        loaded_maps = {
-            name: maker.make(map_spec, given.get(name), structs.get(name))
-            for name, map_spec in declared.items()
-        }
+        for name, map_spec in declared.items():
+            loaded.maps[name] = maker.make(map_spec, given.get(name), structs.get(name))
         if filled:
-            fill_maps_of_maps(spec, loaded_maps, maker.new)
+            fill_maps_of_maps(spec, loaded.maps, maker.new)
         programs = ProgramLoader(
             spec,
-            loaded_maps,
+            loaded.maps,
             btf,
             kernel_btf,
             log_level,
@@ -82,17 +80,15 @@ def load(
             func_info=func_info,
             targets=targets,
         )
-        loaded_programs: dict[str, LoadedProgram] = {}
         for name, program in spec.programs.items():
             if program.autoload:
-                loaded_programs[name] = programs.load(program)
-                stack.callback(loaded_programs[name].close)
+                loaded.programs[name] = programs.load(program)
             else:
-                loaded_programs[name] = LoadedProgram(program, None)
+                loaded.programs[name] = LoadedProgram(program, None)
         if filled:
-            fill_with_programs(spec, loaded_maps, loaded_programs, plan)
+            fill_with_programs(spec, loaded.maps, loaded.programs, plan)
         stack.pop_all()
-        return Loaded(spec, loaded_maps, loaded_programs, btf)
+        return loaded
     raise AssertionError("unreachable")
 
 

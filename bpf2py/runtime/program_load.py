@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from ..spec import ObjectSpec, ProgramSpec
 from ..uapi import AttachType, ProgType
 from .programs.base import LoadedProgram
-from .relocate import relocated
 from .syscalls.fd import FD, HasFileno
 from .syscalls.map import kernel_name
 from .syscalls.prog import LoadRequest
@@ -24,7 +23,7 @@ from .verification import verified
 
 if TYPE_CHECKING:
     from ..btf import TypeTable
-    from ..btf.core import Relocator
+    from ..btf.core import Outcome, Relocator
     from .externs.ksyms import Symbols
     from .maps.handle import MapHandle
     from .struct_ops import Plan
@@ -67,13 +66,13 @@ class ProgramLoader:
         _require_sensible(program)
         source = self._source(program)
         symbols = self._symbols
-        insns, outcomes = relocated(
-            program,
-            self._maps,
-            symbols.found if symbols else {},
-            lambda: self._relocator,
-            source,
-        )
+        insns: bytes | bytearray = program.insns
+        outcomes: list[Outcome] = []
+        if program.map_relocations or program.extern_relocations or program.core_relocations:
+            from .relocate import relocated
+
+            found = symbols.found if symbols else {}
+            insns, outcomes = relocated(program, self._maps, found, lambda: self._relocator, source)
         target = self._target(program)
         attach_type = _attach_type(program)
         if target is not None and target.attach_type is not None:
@@ -164,15 +163,17 @@ class ProgramLoader:
 
 
 def _require_sensible(program: ProgramSpec) -> None:
-    what = f"program {program.name!r} (section {program.section!r})"
     if program.prog_type == ProgType.UNSPEC:
-        raise ValueError(
-            f"{what}: its section name does not say what kind of program it is, as 'xdp' and"
+        why = (
+            "its section name does not say what kind of program it is, as 'xdp' and"
             " 'kprobe/do_exit' do, exactly so; set prog_type (and attach_type) in its spec, or"
             " autoload = False"
         )
-    if not program.insns or len(program.insns) % 8:
-        raise ValueError(f"{what}: {len(program.insns)} bytes are no instructions")
+    elif not program.insns or len(program.insns) % 8:
+        why = f"{len(program.insns)} bytes are no instructions"
+    else:
+        return
+    raise ValueError(f"program {program.name!r} (section {program.section!r}): {why}")
 
 
 def _attach_type(program: ProgramSpec) -> int:
@@ -184,7 +185,7 @@ def _attach_type(program: ProgramSpec) -> int:
         from .features import has_uprobe_multi
 
         return AttachType.TRACE_UPROBE_MULTI if has_uprobe_multi() else 0
-    return int(program.attach_type or 0)
+    return program.attach_type or 0
 
 
 def _kernel_version(program: ProgramSpec) -> int:

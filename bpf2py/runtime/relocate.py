@@ -11,6 +11,16 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from ..asm import patch
+from ..asm.opcodes import (
+    CALL_INSN,
+    INSN_SIZE,
+    LD_IMM64,
+    PSEUDO_BTF_ID,
+    PSEUDO_KFUNC_CALL,
+    PSEUDO_MAP_FD,
+    PSEUDO_MAP_VALUE,
+)
 from ..spec import ExternRelocation, MapRelocation, ProgramSpec
 
 if TYPE_CHECKING:
@@ -18,7 +28,6 @@ if TYPE_CHECKING:
     from .externs.ksyms import Symbol
     from .maps.handle import MapHandle
 
-_INSN_SIZE = 8
 #: A call of a weak kernel function that is not there becomes one of a helper with this number and
 #: that of the extern; the verifier refuses it if it can be reached.  The number is libbpf's.
 MISSING_FUNCTION = 2002000000
@@ -58,38 +67,35 @@ def _patch_map(
     insns: bytearray, relocation: MapRelocation, program: str, maps: Mapping[str, MapHandle]
 ) -> None:
     """Write a map's descriptor into a 16-byte load, as resolve_pseudo_ldimm64() expects it."""
-    from ..asm import patch
-    from ..asm.opcodes import LD_IMM64, PSEUDO_MAP_FD, PSEUDO_MAP_VALUE
-
     at = relocation.insn
-    where = f"program {program!r}, instruction {at}"
-    if not 0 <= at < len(insns) // _INSN_SIZE - 1 or insns[at * _INSN_SIZE] != LD_IMM64:
-        raise ValueError(f"{where}: no 16-byte load there to take map {relocation.map!r}")
+    if not 0 <= at < len(insns) // INSN_SIZE - 1 or insns[at * INSN_SIZE] != LD_IMM64:
+        raise ValueError(
+            f"program {program!r}, instruction {at}: no 16-byte load there to take map "
+            f"{relocation.map!r}"
+        )
     loaded = maps.get(relocation.map)
     if loaded is None:
         raise ValueError(
-            f"{where} uses map {relocation.map!r}, which the object does not have; there are: "
-            f"{', '.join(maps) or 'none'}"
+            f"program {program!r}, instruction {at} uses map {relocation.map!r}, which the object "
+            f"does not have; there are: {', '.join(maps) or 'none'}"
         )
     if not loaded.created:
         _poison_map(insns, at, list(maps).index(relocation.map))
         return
-    offset = relocation.offset
-    if offset is not None:
-        # Of the 32 bits that the instruction has, an arena can need all.
-        offset = (offset + loaded.data_offset + (1 << 31)) % (1 << 32) - (1 << 31)
-    patch.set_src(insns, at, PSEUDO_MAP_FD if offset is None else PSEUDO_MAP_VALUE, sys.byteorder)
-    patch.set_imm(insns, at, loaded.fileno(), sys.byteorder)
-    patch.set_imm(insns, at + 1, offset or 0, sys.byteorder)
+    value, source = loaded.fileno(), PSEUDO_MAP_FD
+    if relocation.offset is not None:
+        # Of the 32 bits that the second half has, an arena can need all.
+        value |= (relocation.offset + loaded.data_offset & 0xFFFFFFFF) << 32
+        source = PSEUDO_MAP_VALUE
+    patch.set_src(insns, at, source, sys.byteorder)
+    patch.set_imm64(insns, at, value, sys.byteorder)
 
 
 def _poison_map(insns: bytearray, at: int, number: int) -> None:
     from struct import pack_into
 
-    from ..asm.opcodes import CALL_INSN
-
     for insn in (at, at + 1):
-        pack_into("=BBhi", insns, insn * _INSN_SIZE, CALL_INSN, 0, 0, POISON_MAP + number)
+        pack_into("=BBhi", insns, insn * INSN_SIZE, CALL_INSN, 0, 0, POISON_MAP + number)
 
 
 def patch_extern(
@@ -97,9 +103,6 @@ def patch_extern(
 ) -> None:
     """Write a kernel symbol into a call or a 16-byte load, as add_kfunc_call() and
     check_pseudo_btf_id() expect it."""
-    from ..asm import patch
-    from ..asm.opcodes import CALL_INSN, LD_IMM64, PSEUDO_BTF_ID, PSEUDO_KFUNC_CALL
-
     at, order = relocation.insn, sys.byteorder
     symbol = symbols.get(relocation.extern)
     if symbol is None:
@@ -107,8 +110,8 @@ def patch_extern(
             f"program {program!r}, instruction {at} uses extern {relocation.extern!r}, which the "
             f"object does not have; there are: {', '.join(symbols) or 'none'}"
         )
-    last = len(insns) // _INSN_SIZE - 1
-    opcode = insns[at * _INSN_SIZE] if 0 <= at <= last else -1
+    last = len(insns) // INSN_SIZE - 1
+    opcode = insns[at * INSN_SIZE] if 0 <= at <= last else -1
     if opcode == CALL_INSN:
         if symbol.type_id:
             patch.set_src(insns, at, PSEUDO_KFUNC_CALL, order)

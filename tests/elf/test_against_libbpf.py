@@ -28,7 +28,7 @@ from bpf2py.runtime.kernel_btf import VMLINUX_BTF, kernel_btf
 from bpf2py.runtime.relocate import patch_extern
 from bpf2py.runtime.struct_ops import make_plan
 from bpf2py.spec import KCONFIG, MapSpec, ObjectSpec, Pinning, ProgramSpec
-from bpf2py.uapi import MapType, ProgFlags, ProgType
+from bpf2py.uapi import MapType, ProgType
 from tests.oracle import Kernel, require_libbpf, run_libbpf
 from tests.oracle.traces import Trace, unhex
 from tests.support.byteswap import swapped_btf, swapped_insns, swapped_object

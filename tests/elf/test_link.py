@@ -92,7 +92,9 @@ def test_a_static_function_in_a_section_of_its_own_is_no_program(
         elf.relocate(xdp, 0, section)
         assert moved(read(elf), "main") == [10]
     else:
-        with pytest.raises(ObjectError, match="'probe' in section 'kprobe/f' is static, so it is no"):
+        with pytest.raises(
+            ObjectError, match="'probe' in section 'kprobe/f' is static, so it is no"
+        ):
             read(elf)
 
 

@@ -198,9 +198,7 @@ class Symbols:
         ]
         first, *more = users
         who = f"program {first}" + (f" (and {len(more)} more)" if more else "")
-        hint = (
-            f"{why}, and {who} of object {self._spec.name!r} uses it; declare it __weak and ask bpf_ksym_exists() to do without"
-        )
+        hint = f"{why}, and {who} of object {self._spec.name!r} uses it; declare it __weak and ask bpf_ksym_exists() to do without"
         return NotSupportedError(f"{word} {extern.name!r}", hint=hint)
 
 

@@ -171,9 +171,10 @@ class MapHandle(Owner):
 
     def fileno(self) -> int:
         """The descriptor's number; ClosedError when it is closed."""
-        if self.fd.closed:
-            raise ClosedError(self.why_closed)
-        return self.fd.fileno()
+        try:
+            return self.fd.fileno()
+        except ClosedError:
+            raise ClosedError(self.why_closed) from None
 
     @property
     def why_closed(self) -> str:

@@ -158,12 +158,8 @@ def bpf(cmd: Cmd, attr: Buffer, size: int | None = None, *, what: str) -> int:
     Raises OSError (its subclass by errno) when the kernel refuses.  Interrupted calls are made
     again, as everywhere in Python, except where part of the work is done (test runs, batches).
     """
-    if isinstance(attr, bytearray):
-        place = ctypes.addressof((ctypes.c_char * len(attr)).from_buffer(attr))
-        length = len(attr)
-    else:
-        place = ctypes.addressof(attr)
-        length = ctypes.sizeof(attr)
+    place = ctypes.addressof(ctypes.c_char.from_buffer(attr))  # see address()
+    length = len(attr) if isinstance(attr, bytearray) else ctypes.sizeof(attr)
     if size is not None:
         if size > length:
             raise ValueError(f"attr of BPF_{cmd.name} has {length} bytes, {size} were to be passed")
@@ -199,7 +195,7 @@ def address(data: bytes | bytearray | ctypes.Array[Any]) -> int:
         return 0
     if isinstance(data, bytes):
         # c_char_p points at the bytes object's own memory; NULs inside do not matter.
-        return ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value or 0
-    if isinstance(data, bytearray):
-        return ctypes.addressof((ctypes.c_char * len(data)).from_buffer(data))
-    return ctypes.addressof(data)
+        return ctypes.c_void_p.from_buffer(ctypes.c_char_p(data)).value or 0
+    # Not an array: for every new size, ctypes would make a type, a cycle that takes it longer than
+    # the system call.
+    return ctypes.addressof(ctypes.c_char.from_buffer(data))

@@ -54,7 +54,10 @@ def kernel_name(name: str) -> bytes:
 
     Other characters become ``_`` (bpf_obj_name_cpy() refuses them).
     """
-    return "".join(c if c in _NAME_CHARACTERS else "_" for c in name)[:NAME_MAX].encode("ascii")
+    short = name[:NAME_MAX]
+    if not _NAME_CHARACTERS.issuperset(short):
+        short = "".join(c if c in _NAME_CHARACTERS else "_" for c in short)
+    return short.encode("ascii")
 
 
 def map_create(
