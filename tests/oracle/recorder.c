@@ -21,7 +21,9 @@
  * loader goes on to the next; the line still says what the kernel said.  (A map with types is not
  * replaced: every loader tries it without.)  none: the kernel never hears of it, everything
  * succeeds, and no privileges are needed.  old: none, but one that does not know context tags.
- * No kernel hears what a struct_ops map is filled with, for that registers it.
+ * Nor is a map replaced for which there may not be enough locked memory (before 5.11): who hears
+ * EPERM can raise that limit.  No kernel hears what a struct_ops map is filled with, for that
+ * registers it.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -33,6 +35,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -290,6 +293,13 @@ static int registers(int cmd, const union bpf_attr *attr)
 	return map.type == BPF_MAP_TYPE_STRUCT_OPS;
 }
 
+static int may_raise_memlock(void)
+{
+	struct rlimit limit;
+
+	return !getrlimit(RLIMIT_MEMLOCK, &limit) && limit.rlim_cur != RLIM_INFINITY;
+}
+
 static long stand_in_map(void)
 {
 	union bpf_attr attr = {
@@ -352,6 +362,7 @@ long syscall(long number, ...)
 		if (cmd == BPF_PROG_LOAD && !is_probe(attr->prog_name))
 			result = stand_in_program();
 		else if (cmd == BPF_MAP_CREATE && !is_probe(attr->map_name) &&
+			 !(code == EPERM && may_raise_memlock()) &&
 			 !attr->btf_key_type_id && !attr->btf_value_type_id)
 			result = stand_in_map();
 		if (result >= 0) {

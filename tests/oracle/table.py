@@ -87,6 +87,23 @@ _REASONS = (
 #: What is different on purpose.
 _DELIBERATE = (
     (
+        r"btf '', ours \d+ bytes.*btf '', ours \d+ bytes",
+        "libbpf loads it without BTF, which this kernel refuses for a data section in which nothing has"
+        " a name; bpf2py replaces that section",
+    ),
+    (
+        r"btf (\d+) bytes, ours (?!\1 )\d+ bytes",
+        "ENUM64, which this kernel does not know: for libbpf a union, for bpf2py the integer that it is",
+    ),
+    (
+        r"map \.data[^ ]*: btf (\d+) bytes, ours \1 bytes",
+        "a linker left variables at other places in the BTF than their symbols; bpf2py goes by symbols",
+    ),
+    (
+        r"failed to mmap arena",
+        "an arena at an address that no process can have; libbpf maps it there at once",
+    ),
+    (
         r"key_size 0, ours 4\b",
         "a perf event array whose sizes the source leaves out: libbpf leaves them 0, which no kernel"
         " allows; for bpf2py they are 4, as there is no other",

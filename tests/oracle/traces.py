@@ -12,6 +12,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from bpf2py.uapi import Cmd, MapType
 
@@ -57,7 +58,7 @@ class MapTrace:
 
     name: str
     attr: dict[str, object]
-    elements: list[tuple[bytes, object]] = field(default_factory=list)
+    elements: list[tuple[bytes, Any]] = field(default_factory=list)
     frozen: bool = False
     errno: int = 0
 
