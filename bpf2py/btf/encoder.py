@@ -51,13 +51,14 @@ def encode(
     *,
     byte_order: ByteOrder,
     base: TypeTable | None = None,
-    strings: Iterable[str] = (),
+    strings: Iterable[str] | Strings = (),
 ) -> bytes:
     """The blob of *types*; the first of them has id 1, or ``len(base)`` as split BTF.
 
-    *strings* are put into the string table as well, for what ``.BTF.ext`` refers to.
+    *strings* are put into the string table as well, for what ``.BTF.ext`` refers to.  If they are
+    a ``Strings``, that is the string table, and the offsets it gave out stay true.
     """
-    table = Strings(base)
+    table = strings if isinstance(strings, Strings) else Strings(base)
     words = array("I")
     first = 1 if base is None else len(base)
     for type_id, each in enumerate(types, first):
@@ -71,8 +72,9 @@ def encode(
             raise BTFError(f"type {type_id}: a number in {each!r} has no 32 bits", at) from None
         except BTFError as error:
             raise BTFError(f"type {type_id}: {error.what}", at) from None
-    for text in strings:
-        table.offset(text)
+    if not isinstance(strings, Strings):
+        for text in strings:
+            table.offset(text)
     return assemble(words, table, byte_order)
 
 

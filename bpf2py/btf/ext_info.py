@@ -14,13 +14,13 @@ and ``CoreRelocationRecord`` are the records in either use.  Follows btf_ext_par
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from ..records import dataclass
 from ..uapi import CoreRelocationKind
 from .errors import BTFError
-from .header import MAGIC_BYTES, PREFIX, Blob, ByteOrder
+from .header import MAGIC, MAGIC_BYTES, PREFIX, Blob, ByteOrder
 
 if TYPE_CHECKING:
     from .table import TypeTable
@@ -171,6 +171,28 @@ def _read_table(
             raw = b"".join(raw[i : i + record_size] for i in range(0, len(raw), stride))
         found[name] = found.get(name, b"") + raw
     return found
+
+
+def encode_ext(info: ExtInfo, section: Callable[[str], int]) -> bytes:
+    """The bytes of ``.BTF.ext``; *section* gives the string offset of a section's name."""
+    order = PREFIX[info.byte_order]
+    tables: list[bytes] = []
+    for records, size in (
+        (info.func_info, FUNC_INFO_SIZE),
+        (info.line_info, LINE_INFO_SIZE),
+        (info.core_relocations, CORE_RELOCATION_SIZE),
+    ):
+        parts = [
+            struct.pack(order + "II", section(name), len(raw) // size) + raw
+            for name, raw in records.items()
+            if raw
+        ]
+        tables.append(struct.pack(order + "I", size) + b"".join(parts) if parts else b"")
+    places: list[int] = []
+    for i, table in enumerate(tables):
+        places += [sum(map(len, tables[:i])), len(table)]
+    header = struct.pack(order + "HBBI6I", MAGIC, 1, 0, _CORE_HEADER_SIZE, *places)
+    return header + b"".join(tables)
 
 
 def decode_func_info(records: bytes, byte_order: ByteOrder) -> list[FuncInfo]:

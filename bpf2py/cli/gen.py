@@ -176,12 +176,20 @@ def _objects(
     help="All FILEs are one source, compiled for several machines: make one module, NAME_bpf.py.",
 )
 @click.option(
+    "--link",
+    metavar="NAME",
+    default="",
+    help="All FILEs are parts of one program: link them as `bpf2py link` does, and make one module,"
+    " NAME_bpf.py.",
+)
+@click.option(
     "--watch", is_flag=True, help="Without FILE: go on, and make again what a changed file touches."
 )
 def command(
     files: tuple[tuple[Path, str], ...],
     output_dir: Path | None,
     as_one: str,
+    link: str,
     watch: bool,
     **rest: Any,
 ) -> None:
@@ -212,13 +220,29 @@ def command(
     if watch:
         raise click.UsageError("--watch is for what [tool.bpf2py] describes: give it no FILE")
     each = Options(**rest)
-    if as_one:
-        directory = output_dir or files[0][0].parent
+    directory = output_dir or files[0][0].parent
+    if as_one and link:
+        raise click.UsageError("--as-one is for variants of one source, --link for parts: give one")
+    if link:
+        run([Request(directory=directory, built=(_linked(link, files),))], each)
+    elif as_one:
         run([Request(name=as_one, directory=directory, files=files)], each)
     else:
         run(
             [Request(directory=output_dir or file[0].parent, files=(file,)) for file in files], each
         )
+
+
+def _linked(name: str, files: tuple[tuple[Path, str], ...]) -> modules.ObjectFile:
+    """One object of all *files*; they are for one architecture, or say nothing of it."""
+    from ..elf import link_object_files
+
+    parts = [modules.ObjectFile.at(path, arch) for path, arch in files]
+    archs = {part.arch for part in parts if part.arch}
+    if len(archs) > 1:
+        raise Failure(f"{name}: parts for {' and '.join(sorted(archs))} cannot be linked")
+    data = link_object_files(path for path, _ in files)
+    return modules.ObjectFile(name=f"{name}.bpf.o", data=data, arch="".join(archs))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

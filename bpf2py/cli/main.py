@@ -24,6 +24,7 @@ COMMANDS = {
     "gen": "Generate typed Python modules from compiled BPF objects.",
     "include": "Print the folder of bpf2py.h, for the compiler's -I.",
     "inspect": "Show what a compiled BPF object contains.",
+    "link": "Link several compiled BPF objects into one.",
     "min-btf": "Cut a kernel's BTF down to what some objects need.",
     "vmlinux": "Write a kernel's types as a C header.",
 }

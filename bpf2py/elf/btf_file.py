@@ -2,7 +2,8 @@
 
 In: a path.  Out: a ``TypeTable``.  A module's BTF is split: its ids continue those of the kernel
 it was built for, its base.  Since 6.11 a module can carry what it needs of its base with it
-(``.BTF.base``: names and sizes, no members); that is taken when no base is given.
+(``.BTF.base``: names and sizes, no members).  Its ids continue those; with a base given, the types
+of that name and size are found in it (``btf.distilled``), as the kernel does.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 from pathlib import Path
 
 from ..btf import TypeTable, decode
+from ..btf.distilled import relocated
 from ..btf.errors import BTFError
 from ..btf.header import MAGIC_BYTES, read_header
 from .errors import ObjectError
@@ -30,8 +32,9 @@ def read_btf_file(path: str | os.PathLike[str], *, base: TypeTable | None = None
     try:
         if not _is_split(sections[".BTF"]):
             return decode(sections[".BTF"])
-        if base is None and ".BTF.base" in sections:
-            base = decode(sections[".BTF.base"])
+        if ".BTF.base" in sections:
+            split = decode(sections[".BTF"], base=decode(sections[".BTF.base"]))
+            return split if base is None else relocated(split, base)
         if base is None:
             raise ObjectError(f"{path}: split BTF, as of a module; the kernel's BTF is missing")
         return decode(sections[".BTF"], base=base)

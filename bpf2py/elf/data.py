@@ -46,8 +46,8 @@ def data_maps(elf: ElfObject, table: TypeTable | None) -> dict[str, MapSpec]:
             continue
         if section.name in maps:
             raise elf.error(
-                f"two sections are called {section.name!r}; link the parts with"
-                " 'bpftool gen object', not with ld -r"
+                f"two sections are called {section.name!r}; link the parts with 'bpf2py link',"
+                " not with ld -r"
             )
         if section.kind == SHT_NOBITS:
             zeros += section.size

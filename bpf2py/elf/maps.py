@@ -64,12 +64,22 @@ def declared_maps(elf: ElfObject, table: TypeTable | None) -> dict[int, MapSpec]
             raise elf.error(f"map {var.name!r} in '.maps' has no name or place of its own")
         if row.offset + row.size > section.size:
             raise elf.error(f"map {var.name!r} reaches beyond the end of section '.maps'")
+        if var.linkage == Linkage.EXTERN:
+            raise elf.error(
+                f"map {var.name!r} is declared extern; link the file that defines it in with"
+                " 'bpf2py link'"
+            )
         if var.linkage != Linkage.GLOBAL:
             raise elf.error(f"map {var.name!r} is static or hidden; declare it without 'static'")
         names.add(var.name)
-        maps[row.offset] = _Definition(elf, table, var.name).read(var.target)
+        maps[row.offset] = map_definition(elf, table, var.name, var.target)
     _name_events(elf, table, maps.values())
     return maps
+
+
+def map_definition(elf: ElfObject, table: TypeTable, name: str, type_id: int) -> MapSpec:
+    """The map that a struct of type *type_id* defines.  Raises ``ObjectError``."""
+    return _Definition(elf, table, name).read(type_id)
 
 
 def _name_events(elf: ElfObject, table: TypeTable, maps: Collection[MapSpec]) -> None:

@@ -306,8 +306,8 @@ class Functions:
         if extern is None:
             raise place.error(
                 f"{does} {name!r}, which is not defined in this object: declare it __ksym or"
-                " __kconfig if it is the kernel's, and compile with -g; link other files in with"
-                " 'bpftool gen object'"
+                " __kconfig if it is the kernel's, and compile with -g; link the file that defines"
+                " it in with 'bpf2py link'"
             )
         if opcode == _CALL:
             if extern.kind is not ExternKind.FUNCTION:

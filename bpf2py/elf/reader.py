@@ -35,6 +35,8 @@ R_IN_DATA = (1, 2)
 #: Sections of data whose relocations say something; a ``?`` before the name makes them optional.
 RELOCATED = frozenset((".maps", ".struct_ops", ".struct_ops.link"))
 
+BTF_SECTIONS = frozenset((".BTF", ".BTF.ext"))
+
 _EHDR_SIZE, _SHDR_SIZE, _SYM_SIZE, _REL_SIZE = 64, 64, 24, 16
 
 
@@ -76,6 +78,8 @@ class Section:
     link: int
     info: int
     data: bytes
+    align: int = 1
+    entry_size: int = 0
 
     @property
     def executable(self) -> bool:
@@ -110,8 +114,11 @@ class ElfObject:
         return f"symbol #{symbol.number}"
 
 
-def read_elf(data: bytes, *, name: str) -> ElfObject:
+def read_elf(data: bytes, *, name: str, linking: bool = False) -> ElfObject:
     """Take *data* apart; *name* is for messages.
+
+    *linking* gives the relocations of all sections that a linker keeps, not only those that
+    loading needs.
 
     Raises ``ObjectError`` for anything but a 64-bit relocatable ELF file for BPF with a symbol
     table: also for executables and libraries of the build machine, which is the usual mistake.
@@ -133,7 +140,8 @@ def read_elf(data: bytes, *, name: str) -> ElfObject:
     relocations = {
         section.info: _relocations(section, sections, symbols, byte_order, name)
         for section in sections
-        if section.kind in (SHT_REL, SHT_RELA) and _relocations_matter(section, sections, name)
+        if section.kind in (SHT_REL, SHT_RELA)
+        and _relocations_matter(section, sections, name, linking=linking)
     }
     return ElfObject(name, byte_order, sections, symbols, relocations)
 
@@ -203,6 +211,8 @@ def _sections(data: bytes, name: str) -> tuple[tuple[Section, ...], ByteOrder]:
                 int(row["sh_size"]),
                 int(row["sh_link"]),
                 int(row["sh_info"]),
+                int(row["sh_addralign"]),
+                int(row["sh_entsize"]),
             )
             for i, row in enumerate(headers)
         ]
@@ -210,7 +220,7 @@ def _sections(data: bytes, name: str) -> tuple[tuple[Section, ...], ByteOrder]:
         raise ObjectError(f"{name}: the section headers cannot be read ({exc})") from exc
 
     def contents(index: int) -> bytes:
-        _, section_kind, _, start, size, _, _ = rows[index]
+        _, section_kind, _, start, size, *_ = rows[index]
         if section_kind in (0, SHT_NOBITS):
             return b""
         if start + size > len(data):
@@ -233,6 +243,8 @@ def _sections(data: bytes, name: str) -> tuple[tuple[Section, ...], ByteOrder]:
             link=row[5],
             info=row[6],
             data=contents(i),
+            align=row[7],
+            entry_size=row[8],
         )
         for i, row in enumerate(rows)
     )
@@ -270,13 +282,17 @@ def _symbols(
     return tuple(symbols)
 
 
-def _relocations_matter(section: Section, sections: tuple[Section, ...], name: str) -> bool:
+def _relocations_matter(
+    section: Section, sections: tuple[Section, ...], name: str, *, linking: bool
+) -> bool:
     """Only code and what is in maps is relocated; .BTF, .eh_frame and DWARF never need it."""
     if section.info >= len(sections):
         raise ObjectError(
             f"{name}: {section.name!r} relocates section #{section.info}, which is missing"
         )
     target = sections[section.info]
+    if linking:
+        return not is_debug(target.name) and target.name not in BTF_SECTIONS
     return target.executable or target.name.removeprefix("?") in RELOCATED
 
 

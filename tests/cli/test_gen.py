@@ -246,3 +246,30 @@ def test_the_help_names_what_the_generator_knows() -> None:
     assert f" {vendor.FOLDER}/" in shown
     names = [name for name in VIEWS if name not in ("enum", "flags")]
     assert f"as {', '.join(names)}, enum:NAME or flags:NAME" in shown
+
+
+PARTS = Path(__file__).parents[1] / "elf" / "objects"
+
+
+def test_parts_are_linked_into_one_module(tmp_path: Path) -> None:
+    result = run("--link", "tool", PARTS / "moved_one.o", PARTS / "moved_two.o", "-o", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert [path.name for path in tmp_path.iterdir()] == ["tool_bpf.py"]
+    text = (tmp_path / "tool_bpf.py").read_text()
+    assert "class Tool(runtime.Object):" in text
+    assert "moved_one" in text
+    assert "moved_two" in text
+
+
+def test_parts_for_different_machines_are_not_linked(tmp_path: Path) -> None:
+    parts = [f"{arch}={PARTS}/moved_{half}.o" for arch, half in (("x86", "one"), ("arm64", "two"))]
+    result = run("--link", "tool", *parts, "-o", tmp_path)
+    assert result.exit_code == 1
+    assert "parts for arm64 and x86 cannot be linked" in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_variants_and_parts_are_two_things(tmp_path: Path) -> None:
+    result = run("--link", "a", "--as-one", "b", PARTS / "moved_one.o", "-o", tmp_path)
+    assert result.exit_code == 2
+    assert "--as-one is for variants of one source, --link for parts" in result.output

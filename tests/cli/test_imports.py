@@ -60,7 +60,7 @@ def test_help_imports_no_package_but_click_and_no_room(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("command", ["build", "gen", "inspect", "min-btf", "vmlinux"])
+@pytest.mark.parametrize("command", ["build", "gen", "inspect", "link", "min-btf", "vmlinux"])
 def test_help_of_a_command_imports_none_of_the_build_packages(tmp_path: Path, command: str) -> None:
     assert imported(tmp_path, command, "--help") & BUILD_PACKAGES == set()
 
