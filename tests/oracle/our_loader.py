@@ -14,7 +14,8 @@ from contextlib import closing
 
 from bpf2py.elf import read_object_file
 from bpf2py.runtime.links.struct_ops import write_value
-from bpf2py.runtime.loader import Loaded, load
+from bpf2py.runtime.loaded import Loaded
+from bpf2py.runtime.loader import load
 from bpf2py.runtime.maps.struct_ops import StructOpsHandle
 from bpf2py.spec import Pinning
 
