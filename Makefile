@@ -20,7 +20,7 @@ help:
 	@echo 'make check           format, lint, types, generated files up to date, then the tests'
 	@echo 'make fix             format and sort imports'
 	@echo 'make fixtures        write the generated modules again'
-	@echo 'make objects         compile the BPF sources that changed (clang-14, -16, -19)'
+	@echo 'make objects         compile the BPF sources that changed (clang-14, -16, -19, -22)'
 	@echo 'make uapi            write bpf2py/uapi/ again'
 	@echo 'make bench           measure'
 	@echo 'make compare         what libbpf and we tell the kernel about objects of Debian packages (minutes)'

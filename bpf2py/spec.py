@@ -109,9 +109,18 @@ class MapSpec:
     section: str = ""
     data: bytearray | None = None
     variables: dict[str, VariableSpec] = field(default_factory=dict[str, VariableSpec])
+    #: Data sections only: how many elements the section's last variable, an array, shall have when
+    #: it is loaded, instead of as many as in C.  A program does not learn it from this.
+    array_length: int | None = None
     #: What ``.values = {…}`` puts into a map of maps or an array of programs: slot to the C name
     #: of a map or program of the same object.
     values: dict[int, str] = field(default_factory=dict[int, str])
+    #: Keys and values that are there before any program is loaded, as bytes (``runtime.pack``); in
+    #: a map per CPU every CPU gets the value.  A map that was found or given keeps what it has.
+    contents: dict[bytes, bytes] = field(default_factory=dict[bytes, bytes])
+    #: Let nobody in user space write it once it is made and filled (5.2).  With RDONLY_PROG among
+    #: the flags, the verifier takes what is in an array for constants.
+    freeze: bool = False
     #: struct_ops only: member of the struct to the C name of the program behind it.
     functions: dict[str, str] = field(default_factory=dict[str, str])
     #: Create this map.  Off, programs may refer to it where the verifier never gets to.
@@ -119,13 +128,16 @@ class MapSpec:
     autocreate: bool = True
     #: struct_ops only: register it in ``attach()``.
     autoattach: bool = True
+    #: The C name of the only program that the kernel shall let use this map (6.18); empty: any.
+    exclusive_program: str = ""
     #: The network device that holds the map in its own memory; 0: none does.
     ifindex: int = 0
 
     @property
     def frozen(self) -> bool:
         """Whether the kernel shall refuse writes from user space after loading."""
-        return self.section in (".rodata", KCONFIG) or self.section.startswith(".rodata.")
+        section = self.section
+        return self.freeze or section in (".rodata", KCONFIG) or section.startswith(".rodata.")
 
 
 @dataclass(slots=True, frozen=True)
@@ -155,6 +167,18 @@ class ExternRelocation:
     extern: str
 
 
+@dataclass(slots=True, frozen=True)
+class JumpTable:
+    """The places that indirect jumps of a program go to; the loader makes a map of them (6.19).
+
+    *targets* are instructions, counted from the entry function.  The 16-byte loads at *insns* take
+    the table's address; source register and immediate values are zero there, as those of maps.
+    """
+
+    insns: tuple[int, ...]
+    targets: tuple[int, ...]
+
+
 @dataclass(slots=True, kw_only=True)
 class ProgramSpec:
     """One program, linked: the entry function first, then every subprogram it reaches.
@@ -175,6 +199,7 @@ class ProgramSpec:
     insns: bytes = b""
     map_relocations: tuple[MapRelocation, ...] = ()
     extern_relocations: tuple[ExternRelocation, ...] = ()
+    jump_tables: tuple[JumpTable, ...] = ()
     func_info: bytes = b""
     line_info: bytes = b""
     core_relocations: bytes = b""

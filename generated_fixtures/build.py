@@ -60,6 +60,7 @@ BUILDS = {
         Build("v4", CLANG, "bpfel", "v4"),
         Build("clang14", "clang-14", "bpfel", "v2"),
         Build("clang16", "clang-16", "bpfel", "v3"),
+        Build("clang22", "clang-22", "bpfel", "v4"),
     )
 }
 

@@ -24,10 +24,12 @@ NAMES = {
     # links
     "Link",
     "Links",
+    "LoadedBTF",
     "StructOpsLink",
     # maps
     "AnyMap",
     "Arena",
+    "Atomic",
     "ArrayMap",
     "BloomFilter",
     "DescriptorMap",

@@ -79,6 +79,10 @@ def _jumps_far(code: int, offset: int, imm: int) -> bool:
     return code == op.GOTO_LONG
 
 
+def _jumps_to_register(code: int, offset: int, imm: int) -> bool:
+    return code == op.GOTO_REGISTER
+
+
 #: What the kernel's verifier learned after the first release, in the order of the releases.
 FAMILIES = {
     "jlt": Family(2, "4.14", _jumps_if_less),
@@ -90,6 +94,7 @@ FAMILIES = {
     "gotol": Family(4, "6.6", _jumps_far),
     "sdiv": Family(4, "6.6", _divides_with_sign),
     "load_acquire": Family(4, "6.15", _orders),
+    "gotox": Family(4, "6.19", _jumps_to_register),
 }
 
 
@@ -114,9 +119,16 @@ def version(code: bytes, byte_order: ByteOrder) -> int:
     return max([1, *found, *([3] if alu32 else [])])
 
 
+#: In :func:`smallest_with` of "gotox": the load of a jump table, and the one place in the table.
+TABLE_LOAD, TABLE_TARGET = 1, 5
+
+
 def smallest_with(name: str, byte_order: ByteOrder) -> bytes:
-    """A socket filter that returns 0 and has one instruction of that family."""
-    from .insn import Instruction, encode
+    """A socket filter that returns 0 and has one instruction of that family.
+
+    That of "gotox" is to get the table that :data:`TABLE_LOAD` speaks of.
+    """
+    from .insn import Instruction, encode, load_imm64
 
     zero = Instruction(op.ALU64 | op.MOV | op.K)
     stored = Instruction(op.ST | op.MEM | op.DW, dst=10, offset=-8)
@@ -140,6 +152,11 @@ def smallest_with(name: str, byte_order: ByteOrder) -> bytes:
         "load_acquire": [
             stored,
             Instruction(op.STX | op.ATOMIC | op.DW, src=10, offset=-8, imm=op.LOAD_ACQ),
+        ],
+        "gotox": [
+            load_imm64(1, 0),
+            Instruction(op.LDX | op.MEM | op.DW, dst=1, src=1),
+            Instruction(op.GOTO_REGISTER, dst=1),
         ],
     }[name]
     return encode([zero, *middle, zero, Instruction(op.EXIT_INSN)], byte_order)

@@ -17,8 +17,15 @@ from collections.abc import Mapping
 
 from ..btf.ext_info import CORE_RELOCATION_SIZE, FUNC_INFO_SIZE, LINE_INFO_SIZE, ExtInfo
 from ..records import dataclass
-from ..spec import ExternRelocation, MapRelocation
-from .programs import INSN_SIZE, ExternReference, Function, FunctionReference, Functions
+from ..spec import ExternRelocation, JumpTable, MapRelocation
+from .programs import (
+    INSN_SIZE,
+    ExternReference,
+    Function,
+    FunctionReference,
+    Functions,
+    JumpTableReference,
+)
 from .reader import ElfObject
 
 #: BPF_COMPLEXITY_LIMIT_INSNS: the kernel takes no longer program.
@@ -36,6 +43,7 @@ class Linked:
     insns: bytes
     map_relocations: tuple[MapRelocation, ...]
     extern_relocations: tuple[ExternRelocation, ...]
+    jump_tables: tuple[JumpTable, ...]
     func_info: bytes
     line_info: bytes
     core_relocations: bytes
@@ -74,6 +82,7 @@ class Linker:
         code = bytearray(b"".join(function.code for function in placed))
         map_relocations: list[MapRelocation] = []
         extern_relocations: list[ExternRelocation] = []
+        tables: dict[tuple[Function, int], list[JumpTableReference]] = {}
         for function, base in placed.items():
             for reference in self._functions.references(function):
                 insn = base + reference.insn
@@ -84,7 +93,9 @@ class Linker:
                 self._patch(code, insn, 0, 0)
                 if code[insn * INSN_SIZE] == _LD_IMM64:
                     struct.pack_into("4x", code, (insn + 1) * INSN_SIZE + 4)
-                if isinstance(reference, ExternReference):
+                if isinstance(reference, JumpTableReference):
+                    tables.setdefault((function, reference.start), []).append(reference)
+                elif isinstance(reference, ExternReference):
                     extern_relocations.append(ExternRelocation(insn, reference.extern))
                 else:
                     map_relocations.append(MapRelocation(insn, reference.map, reference.offset))
@@ -92,9 +103,22 @@ class Linker:
             insns=bytes(code),
             map_relocations=tuple(map_relocations),
             extern_relocations=tuple(extern_relocations),
+            jump_tables=tuple(
+                self._jump_table(entry, function, placed[function], references)
+                for (function, _), references in tables.items()
+            ),
             func_info=self._func_info.of_program(placed),
             line_info=self._line_info.of_program(placed),
             core_relocations=self._core.of_functions(placed),
+        )
+
+    def _jump_table(
+        self, entry: Function, function: Function, base: int, loads: list[JumpTableReference]
+    ) -> JumpTable:
+        targets = self._functions.targets(function, loads[0])
+        self._count(entry, len(targets), "addresses in a jump table")
+        return JumpTable(
+            tuple(base + load.insn for load in loads), tuple(base + target for target in targets)
         )
 
     def _place(self, entry: Function) -> dict[Function, int]:
@@ -127,13 +151,16 @@ class Linker:
                     placed[reference.target] = size
                     size += reference.target.count
                     stack.append(iter(self._functions.references(reference.target)))
-        self._total += size
-        if size > _PROGRAM_LIMIT or self._total > _OBJECT_LIMIT:
+        self._count(entry, size, "instructions with all it calls")
+        return placed
+
+    def _count(self, entry: Function, number: int, what: str) -> None:
+        self._total += number
+        if number > _PROGRAM_LIMIT or self._total > _OBJECT_LIMIT:
             raise self._elf.error(
-                f"program {entry.name!r} has {size} instructions with all it calls; the kernel"
+                f"program {entry.name!r} has {number} {what}; the kernel"
                 f" takes {_PROGRAM_LIMIT}, and all programs together may have {_OBJECT_LIMIT}"
             )
-        return placed
 
     def _patch(self, code: bytearray, insn: int, imm: int, source: int | None) -> None:
         at = insn * INSN_SIZE

@@ -25,7 +25,7 @@ from .filled import fill_maps
 from .fixup import decode_btf, fixed_btf
 from .link import Linker
 from .maps import declared_maps
-from .programs import Function, Functions, require_supported
+from .programs import Function, Functions
 from .reader import ElfObject, read_elf
 from .sections import section_def
 from .struct_ops import struct_ops_maps
@@ -37,8 +37,7 @@ def read_object(data: bytes, *, name: str) -> ObjectSpec:
     """What the object file *data* says; *name* is its file name (``opensnoop.bpf.o``).
 
     The spec's name is the file name up to its first dot.  Raises ``ObjectError``, which names the
-    section or symbol, for files that are damaged, that are no BPF objects, or that use what is not
-    supported yet: jump tables.
+    section or symbol, for files that are damaged or that are no BPF objects.
     """
     data = bytes(data)
     elf = read_elf(data, name=name)
@@ -55,7 +54,6 @@ def read_object_file(path: str | os.PathLike[str]) -> ObjectSpec:
 
 
 def _read(elf: ElfObject, data: bytes) -> ObjectSpec:
-    require_supported(elf)
     btf, table, externs, kconfig = _btf(elf)
     declared = declared_maps(elf, table)
     sections = data_maps(elf, table)
@@ -116,6 +114,7 @@ def _program(function: Function, linker: Linker) -> ProgramSpec:
         insns=linked.insns,
         map_relocations=linked.map_relocations,
         extern_relocations=linked.extern_relocations,
+        jump_tables=linked.jump_tables,
         func_info=linked.func_info,
         line_info=linked.line_info,
         core_relocations=linked.core_relocations,

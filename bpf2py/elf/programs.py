@@ -37,10 +37,8 @@ _PSEUDO_CALL, _PSEUDO_FUNC = 1, 4
 #: R_BPF_64_64 and R_BPF_64_32, the two kinds that stand in code.  R_BPF_NONE asks for nothing.
 _R_NONE, _R_IN_CODE = 0, (1, 10)
 
-#: Sections that programs may refer to and that cannot be loaded yet: name and what it holds.
-_NOT_SUPPORTED = {
-    ".jumptables": "jump tables",
-}
+#: Where clang 22 puts the targets of indirect jumps: 8 bytes each, counted from the section's start.
+_JUMP_TABLES, _ADDRESS_SIZE = ".jumptables", 8
 
 
 @dataclass(slots=True, frozen=True)
@@ -97,22 +95,22 @@ class ExternReference:
     extern: str
 
 
-Reference: TypeAlias = FunctionReference | MapReference | ExternReference
+@dataclass(slots=True, frozen=True)
+class JumpTableReference:
+    """Instruction *insn* (of its function) takes the address of a table of places in it, which is
+    bytes *start* to *end* of its section."""
+
+    insn: int
+    start: int
+    end: int
+
+
+Reference: TypeAlias = FunctionReference | MapReference | ExternReference | JumpTableReference
 
 
 def is_text(section: str) -> bool:
     """Whether a section holds subprograms only."""
     return section == ".text" or section.startswith(".text.")
-
-
-def require_supported(elf: ElfObject) -> None:
-    """Refuse an object with sections that change what loading means and that are not read yet."""
-    for section in elf.sections:
-        if section.size and section.name in _NOT_SUPPORTED:
-            raise elf.error(
-                f"section {section.name!r} holds {_NOT_SUPPORTED[section.name]},"
-                " which is not supported yet"
-            )
 
 
 #: Sections of that name are a custom of loaders other than libbpf.
@@ -298,6 +296,8 @@ class Functions:
         if section.executable:
             at = _whole(place, symbol.value + imm)
             return self._function(place, section, at, callback=True)
+        if section.name == _JUMP_TABLES:
+            return self._jump_table(place, symbol, section, imm)
         return self._map(place, symbol, section, imm)
 
     def _extern(self, place: _Place, name: str, opcode: int, imm: int) -> Reference:
@@ -329,6 +329,33 @@ class Functions:
                 f"leads to instruction {insn} of section {section.name!r}, where no function starts"
             )
         return FunctionReference(place.insn, target, callback)
+
+    def _jump_table(
+        self, place: _Place, symbol: Symbol, section: Section, imm: int
+    ) -> JumpTableReference:
+        """What the symbol says is a table, as create_jt_map() of libbpf takes it.
+
+        What is in it is looked at when the function gets into a program.
+        """
+        start, end = symbol.value, symbol.value + symbol.size
+        whole = not (start % _ADDRESS_SIZE or symbol.size % _ADDRESS_SIZE)
+        if imm or start == end or end > len(section.data) or not whole:
+            raise place.error(
+                f"takes bytes {start + imm} to {end} of section {section.name!r}, which are no"
+                " table of addresses"
+            )
+        return JumpTableReference(place.insn, start, end)
+
+    def targets(self, function: Function, table: JumpTableReference) -> tuple[int, ...]:
+        """What is in a table of *function*: its instructions, counted from its first.
+
+        Whether jumps may go there is for the verifier to say, program by program.
+        """
+        section = self._elf.section(_JUMP_TABLES)
+        assert section is not None
+        place = _Place(self._elf, function, table.insn, None)
+        addresses = struct.iter_unpack(self._order + "Q", section.data[table.start : table.end])
+        return tuple(_whole(place, address) - function.start for (address,) in addresses)
 
     def _map(self, place: _Place, symbol: Symbol, section: Section, imm: int) -> MapReference:
         # A static variable is reached as its section's symbol plus an offset, and so is a global

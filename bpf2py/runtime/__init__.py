@@ -23,6 +23,7 @@ from .object import (
 from .typed_spec import MapSpecs, ProgramSpecs, TypedSpec
 
 if TYPE_CHECKING:
+    from .atomic import Atomic
     from .beside import sidecar
     from .codec import BootTime, Hex, KTime, Nanoseconds, pack, sizeof, unpack
     from .codec.exports import numpy_dtype, struct_format
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from .events.ringbuf import RingBuf
     from .links.base import Link
     from .links.struct_ops import StructOpsLink
+    from .loaded_btf import LoadedBTF
     from .maps.arena import Arena
     from .maps.array import ArrayMap
     from .maps.base import AnyMap, Map
@@ -82,6 +84,7 @@ __all__ = [
     "RingBuf",
     "StructOps",
     # global variables
+    "Atomic",
     "Constant",
     "Data",
     "DataSpec",
@@ -115,6 +118,8 @@ __all__ = [
     "XDP",
     "XDPMode",
     "TestRun",
+    # what the kernel has
+    "LoadedBTF",
     # errors
     "ClosedError",
     "InconclusiveError",
@@ -131,6 +136,7 @@ __all__ = [
 
 #: Where the names are that are imported when first used: no module uses all of them.
 _HOMES = {
+    "atomic": ("Atomic",),
     "beside": ("sidecar",),
     "codec": ("pack", "unpack", "sizeof"),
     "codec.values": ("Nanoseconds", "KTime", "BootTime", "Hex"),
@@ -139,6 +145,7 @@ _HOMES = {
     "events.ringbuf": ("RingBuf",),
     "links.base": ("Link",),
     "links.struct_ops": ("StructOpsLink",),
+    "loaded_btf": ("LoadedBTF",),
     "maps.arena": ("Arena",),
     "maps.array": ("ArrayMap",),
     "maps.base": ("AnyMap", "Map"),

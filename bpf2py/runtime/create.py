@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,8 @@ from ..records import replace
 from ..spec import MapSpec, Pinning
 from ..uapi import Cmd, MapFlags, MapType
 from . import kernel
-from .maps.handle import MapHandle, NotCreated
+from .errors import NotSupportedError
+from .maps.handle import MapHandle, NotCreated, ResizedHandle
 from .privileges import with_memlock
 from .syscalls import bpf as door
 from .syscalls.fd import FD, HasFileno
@@ -106,6 +108,8 @@ class MapMaker:
     ) -> None:
         #: Those that were made here, not found.
         self.new: list[MapHandle] = []
+        #: Of the programs that exclusive maps are for, by C name.
+        self.digests: Mapping[str, bytes] = {}
         self._object_name = object_name
         self._btf = btf
         self._pin_path = os.fspath(pin_path if pin_path is not None else kernel.BPFFS_PATH)
@@ -206,6 +210,7 @@ class MapMaker:
                 ifindex=spec.ifindex,
                 btf_vmlinux_value_type_id=struct.type_id if struct else 0,
                 value_type_btf_obj_fd=struct.module.fileno() if struct and struct.module else 0,
+                exclusive=self.digests[spec.exclusive_program] if spec.exclusive_program else b"",
             )
             fd.what = f"map {spec.name!r}"
             return _handle(spec, fd, flags)
@@ -241,10 +246,15 @@ class MapMaker:
                     break
         assert first is not None
         why = first.strerror
-        if first.errno == errno.EINVAL:
-            from .map_rules import broken_rules
+        if spec.exclusive_program and first.errno in _UNKNOWN:
+            from .features import has_exclusive_maps
 
-            if broken := broken_rules(spec):
+            if not has_exclusive_maps():
+                raise NotSupportedError("exclusive maps", "6.18", self._describe(spec)) from first
+        if first.errno in (errno.EINVAL, errno.EOPNOTSUPP):
+            from .map_rules import broken_rules, not_here
+
+            if broken := broken_rules(spec) or not_here(spec):
                 why = f"BPF_MAP_CREATE: {broken}"
         raise OSError(first.errno, why, self._describe(spec)) from None
 
@@ -266,12 +276,16 @@ class MapMaker:
                 )
             value = spec.data.ljust(spec.value_size, b"\0")
             loaded.elem(Cmd.MAP_UPDATE_ELEM, bytearray(4), value)
+        if spec.contents:
+            from .filled import fill_with_contents
+
+            fill_with_contents(spec, loaded)
         if spec.frozen:
             try:
                 loaded.freeze()
             except OSError as exc:
                 # Before 5.2 constants stay writable for user space, nothing else changes.
-                if exc.errno != errno.EINVAL:
+                if exc.errno != errno.EINVAL or spec.freeze:
                     raise
 
     def _pin(self, loaded: MapHandle, path: str) -> None:
@@ -286,7 +300,7 @@ class MapMaker:
 def _handle(
     spec: MapSpec, fd: FD, flags: MapFlags, kind: type[MapHandle] | None = None
 ) -> MapHandle:
-    kind = kind or _handle_class(spec.map_type)
+    kind = kind or _handle_class(spec)
     handle = kind(
         fd,
         name=spec.name,
@@ -296,6 +310,9 @@ def _handle(
         max_entries=spec.max_entries,
         flags=int(flags),
     )
+    if isinstance(handle, ResizedHandle):
+        offset = max(variable.offset for variable in spec.variables.values())
+        handle.last_array = offset, spec.array_length or 0
     if spec.map_type == MapType.ARENA and handle.created:
         from .maps.arena import ArenaHandle
 
@@ -305,12 +322,14 @@ def _handle(
     return handle
 
 
-def _handle_class(map_type: int) -> type[MapHandle]:
-    if map_type == MapType.ARENA:
+def _handle_class(spec: MapSpec) -> type[MapHandle]:
+    if spec.array_length is not None:
+        return ResizedHandle
+    if spec.map_type == MapType.ARENA:
         from .maps.arena import ArenaHandle
 
         return ArenaHandle
-    if map_type == MapType.STRUCT_OPS:
+    if spec.map_type == MapType.STRUCT_OPS:
         from .maps.struct_ops import StructOpsHandle
 
         return StructOpsHandle

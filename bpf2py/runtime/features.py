@@ -184,6 +184,22 @@ def has_large_value_offsets() -> bool:
 
 
 @cache
+def has_exclusive_maps() -> bool:
+    """Maps that one program may use, known by its digest (6.18)."""
+    try:
+        with_memlock(
+            lambda: map_create(
+                MapType.ARRAY, key_size=4, value_size=4, max_entries=1, exclusive=bytes(32)
+            )
+        ).close()
+    except OSError as exc:
+        if exc.errno not in (errno.EINVAL, errno.E2BIG):
+            raise
+        return False
+    return True
+
+
+@cache
 def has_uprobe_multi() -> bool:
     """Links for many uprobes (6.6) that tell processes from threads (6.10, 46ba0e49b642).
 
@@ -239,12 +255,31 @@ def knows_instructions(family: str) -> bool:
     from ..asm.cpu import smallest_with
 
     what = f"probe program with {family} instructions"
+    insns = smallest_with(family, sys.byteorder)
+    if family == "gotox":
+        return _knows_jump_tables(bytearray(insns), what)
+    return _takes_instructions(insns, what)
+
+
+def _takes_instructions(insns: bytes, what: str) -> bool:
     try:
-        load_program(
-            ProgType.SOCKET_FILTER, smallest_with(family, sys.byteorder), what=what
-        ).close()
+        load_program(ProgType.SOCKET_FILTER, insns, what=what).close()
     except OSError as exc:
         if exc.errno in _UNKNOWN_INSTRUCTION:
             return False
         raise
     return True
+
+
+def _knows_jump_tables(insns: bytearray, what: str) -> bool:
+    from ..asm.cpu import TABLE_LOAD, TABLE_TARGET
+    from ..spec import JumpTable
+    from .errors import NotSupportedError
+    from .jump_tables import place_jump_tables
+
+    table = JumpTable((TABLE_LOAD,), (TABLE_TARGET,))
+    try:
+        with place_jump_tables((table,), insns, what):
+            return _takes_instructions(bytes(insns), what)
+    except NotSupportedError:
+        return False

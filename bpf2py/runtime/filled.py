@@ -79,6 +79,27 @@ def fill_with_programs(
             operations.value = kernel.value
 
 
+def fill_with_contents(spec: MapSpec, handle: MapHandle) -> None:
+    """Put the ``contents`` of *spec* into a map that was just made."""
+    if spec.map_type in (*_OUTER, MapType.PROG_ARRAY, MapType.STRUCT_OPS):
+        raise ValueError(
+            f"map {spec.name!r} has contents in its spec, but takes no bytes: see values, functions"
+        )
+    for key, value in spec.contents.items():
+        for what, given, size in (
+            ("key", key, spec.key_size),
+            ("value", value, spec.value_size),
+        ):
+            if len(given) != size:
+                raise ValueError(
+                    f"map {spec.name!r}: contents with a {what} of {len(given)} bytes, {size} it is"
+                )
+        # Per CPU, each value is rounded up to 8 bytes.
+        stride = len(value) if handle.room == len(value) else (len(value) + 7) // 8 * 8
+        room = bytearray(value.ljust(stride, b"\0") * (handle.room // stride))
+        handle.elem(Cmd.MAP_UPDATE_ELEM, bytearray(key) if key else None, room)
+
+
 def _put(outer: MapHandle, spec: MapSpec, slot: int, fd: int, what: str) -> None:
     if not 0 <= slot < 1 << 32:
         raise ValueError(f"map {spec.name!r}: {slot} is no slot")

@@ -45,6 +45,10 @@ def load(
 ) -> Loaded:
     """Create maps, fill data, load programs; options and errors as in ``TypedSpec.load``."""
     machine.require(spec)
+    if any(each.array_length is not None for each in spec.maps.values()):
+        from .resized import with_lengths
+
+        spec = with_lengths(spec)
     given, targets = dict(maps or {}), targets or {}
     _require_maps(spec, given)
     filled = _is_filled(spec)
@@ -64,11 +68,6 @@ def load(
         btf = load_btf(spec.name, blob)
         loaded = Loaded(spec, {}, {}, btf)
         stack.callback(loaded.close)
-        maker = MapMaker(spec.name, btf, pin_path, stack)
-        for name, map_spec in declared.items():
-            loaded.maps[name] = maker.make(map_spec, given.get(name), structs.get(name))
-        if filled:
-            fill_maps_of_maps(spec, loaded.maps, maker.new)
         programs = ProgramLoader(
             spec,
             loaded.maps,
@@ -80,6 +79,15 @@ def load(
             func_info=func_info,
             targets=targets,
         )
+        maker = MapMaker(spec.name, btf, pin_path, stack)
+        if any(map_spec.exclusive_program for map_spec in declared.values()):
+            from .exclusive import program_digests
+
+            maker.digests = program_digests(spec, declared, given, programs.without_maps)
+        for name, map_spec in declared.items():
+            loaded.maps[name] = maker.make(map_spec, given.get(name), structs.get(name))
+        if filled:
+            fill_maps_of_maps(spec, loaded.maps, maker.new)
         for name, program in spec.programs.items():
             if program.autoload:
                 loaded.programs[name] = programs.load(program)

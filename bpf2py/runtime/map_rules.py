@@ -8,6 +8,7 @@ never held against a spec.  ``tests/kernel/test_map_rules.py`` tries them on the
 
 from __future__ import annotations
 
+import os
 from collections.abc import Container
 from typing import NamedTuple
 
@@ -134,6 +135,16 @@ def broken_rules(spec: MapSpec) -> str:
     if not found:
         return ""
     return f"of a map of type {MapType(spec.map_type).name}, {', and '.join(found)}"
+
+
+def not_here(spec: MapSpec) -> str:
+    """What *spec* asks for that this machine does not have; empty if nothing that is known here."""
+    node = spec.numa_node
+    if node is not None and not os.path.exists(f"/sys/devices/system/node/node{node}"):
+        return f"this machine has no NUMA node {node}"
+    if spec.ifindex:
+        return f"network device {spec.ifindex} (its ifindex) holds no maps of this kind, or is gone"
+    return ""
 
 
 def _names(flags: int) -> str:

@@ -6,6 +6,7 @@ is_net_admin_prog_type() and is_perfmon_prog_type() in kernel/bpf/syscall.c.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -46,6 +47,18 @@ def effective_capabilities() -> int:
         if line.startswith("CapEff:"):
             return int(line.split()[1], 16)
     return -1
+
+
+def drop_capabilities() -> None:
+    """Give up all capabilities of this thread, for good: what it may do then, any user may."""
+    import ctypes
+    import struct
+
+    version_3, this_thread = 0x20080522, 0
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.capset(struct.pack("=Ii", version_3, this_thread), bytes(24)):
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), "capset")
 
 
 def in_user_namespace() -> bool:

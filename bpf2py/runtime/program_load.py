@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from ..records import replace
 from ..spec import ObjectSpec, ProgramSpec
 from ..uapi import AttachType, ProgType
 from .programs.base import LoadedProgram
@@ -77,7 +78,13 @@ class ProgramLoader:
         attach_type = _attach_type(program)
         if target is not None and target.attach_type is not None:
             attach_type = target.attach_type
+        tables = None
         try:
+            if program.jump_tables:
+                from .jump_tables import place_jump_tables
+
+                insns = bytearray(insns)
+                tables = place_jump_tables(program.jump_tables, insns, what)
             request = LoadRequest(
                 prog_type=int(program.prog_type),
                 insns=insns,
@@ -97,8 +104,24 @@ class ProgramLoader:
             level = program.log_level if self._log_level is None else self._log_level
             return verified(program, request, level, outcomes, source, self._spec.name)
         finally:
+            if tables is not None:
+                tables.close()
             if target and target.fd:
                 target.fd.close()
+
+    def without_maps(self, program: ProgramSpec) -> bytearray:
+        """The program's instructions with everything in place but maps."""
+        from .relocate import relocated
+
+        symbols = self._symbols
+        insns, _ = relocated(
+            replace(program, map_relocations=()),
+            {},
+            symbols.found if symbols else {},
+            lambda: self._relocator,
+            self._source(program),
+        )
+        return insns
 
     def _target(self, program: ProgramSpec) -> Target | None:
         if program.prog_type == ProgType.STRUCT_OPS:

@@ -80,7 +80,7 @@ def _patch_map(
             f"does not have; there are: {', '.join(maps) or 'none'}"
         )
     if not loaded.created:
-        _poison_map(insns, at, list(maps).index(relocation.map))
+        poison_map(insns, at, list(maps).index(relocation.map))
         return
     value, source = loaded.fileno(), PSEUDO_MAP_FD
     if relocation.offset is not None:
@@ -91,7 +91,8 @@ def _patch_map(
     patch.set_imm64(insns, at, value, sys.byteorder)
 
 
-def _poison_map(insns: bytearray, at: int, number: int) -> None:
+def poison_map(insns: bytearray, at: int, number: int) -> None:
+    """Make of a load of the map of that number what the verifier refuses if it gets there."""
     from struct import pack_into
 
     for insn in (at, at + 1):

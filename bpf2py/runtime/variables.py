@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Generic, Never, Protocol, Self, TypeVar, 
 
 from ..uapi import Cmd, MapFlags, MapType
 from .codec import Codec
+from .codec.array import of_length
 from .codec.base import BYTE_ORDER, ByteOrder
 from .errors import ClosedError
 
@@ -33,6 +34,13 @@ class _Access(Protocol):
 
     def read(self, place: _Place[T]) -> T: ...
     def write(self, place: _Place[T], value: T) -> None: ...
+
+
+class _Live(_Access, Protocol):
+    """A way to the bytes of a section in the kernel."""
+
+    @property
+    def handle(self) -> MapHandle: ...
 
 
 class Attribute:
@@ -150,8 +158,13 @@ class Data(_Section):
 
     __slots__ = ()
 
+    __access__: _Live
+
     def __init__(self, handle: MapHandle) -> None:
-        object.__setattr__(self, "__access__", _access(handle))
+        access = _access(handle)
+        if handle.last_array is not None:
+            access = _Resized(access, *handle.last_array)
+        object.__setattr__(self, "__access__", access)
 
 
 class _Initial:
@@ -160,6 +173,7 @@ class _Initial:
     def __init__(self, spec: MapSpec, byte_order: ByteOrder) -> None:
         self._spec = spec
         self._order = byte_order
+        self._resized: dict[int, Codec[Any]] = {}
 
     def _data(self, end: int) -> bytearray:
         spec = self._spec
@@ -169,12 +183,24 @@ class _Initial:
             spec.data.extend(bytes(end - len(spec.data)))
         return spec.data
 
+    def _codec(self, place: _Place[T]) -> Codec[T]:
+        codec, length = place.codec, self._spec.array_length
+        if length is not None and place.offset == self._last:
+            if length not in self._resized:
+                self._resized = {length: of_length(codec, length)}
+            codec = self._resized[length]
+        return codec.in_byte_order(self._order)
+
+    @property
+    def _last(self) -> int:
+        return max(each.offset for each in self._spec.variables.values())
+
     def read(self, place: _Place[T]) -> T:
-        codec = place.codec.in_byte_order(self._order)
+        codec = self._codec(place)
         return codec.unpack(self._data(place.offset + codec.size), place.offset)
 
     def write(self, place: _Place[T], value: T) -> None:
-        codec = place.codec.in_byte_order(self._order)
+        codec = self._codec(place)
         data = self._data(place.offset + codec.size)
         try:
             codec.pack_into(data, place.offset, value)
@@ -182,7 +208,7 @@ class _Initial:
             raise place.explain(value, error, codec) from None
 
 
-def _access(handle: MapHandle) -> _Access:
+def _access(handle: MapHandle) -> _Live:
     if handle.map_type == MapType.ARENA:
         return _InArena(handle)
     if handle.flags & MapFlags.MMAPABLE:
@@ -194,13 +220,13 @@ class _Mapped:
     """The section mapped into this process, from the first access until the map is closed."""
 
     def __init__(self, handle: MapHandle) -> None:
-        self._handle = handle
+        self.handle = handle
         self._view: memoryview | None = None
         self._words: dict[str, memoryview] = {}
         handle.at_close.append(self._drop)
 
     def _map(self) -> memoryview:
-        handle = self._handle
+        handle = self.handle
         fd = handle.fileno()
         # array_map_mmap(): whole pages, the value rounded up to 8 bytes.
         page = mmap.PAGESIZE
@@ -232,8 +258,8 @@ class _Mapped:
         return view
 
     def _whole(self) -> memoryview:
-        if self._handle.closed:
-            raise ClosedError(self._handle.why_closed)
+        if self.handle.closed:
+            raise ClosedError(self.handle.why_closed)
         return self._view if self._view is not None else self._map()
 
     def read(self, place: _Place[T]) -> T:
@@ -250,7 +276,7 @@ class _Mapped:
         view = self._whole()
         if view.readonly:
             raise AttributeError(
-                f"{place.name!r} cannot be set any more: {self._handle.what} is read-only"
+                f"{place.name!r} cannot be set any more: {self.handle.what} is read-only"
             )
         try:
             if place.format:
@@ -267,21 +293,45 @@ class _InArena(_Mapped):
     def _map(self) -> memoryview:
         from .maps.arena import ArenaHandle
 
-        handle = self._handle
+        handle = self.handle
         assert isinstance(handle, ArenaHandle)
         self._view = handle.memory[handle.data_offset :]
         return self._view
+
+
+class _Resized:
+    """Any access, to a section whose last array has another length than the class says."""
+
+    def __init__(self, access: _Access, offset: int, length: int) -> None:
+        self._access = access
+        self._offset = offset
+        self._length = length
+        self._longer: _Place[Any] | None = None
+
+    def _place(self, place: _Place[T]) -> _Place[T]:
+        if place.offset != self._offset:
+            return place
+        if self._longer is None:
+            self._longer = _Place(of_length(place.codec, self._length), place.offset)
+            self._longer.name = place.name
+        return self._longer
+
+    def read(self, place: _Place[T]) -> T:
+        return self._access.read(self._place(place))
+
+    def write(self, place: _Place[T], value: T) -> None:
+        self._access.write(self._place(place), value)
 
 
 class _Copied:
     """The section read and written as one map element: kernels before 5.5."""
 
     def __init__(self, handle: MapHandle) -> None:
-        self._handle = handle
+        self.handle = handle
 
     def _read_all(self) -> bytearray:
-        value = bytearray(self._handle.room)
-        self._handle.elem(Cmd.MAP_LOOKUP_ELEM, bytearray(4), value)
+        value = bytearray(self.handle.room)
+        self.handle.elem(Cmd.MAP_LOOKUP_ELEM, bytearray(4), value)
         return value
 
     def read(self, place: _Place[T]) -> T:
@@ -293,7 +343,7 @@ class _Copied:
             place.codec.pack_into(data, place.offset, value)
         except (ValueError, TypeError) as error:
             raise place.explain(value, error) from None
-        self._handle.elem(Cmd.MAP_UPDATE_ELEM, bytearray(4), data)
+        self.handle.elem(Cmd.MAP_UPDATE_ELEM, bytearray(4), data)
 
 
 def map_memory(fd: int, length: int, protection: int, offset: int = 0) -> mmap.mmap:

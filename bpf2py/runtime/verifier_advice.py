@@ -72,6 +72,13 @@ ADVICE: tuple[Advice, ...] = (
         "another program type",
     ),
     Advice(
+        "exclusive-map",
+        r"doesn't match map's excl_prog_hash",
+        "a map that the program uses is exclusively for another program",
+        "see exclusive_program in the specs of the maps it uses: name this program there, or give "
+        "it a map of its own",
+    ),
+    Advice(
         "helper-map-type",
         r"cannot pass map_type \d+ into func|expected prog array map",
         "this helper does not work on maps of that type",
@@ -273,6 +280,13 @@ ADVICE: tuple[Advice, ...] = (
         "align the struct, or read byte by byte (a packed struct makes the compiler do so)",
     ),
     # ---- what the object asks of the kernel -----------------------------------------------------
+    Advice(
+        "unknown-address",
+        r"unrecognized bpf_ld_imm64 insn",
+        "this kernel has no addresses of that kind in programs: of global variables (5.2), kernel "
+        "variables (5.8) or callbacks (5.13)",
+        "keep what were global variables in the elements of an array map, or run a newer kernel",
+    ),
     Advice(
         "unknown-instruction",
         r"unknown opcode|uses reserved fields|invalid (?:BPF_LD_IMM|bpf_ld_imm64|imm64) insn"

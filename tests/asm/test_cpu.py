@@ -57,6 +57,7 @@ def test_32_bit_arithmetic_is_of_version_3_and_known_everywhere() -> None:
         ("variants", 3, ("atomics",)),
         ("variants.v4", 4, ("atomics", "movsx")),
         ("variants.eb", 3, ("atomics",)),
+        ("jump_tables.clang22", 4, ("gotox",)),
         ("cpu_v4.v4", 4, ("ldsx", "bswap", "gotol", "sdiv")),
     ],
 )

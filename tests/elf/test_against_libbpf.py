@@ -40,8 +40,14 @@ BIG_ENDIAN = [path for path in OBJECTS if path.read_bytes()[5:6] == b"\x02"]
 #: BPF_OBJ_NAME_LEN: a map or a program is known to the kernel by so many bytes, with the NUL.
 NAME_LENGTH = 16
 PAGE = os.sysconf("SC_PAGE_SIZE")
-#: Objects that an older libbpf cannot open at all: optional struct_ops, variables in arenas.
-NEEDS_LIBBPF = {"struct_ops": (1, 4), "arena": (1, 5)}
+#: Objects that an older libbpf cannot open at all: optional struct_ops, variables in arenas, jump
+#: tables.
+NEEDS_LIBBPF = {
+    "struct_ops": (1, 4),
+    "module_ops": (1, 4),
+    "arena": (1, 5),
+    "jump_tables": (1, 7),
+}
 #: What kconfig_kinds.bpf.c wants to know, the same for libbpf and for us.
 KCONFIG_TEXT = """\
 CONFIG_T_BOOL=y

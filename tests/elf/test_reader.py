@@ -165,7 +165,6 @@ def test_a_stripped_object_is_refused() -> None:
         (".struct_ops.link", "not described by any BTF"),
         ("?.struct_ops", "not described by any BTF"),
         (".addr_space.1", "no map is an arena"),
-        (".jumptables", "jump tables"),
         ("maps", r"declare the maps in SEC\(\"\.maps\"\)"),
     ],
 )

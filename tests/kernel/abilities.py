@@ -91,6 +91,28 @@ def _arena() -> bool:
     return True
 
 
+def _exclusive_maps() -> bool:
+    try:
+        map_create(
+            MapType.ARRAY, key_size=4, value_size=4, max_entries=1, exclusive=bytes(32)
+        ).close()
+    except OSError as exc:
+        if exc.errno not in (errno.EINVAL, errno.E2BIG):
+            raise
+        return False
+    return True
+
+
+def _instruction_arrays() -> bool:
+    try:
+        map_create(MapType.INSN_ARRAY, key_size=4, value_size=16, max_entries=1).close()
+    except OSError as exc:
+        if exc.errno not in (errno.EINVAL, errno.E2BIG):
+            raise
+        return False
+    return True
+
+
 def _struct_ops(flags: MapFlags = MapFlags(0)) -> bool:
     """Whether such a map gets as far as looking at its type, which is none: ENOTSUPP or ENOENT."""
     blob = encode([t.Int("int", 4, 32, signed=True)], byte_order=sys.byteorder)
@@ -259,6 +281,8 @@ ABILITIES: dict[str, Callable[[], bool]] = {
     "fetching atomics (5.12)": lambda: _program(
         code(mov(0, 0), store(10, -8, 0, op.DW), _FETCHING_ADD, mov(0, 0), EXIT)
     ),
+    "exclusive maps (6.18)": _exclusive_maps,
+    "jump tables (6.19)": _instruction_arrays,
     "links for perf events (5.15)": features.has_perf_event_links,
     "struct_ops (5.6)": _struct_ops,
     "struct_ops links (6.4)": lambda: _struct_ops(MapFlags.LINK),

@@ -57,3 +57,16 @@ def test_a_type_the_kernel_refuses_is_named_in_its_log() -> None:
     with pytest.raises(OSError, match="Invalid name") as caught:
         btf_load(blob, what="bad")
     assert caught.value.filename == "bad"
+
+
+def test_the_whole_log_is_there_however_many_types_come_before_the_wrong_one() -> None:
+    types: list[t.Type] = [t.Struct(f"fine_{n}", 0, ()) for n in range(5000)]
+    blob = encode([*types, t.Struct("bad name", 0, ())], byte_order="little")
+    with pytest.raises(OSError, match=r".") as caught:
+        btf_load(blob, what="bad")
+    assert "Invalid name" in (caught.value.strerror or "")
+    (log,) = caught.value.__notes__
+    assert log.startswith("magic: 0xeb9f")
+    assert "fine_0 " in log
+    assert "fine_4999 " in log
+    assert len(log) > 1 << 16

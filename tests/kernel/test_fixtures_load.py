@@ -22,7 +22,7 @@ FOLDER = Path(__file__).parents[2] / "generated_fixtures"
 REFUSED = sorted(FOLDER.glob("err_*.bpf.o"))
 
 #: Objects that are there to be read; see their first lines.
-ONLY_READ = ("section_names", "kconfig_kinds", "kfuncs_module")
+ONLY_READ = ("section_names", "kconfig_kinds", "kfuncs_module", "module")
 
 #: The kernel refuses the BTF that the compiler wrote; see the source.
 BAD_BTF = "split_static"
@@ -44,6 +44,7 @@ NEEDS = {
     "callbacks": ("bpf_loop (5.17)",),
     "cpu_v4": ("cpu v4 instructions (6.6)",),
     "exceptions": ("exceptions (6.7)",),
+    "jump_tables": ("jump tables (6.19)",),
     "kernel_fields": ("timers (5.15)",),
     "kernel_graph": ("work queues (6.10)",),
     "kernel_kptr": ("untrusted kernel pointers (6.3)",),

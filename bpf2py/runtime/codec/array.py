@@ -93,6 +93,14 @@ class Array(Codec[list[T]]):
             self.element.check(item, f"{path}[{index}]")
 
 
+def of_length(codec: Codec[Any], length: int) -> Codec[Any]:
+    """The codec of an array of *length* such elements; what is no array stays as it is."""
+    if isinstance(codec, Array):
+        return Array(codec.element, length)
+    takes_size: Any = type(codec)
+    return takes_size(length) if codec.counts_bytes else codec
+
+
 class Padded(Codec[T]):
     """*inner* in a place of *size* bytes, *lead* bytes into it.
 

@@ -116,6 +116,8 @@ class Codec(Generic[T]):
 
     size: int
     variable: bool = False
+    #: Whether it is an array of bytes that is made with their number.
+    counts_bytes: bool = False
     #: The byte order of integers and floats in the bytes.
     order: ByteOrder = BYTE_ORDER
     _other: Codec[T]

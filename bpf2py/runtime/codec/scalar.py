@@ -163,6 +163,8 @@ class Text(Codec[str]):
     accepted; more is an error.
     """
 
+    counts_bytes = True
+
     def __init__(self, size: int) -> None:
         self.size = size
 
@@ -198,6 +200,8 @@ class Text(Codec[str]):
 
 class Bytes(Codec[bytes]):
     """``unsigned char[size]``, all of it.  Packing takes exactly *size* bytes."""
+
+    counts_bytes = True
 
     def __init__(self, size: int) -> None:
         self.size = size

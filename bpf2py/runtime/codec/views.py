@@ -230,6 +230,8 @@ class Flags(Number[F], Generic[F]):
 class HexText(Codec[str]):
     """*size* bytes as that many pairs of hexadecimal digits."""
 
+    counts_bytes = True
+
     def __init__(self, size: int) -> None:
         self.size = size
 

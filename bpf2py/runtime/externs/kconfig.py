@@ -8,6 +8,7 @@ bpf_object__resolve_externs() of libbpf.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import warnings
@@ -73,6 +74,19 @@ def kconfig_data(spec: ObjectSpec, given: Kconfig | None) -> bytes:
     return bytes(values.data)
 
 
+def running_config() -> tuple[bytes, str]:
+    """The text of the running kernel's configuration, and its file; FileNotFoundError if none is there."""
+    paths = (f"/boot/config-{os.uname().release}", "/proc/config.gz")
+    for path in paths:
+        try:
+            return _read(path), path
+        except FileNotFoundError:
+            continue
+    raise FileNotFoundError(
+        errno.ENOENT, f"neither {paths[0]} nor {paths[1]} is there (modprobe configs may help)"
+    )
+
+
 class _Values:
     """The map's bytes as they fill up; *open* are the externs that have no value yet."""
 
@@ -125,20 +139,16 @@ class _Values:
         """Values from the running kernel's configuration, which need not be there if *optional*."""
         if not any(name.startswith(_PREFIX) for name in self.open):
             return
-        paths = (f"/boot/config-{os.uname().release}", "/proc/config.gz")
-        for path in paths:
-            try:
-                self.take_text(_read(path), path)
+        try:
+            self.take_text(*running_config())
+        except FileNotFoundError as exc:
+            if optional:
                 return
-            except FileNotFoundError:
-                continue
-        if not optional:
             raise NotSupportedError(
                 "reading its own configuration",
-                hint=f"neither {paths[0]} nor {paths[1]} is there (modprobe configs may help); "
-                f"give load() the configuration as kconfig= for "
+                hint=f"{exc.strerror}; give load() the configuration as kconfig= for "
                 f"{', '.join(self.open)} of object {self._object!r}",
-            )
+            ) from None
 
     def require_strong(self) -> None:
         missing = [extern.name for extern in self.open.values() if not extern.weak]

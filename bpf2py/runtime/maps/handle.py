@@ -102,6 +102,9 @@ class MapHandle(Owner):
     created: ClassVar[bool] = True
     #: Where the global variables in it begin, in bytes.
     data_offset: int = 0
+    #: Of a data section that was given another length: where its last array begins, and how many
+    #: elements that has.
+    last_array: tuple[int, int] | None = None
 
     def __init__(
         self,
@@ -256,6 +259,12 @@ class MapHandle(Owner):
         state = "closed" if self.closed else f"fd {self.fd.fileno()}"
         kind = self.map_type.name if isinstance(self.map_type, MapType) else self.map_type
         return f"<{type(self).__name__} {self.name!r}, {kind}, {state}>"
+
+
+class ResizedHandle(MapHandle):
+    """A data section with another length than in the object file."""
+
+    __slots__ = ("last_array",)
 
 
 class NotCreated(MapHandle):

@@ -15,10 +15,16 @@ False
 
 from __future__ import annotations
 
-from .instructions import cpu_version
+from .config import kernel_config, sysctls
+from .instructions import (
+    cpu_version,
+    has_bounded_loops,
+    has_instructions,
+    has_large_programs,
+)
 from .kfuncs import has_kfunc, kfuncs
-from .links import has_link_type
-from .maps import has_map_type
+from .links import has_link_type, has_session
+from .maps import has_map_flag, has_map_type
 from .programs import has_helper, has_program_type
 from .report import Answer, Report, report
 from .types import has_btf, has_field
@@ -27,13 +33,20 @@ __all__ = [
     "Answer",
     "Report",
     "cpu_version",
+    "has_bounded_loops",
     "has_btf",
     "has_field",
     "has_helper",
+    "has_instructions",
     "has_kfunc",
+    "has_large_programs",
     "has_link_type",
+    "has_map_flag",
     "has_map_type",
     "has_program_type",
+    "has_session",
+    "kernel_config",
     "kfuncs",
     "report",
+    "sysctls",
 ]

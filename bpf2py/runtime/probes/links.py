@@ -67,6 +67,11 @@ _TRIES: dict[LinkType, _Try] = {
         extra=uprobes_in_no_file,
     ),
 }
+#: Links with one program for both ends of a function.
+_SESSIONS: dict[LinkType, AttachType] = {
+    LinkType.KPROBE_MULTI: AttachType.TRACE_KPROBE_SESSION,
+    LinkType.UPROBE_MULTI: AttachType.TRACE_UPROBE_SESSION,
+}
 #: What the runtime asks for itself, and the type of program it asks with.
 _KNOWN_TO_LOADER = {
     LinkType.PERF_EVENT: (ProgType.TRACEPOINT, has_perf_event_links),
@@ -75,6 +80,13 @@ _KNOWN_TO_LOADER = {
 #: Links that came with a type of program, in the same release, and need nothing else.
 _CAME_WITH = {
     LinkType.NETFILTER: ProgType.NETFILTER,
+}
+#: Of links that only attaching would show: the type of program that is linked.
+_PROGRAM_OF = {
+    LinkType.TRACING: ProgType.TRACING,
+    LinkType.ITER: ProgType.TRACING,
+    LinkType.XDP: ProgType.XDP,
+    LinkType.STRUCT_OPS: ProgType.STRUCT_OPS,
 }
 _NO = (errno.EINVAL, errno.EOPNOTSUPP, ENOTSUPP, errno.ENOSYS)
 
@@ -97,7 +109,23 @@ def has_link_type(link_type: LinkType) -> bool:
         return _ask(*_KNOWN_TO_LOADER[link_type], what)
     if link_type in _TRIES:
         return _try(_TRIES[link_type], what)
+    if link_type in _PROGRAM_OF and not has_program_type(_PROGRAM_OF[link_type]):
+        return False
     return _is_in_btf(link_type, what)
+
+
+@cache
+def has_session(link_type: LinkType) -> bool:
+    """Whether one program can run at entry and return of functions: for links of type KPROBE_MULTI
+    (6.10) or UPROBE_MULTI (6.13).
+
+    ``ValueError`` for other types; ``InconclusiveError`` as of :func:`has_link_type`.
+    """
+    if link_type not in _SESSIONS:
+        known = " and ".join(each.name for each in _SESSIONS)
+        raise ValueError(f"sessions are for links of type {known}, not {link_type.name}")
+    row = _TRIES[link_type]._replace(attach_type=_SESSIONS[link_type])
+    return _try(row, f"sessions of {link_type.name}")
 
 
 def _ask(prog_type: ProgType, question: Callable[[], bool], what: str) -> bool:

@@ -6,6 +6,7 @@ kernel does not know (btf/sanitize.py).
 
 from __future__ import annotations
 
+import errno
 from struct import Struct
 
 from ...uapi import Cmd
@@ -13,7 +14,9 @@ from . import bpf as door
 
 #: btf, btf_log_buf, btf_size, btf_log_size, btf_log_level, btf_log_true_size
 _LOAD = Struct("=QQIIII")
-_LOG_SIZE = 1 << 16
+#: The log has every type up to the wrong one.  Kernels before 6.4 keep its start where it does not
+#: fit, and the complaint is its end: so the whole log is asked for, up to what they allow.
+_LOG_SIZES = (1 << 16, 1 << 20, (1 << 24) - 1)
 
 
 def btf_load(btf: bytes, *, what: str, explain: bool = True) -> int:
@@ -31,16 +34,22 @@ def btf_load(btf: bytes, *, what: str, explain: bool = True) -> int:
         if not explain:
             raise
         first = exc
-    log = bytearray(_LOG_SIZE)
-    attr = bytearray(_LOAD.pack(place, door.address(log), len(btf), len(log), 1, 0))
-    try:
-        return door.bpf(Cmd.BTF_LOAD, attr, what=what)
-    except OSError:
-        text = log.partition(b"\0")[0].decode("utf-8", "replace").strip()
-        if text:
-            failed = OSError(
-                first.errno, f"{first.strerror}: {' '.join(text.splitlines()[-1].split())}", what
-            )
-            failed.add_note(text)
-            raise failed from None
-        raise first from None
+    text = ""
+    for size in _LOG_SIZES:
+        log = bytearray(size)
+        attr = bytearray(_LOAD.pack(place, door.address(log), len(btf), size, 1, 0))
+        try:
+            return door.bpf(Cmd.BTF_LOAD, attr, what=what)
+        except OSError as exc:
+            told = log.partition(b"\0")[0]
+            text = told.decode("utf-8", "replace").strip()
+            # btf_parse() says ENOSPC only where nothing else was wrong: see whether it is full.
+            if exc.errno != errno.ENOSPC and len(told) < size - 1:
+                break
+    if text:
+        failed = OSError(
+            first.errno, f"{first.strerror}: {' '.join(text.splitlines()[-1].split())}", what
+        )
+        failed.add_note(text)
+        raise failed from None
+    raise first from None

@@ -78,10 +78,12 @@ def map_create(
     map_extra: int = 0,
     value_type_btf_obj_fd: int = 0,
     token_fd: int = 0,
+    exclusive: bytes = b"",
 ) -> FD:
     """BPF_MAP_CREATE.  Sizes in bytes; *numa_node* and *token_fd* set their flags themselves.
 
-    The kernel gets the first 15 characters of *name*; errors show all of it.
+    *exclusive* is the digest of the only program that may use the map (6.18).  The kernel gets the
+    first 15 characters of *name*; errors show all of it.
     """
     if numa_node is not None:
         flags |= MapFlags.NUMA_NODE
@@ -89,6 +91,7 @@ def map_create(
         flags |= MapFlags.TOKEN_FD
     if value_type_btf_obj_fd:
         flags |= MapFlags.VTYPE_BTF_OBJ_FD
+    digest = bytearray(exclusive)
     attr = bytearray(
         _CREATE.pack(
             int(map_type),
@@ -107,8 +110,8 @@ def map_create(
             map_extra,
             value_type_btf_obj_fd,
             token_fd,
-            0,
-            0,
+            address(digest) if exclusive else 0,
+            len(exclusive),
         )
     )
     what = f"map {name!r}" if name else "map without a name"
