@@ -207,6 +207,9 @@ class ProgramSpec:
     autoload: bool = True
     autoattach: bool = True
     log_level: int = 0
+    #: The network device that the program is for; 0: for none.  With XDP_DEV_BOUND_ONLY among the
+    #: flags it still runs on the host (6.3), without, on the device.
+    ifindex: int = 0
 
 
 @dataclass(slots=True, kw_only=True)

@@ -21,6 +21,7 @@ NAMES = {
     "Programs",
     "TypedSpec",
     "load",
+    "prepare",
     # links
     "Link",
     "Links",
@@ -78,6 +79,12 @@ NAMES = {
     "Tracing",
     "XDP",
     "XDPMode",
+    # the verifier's log of what it accepted
+    "LogLevel",
+    "VerifierStats",
+    # rights in a user namespace
+    "Token",
+    "delegations",
     # errors
     "ClosedError",
     "InconclusiveError",

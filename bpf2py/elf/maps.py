@@ -31,7 +31,9 @@ _FD_SIZE = 4
 _KNOWN_TYPES: dict[int, MapType] = {int(member): member for member in MapType}
 
 
-def declared_maps(elf: ElfObject, table: TypeTable | None) -> dict[int, MapSpec]:
+def declared_maps(
+    elf: ElfObject, table: TypeTable | None, *, relaxed: bool = False
+) -> dict[int, MapSpec]:
     """The maps of section ``.maps`` in file order; the key is a map's offset there, in bytes.
 
     What ``.values = …`` puts into them is not there yet (``filled``).  Raises ``ObjectError`` for
@@ -72,14 +74,16 @@ def declared_maps(elf: ElfObject, table: TypeTable | None) -> dict[int, MapSpec]
         if var.linkage != Linkage.GLOBAL:
             raise elf.error(f"map {var.name!r} is static or hidden; declare it without 'static'")
         names.add(var.name)
-        maps[row.offset] = map_definition(elf, table, var.name, var.target)
+        maps[row.offset] = map_definition(elf, table, var.name, var.target, relaxed=relaxed)
     _name_events(elf, table, maps.values())
     return maps
 
 
-def map_definition(elf: ElfObject, table: TypeTable, name: str, type_id: int) -> MapSpec:
+def map_definition(
+    elf: ElfObject, table: TypeTable, name: str, type_id: int, *, relaxed: bool = False
+) -> MapSpec:
     """The map that a struct of type *type_id* defines.  Raises ``ObjectError``."""
-    return _Definition(elf, table, name).read(type_id)
+    return _Definition(elf, table, name, relaxed=relaxed).read(type_id)
 
 
 def _name_events(elf: ElfObject, table: TypeTable, maps: Collection[MapSpec]) -> None:
@@ -95,10 +99,19 @@ def _name_events(elf: ElfObject, table: TypeTable, maps: Collection[MapSpec]) ->
 class _Definition:
     """The struct of one map, read member by member."""
 
-    def __init__(self, elf: ElfObject, table: TypeTable, name: str, *, inner: bool = False) -> None:
+    def __init__(
+        self,
+        elf: ElfObject,
+        table: TypeTable,
+        name: str,
+        *,
+        inner: bool = False,
+        relaxed: bool = False,
+    ) -> None:
         self._elf = elf
         self._table = table
         self._inner = inner
+        self._relaxed = relaxed
         self._explicit: set[str] = set()
         self._spec = MapSpec(name=name, map_type=MapType.UNSPEC)
 
@@ -145,8 +158,10 @@ class _Definition:
                 self._values(member, last=last)
             case "pinning":
                 self._pinning(member)
-            case unknown:
+            case unknown if not self._relaxed:
                 raise self._error(f"has a member {unknown!r}, which is not known")
+            case _:
+                pass
 
     def _carries_events(self) -> bool:
         return self._spec.map_type in _EVENT_MAPS
@@ -188,7 +203,10 @@ class _Definition:
             if table.kind(target) is not BTFKind.FUNC_PROTO:
                 raise self._error("must have functions as its values")
             return
-        spec.inner = _Definition(self._elf, table, f"{spec.name}.inner", inner=True).read(target)
+        inner = _Definition(
+            self._elf, table, f"{spec.name}.inner", inner=True, relaxed=self._relaxed
+        )
+        spec.inner = inner.read(target)
 
     def _pinning(self, member: Member) -> None:
         if self._inner:

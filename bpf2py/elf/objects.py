@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from ..btf.errors import BTFError
@@ -27,35 +28,52 @@ from .link import Linker
 from .maps import declared_maps
 from .programs import Function, Functions
 from .reader import ElfObject, read_elf
-from .sections import section_def
+from .sections import SectionDef, section_def
 from .struct_ops import struct_ops_maps
 
 _EXCEPTION_CALLBACK = "exception_callback:"
 
 
-def read_object(data: bytes, *, name: str) -> ObjectSpec:
+def read_object(
+    data: bytes,
+    *,
+    name: str,
+    sections: Iterable[SectionDef] = (),
+    relaxed_maps: bool = False,
+) -> ObjectSpec:
     """What the object file *data* says; *name* is its file name (``opensnoop.bpf.o``).
 
-    The spec's name is the file name up to its first dot.  Raises ``ObjectError``, which names the
-    section or symbol, for files that are damaged or that are no BPF objects.
+    The spec's name is the file name up to its first dot; it begins the kernel's names of data
+    sections, and may be changed.  *sections* say what programs in sections of other names than
+    libbpf's are; they go before the known ones.  With *relaxed_maps*, what a map declares that is
+    not known (for a newer loader) is passed over; usually it is an error.  Raises ``ObjectError``,
+    which names the section or symbol, for files that are damaged or that are no BPF objects.
     """
     data = bytes(data)
     elf = read_elf(data, name=name)
     try:
-        return _read(elf, data)
+        return _read(elf, data, tuple(sections), relaxed_maps)
     except BTFError as exc:
         raise ObjectError(f"{name}: section '.BTF' or '.BTF.ext' is damaged: {exc}") from exc
 
 
-def read_object_file(path: str | os.PathLike[str]) -> ObjectSpec:
+def read_object_file(
+    path: str | os.PathLike[str],
+    *,
+    sections: Iterable[SectionDef] = (),
+    relaxed_maps: bool = False,
+) -> ObjectSpec:
     """``read_object`` for the file at *path*.  Raises also ``OSError``."""
     path = Path(path)
-    return read_object(path.read_bytes(), name=path.name)
+    data = path.read_bytes()
+    return read_object(data, name=path.name, sections=sections, relaxed_maps=relaxed_maps)
 
 
-def _read(elf: ElfObject, data: bytes) -> ObjectSpec:
+def _read(
+    elf: ElfObject, data: bytes, more: tuple[SectionDef, ...], relaxed_maps: bool
+) -> ObjectSpec:
     btf, table, externs, kconfig = _btf(elf)
-    declared = declared_maps(elf, table)
+    declared = declared_maps(elf, table, relaxed=relaxed_maps)
     sections = data_maps(elf, table)
     if kconfig is not None:
         sections[kconfig.section] = kconfig
@@ -70,7 +88,7 @@ def _read(elf: ElfObject, data: bytes) -> ObjectSpec:
     if ext is not None and ext.byte_order != elf.byte_order:
         raise elf.error(f"section '.BTF.ext' is {ext.byte_order}-endian, the object is not")
     linker = Linker(elf, functions, ext, _exception_callbacks(elf, table))
-    programs = {name: _program(entry, linker) for name, entry in functions.entries().items()}
+    programs = {name: _program(entry, linker, more) for name, entry in functions.entries().items()}
     functions.refuse_forgotten()
     return ObjectSpec(
         name=elf.name.partition(".")[0],
@@ -101,11 +119,11 @@ def _btf(
     return *fixed_btf(elf, table, blob), externs, kconfig
 
 
-def _program(function: Function, linker: Linker) -> ProgramSpec:
+def _program(function: Function, linker: Linker, more: tuple[SectionDef, ...]) -> ProgramSpec:
     section = function.section.name
     autoload = not section.startswith("?")
     section = section.removeprefix("?")
-    row = section_def(section)
+    row = section_def(section, more)
     linked = linker.link(function)
     spec = ProgramSpec(
         name=function.name,

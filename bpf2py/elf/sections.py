@@ -8,6 +8,7 @@ that matches wins.
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 
 from ..records import dataclass
 from ..uapi import AttachType as _A
@@ -42,7 +43,10 @@ _NO_FLAGS = SectionFlags(0)
 
 @dataclass(slots=True, frozen=True)
 class SectionDef:
-    """One row.  A pattern ending in ``+`` is the name alone, or the name, a slash, and a target."""
+    """One row.  A pattern ending in ``+`` is the name alone, or the name, a slash, and a target.
+
+    ``replace(section_def("kprobe"), pattern="my_trace+")`` is a row for one's own name.
+    """
 
     pattern: str
     prog_type: _P
@@ -201,10 +205,12 @@ SECTION_DEFS: tuple[SectionDef, ...] = (
 )
 
 
-def section_def(section: str) -> SectionDef | None:
+def section_def(section: str, more: Iterable[SectionDef] = ()) -> SectionDef | None:
     """The row for *section* (without the ``?`` that switches autoload off), or ``None``.
+
+    Rows of *more* go before the table's, for names of one's own.
 
     An unknown name is no fault of the object: libbpf reads such programs too, with the type left
     open, and the user sets ``prog_type`` before loading.
     """
-    return next((row for row in SECTION_DEFS if row.matches(section)), None)
+    return next((row for row in (*more, *SECTION_DEFS) if row.matches(section)), None)

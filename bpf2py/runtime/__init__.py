@@ -19,6 +19,7 @@ from .object import (
     Object,
     Programs,
     load,
+    prepare,
 )
 from .typed_spec import MapSpecs, ProgramSpecs, TypedSpec
 
@@ -49,12 +50,15 @@ if TYPE_CHECKING:
     from .programs.tracing import BTFTracepoint, RawTracepoint, Tracepoint, Tracing
     from .programs.xdp import XDP, XDPMode
     from .syscalls.prog_run import TestRun
+    from .token import Token, delegations
     from .variables import Constant, Data, DataSpec, Variable
     from .variants import Variant, Variants, own_layout
+    from .verifier_stats import LogLevel, VerifierStats
 
 __all__ = [
     # from a spec to an object
     "load",
+    "prepare",
     "Object",
     "DynamicObject",
     "TypedSpec",
@@ -120,6 +124,12 @@ __all__ = [
     "TestRun",
     # what the kernel has
     "LoadedBTF",
+    # the verifier's log of what it accepted
+    "LogLevel",
+    "VerifierStats",
+    # rights in a user namespace
+    "Token",
+    "delegations",
     # errors
     "ClosedError",
     "InconclusiveError",
@@ -163,8 +173,10 @@ _HOMES = {
     "programs.tracing": ("BTFTracepoint", "RawTracepoint", "Tracepoint", "Tracing"),
     "programs.xdp": ("XDP", "XDPMode"),
     "syscalls.prog_run": ("TestRun",),
+    "token": ("Token", "delegations"),
     "variables": ("Constant", "Data", "DataSpec", "Variable"),
     "variants": ("Variant", "Variants", "own_layout"),
+    "verifier_stats": ("LogLevel", "VerifierStats"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

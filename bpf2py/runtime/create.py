@@ -20,6 +20,7 @@ from ..spec import MapSpec, Pinning
 from ..uapi import Cmd, MapFlags, MapType
 from . import kernel
 from .errors import NotSupportedError
+from .log import debug
 from .maps.handle import MapHandle, NotCreated, ResizedHandle
 from .privileges import with_memlock
 from .syscalls import bpf as door
@@ -96,6 +97,13 @@ def completed(spec: MapSpec) -> MapSpec:
     )
 
 
+def _less(wanted: tuple[int, MapFlags, str], made: tuple[int, MapFlags, str]) -> str:
+    """What a map was created without, in words."""
+    words = ("types", "mmap", "a name")
+    less = [word for word, want, got in zip(words, wanted, made, strict=True) if want != got]
+    return f" without {' and '.join(less)}, which this kernel refuses" if less else ""
+
+
 class MapMaker:
     """Makes the maps of one object; what it did is undone by *stack* unless that is emptied."""
 
@@ -140,7 +148,9 @@ class MapMaker:
         for last_try in (False, True):
             what = f"map {spec.name!r} pinned at {path!r}"
             try:
-                return self._found(spec, object_get(path, what=f"map {spec.name!r}"), what)
+                found = self._found(spec, object_get(path, what=f"map {spec.name!r}"), what)
+                debug("%s: used", what)
+                return found
             except FileNotFoundError:
                 loaded = self._new(spec, struct)
             try:
@@ -228,11 +238,13 @@ class MapMaker:
         first: OSError | None = None
         for btf_fd, flags, kernel_name in tries:
             try:
-                return with_memlock(
+                made = with_memlock(
                     lambda b=btf_fd, f=flags, n=kernel_name: create(  # type: ignore[misc]
                         btf=b, flags=f, name=n
                     )
                 )
+                debug("map %r: created%s", spec.name, _less(tries[0], (btf_fd, flags, kernel_name)))
+                return made
             except OSError as exc:
                 first = first or exc
                 if struct is not None and exc is first and exc.errno == door.ENOTSUPP:

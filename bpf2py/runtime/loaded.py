@@ -6,13 +6,14 @@ In: descriptors, from the loader.  Out: handles for the typed classes.  Whoever 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from ..spec import ObjectSpec
 
 if TYPE_CHECKING:
     from .maps.handle import MapHandle
+    from .options import LoadOptions
     from .programs.base import LoadedProgram
     from .syscalls.fd import FD
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 class Loaded:
     """The maps and programs of one loaded object, by C name."""
 
-    __slots__ = ("btf", "closed", "maps", "programs", "spec")
+    __slots__ = ("btf", "closed", "maps", "options", "programs", "rest", "spec", "undo")
 
     def __init__(
         self,
@@ -34,6 +35,11 @@ class Loaded:
         self.programs = programs
         #: The object's BTF in the kernel, None if it has none or the kernel refused it.
         self.btf = btf
+        #: What it was loaded with, for programs that are loaded later.
+        self.options: LoadOptions = {}
+        #: Loads the programs of an object that is only prepared, or undoes what that took.
+        self.rest: Callable[[], None] | None = None
+        self.undo: Callable[[], None] | None = None
         self.closed = False
 
     def map(self, name: str) -> MapHandle:
@@ -63,6 +69,8 @@ class Loaded:
         if self.closed:
             return
         self.closed = True
+        if self.undo is not None:
+            self.undo()
         for program in self.programs.values():
             program.close()
         for handle in self.maps.values():

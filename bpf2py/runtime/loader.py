@@ -4,36 +4,98 @@ In: a spec; what the user wants otherwise.  Out: descriptors with one owner.  He
 which is libbpf's, and that nothing stays behind when a step fails; every step is a file of its own:
 values of the kernel's configuration and kernel symbols (externs/), BTF (object_btf.py), struct_ops
 (struct_ops.py), maps and their data (create.py), programs (program_load.py), and what is put into
-maps (filled.py).  Steps that an object has no use for are not imported, and the kernel's BTF is
+maps (filled.py).  Between maps and programs one may stop (:func:`prepare`).  Steps that an object has no use for are not imported, and the kernel's BTF is
 read only if something asks for it.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from ..records import replace
-from ..spec import KCONFIG, MapSpec, ObjectSpec
+from ..spec import KCONFIG, MapSpec, ObjectSpec, ProgramSpec
 from ..uapi import MapType, ProgType
 from . import machine
 from .create import MapMaker
 from .loaded import Loaded
+from .log import debug
 from .object_btf import load_btf, with_contexts
+from .privileges import usual_token, with_token
 from .program_load import ProgramLoader
 from .programs.base import LoadedProgram
 from .syscalls.fd import HasFileno
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from ..btf import TypeTable
     from .externs.kconfig import Kconfig
     from .externs.ksyms import Symbols
+    from .options import LoadOptions
     from .struct_ops import Plan
 
 
-def load(
+def load(spec: ObjectSpec, **options: Unpack[LoadOptions]) -> Loaded:
+    """Create maps, fill data, load programs; options and errors as in ``TypedSpec.load``."""
+
+    def whole() -> Loaded:
+        steps = _steps(spec, **options)
+        loaded = next(steps)
+        loaded.options = options
+        next(steps, None)
+        return loaded
+
+    return with_token(options.get("token"), whole)
+
+
+def prepare(spec: ObjectSpec, **options: Unpack[LoadOptions]) -> Loaded:
+    """The maps of *spec* with their data; ``rest()`` of what comes back loads the programs.
+
+    Unlike :func:`load`, it takes the usual token before anything is refused: half-way it would be
+    too late for that.
+    """
+    token = options.get("token")
+    if token is None and (usual := usual_token()):
+        with usual:
+            token = usual.path
+    steps = _steps(spec, **options)
+
+    def rest() -> None:
+        loaded.undo = None  # the steps themselves undo what they did
+        with_token(token, lambda: next(steps, None))
+
+    loaded = with_token(token, lambda: next(steps))
+    loaded.options, loaded.rest, loaded.undo = options, rest, steps.close
+    return loaded
+
+
+def clone(loaded: Loaded, program: ProgramSpec, target: HasFileno | None) -> LoadedProgram:
+    """One more program over the maps of *loaded*, as *program* says; the caller closes it."""
+    spec, options = loaded.spec, loaded.options
+    alone = replace(spec, programs={program.name: program})
+    with ExitStack() as lookups:
+        plan = _plan(alone, lookups)
+        if plan is not None:
+            alone = plan.chosen(alone)
+            program = alone.programs[program.name]
+        programs = ProgramLoader(
+            alone,
+            loaded.maps,
+            loaded.btf,
+            options.get("kernel_btf"),
+            None,
+            plan=plan,
+            symbols=_symbols(alone, lookups),
+            func_info=with_contexts(alone)[1],
+            targets={program.name: target} if target is not None else options.get("targets") or {},
+        )
+        return with_token(options.get("token"), lambda: programs.load(program))
+
+
+def _steps(
     spec: ObjectSpec,
     *,
     pin_path: str | os.PathLike[str] | None = None,
@@ -42,8 +104,9 @@ def load(
     maps: Mapping[str, HasFileno] | None = None,
     kconfig: Kconfig | None = None,
     targets: Mapping[str, HasFileno] | None = None,
-) -> Loaded:
-    """Create maps, fill data, load programs; options and errors as in ``TypedSpec.load``."""
+    token: object = None,  # for who takes the steps
+) -> Generator[Loaded, None, None]:
+    """Makes the object's maps, and gives it; then its programs.  Closed in between, nothing stays."""
     machine.require(spec)
     if any(each.array_length is not None for each in spec.maps.values()):
         from .resized import with_lengths
@@ -68,6 +131,13 @@ def load(
         btf = load_btf(spec.name, blob)
         loaded = Loaded(spec, {}, {}, btf)
         stack.callback(loaded.close)
+        debug(
+            "object %r: %s maps, %s programs, BTF %s",
+            spec.name,
+            len(declared),
+            len(spec.programs),
+            "none" if btf is None else f"{len(blob)} bytes",
+        )
         programs = ProgramLoader(
             spec,
             loaded.maps,
@@ -89,15 +159,14 @@ def load(
         if filled:
             fill_maps_of_maps(spec, loaded.maps, maker.new)
         for name, program in spec.programs.items():
+            loaded.programs[name] = LoadedProgram(program, None)
+        yield loaded
+        for name, program in spec.programs.items():
             if program.autoload:
-                loaded.programs[name] = programs.load(program)
-            else:
-                loaded.programs[name] = LoadedProgram(program, None)
+                loaded.programs[name].hold(programs.load(program))
         if filled:
             fill_with_programs(spec, loaded.maps, loaded.programs, plan)
         stack.pop_all()
-        return loaded
-    raise AssertionError("unreachable")
 
 
 def _require_maps(spec: ObjectSpec, given: Mapping[str, HasFileno]) -> None:

@@ -16,6 +16,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+from ..records import replace
 from ..spec import ObjectSpec
 from ..uapi import MapType
 from .errors import ClosedError
@@ -23,15 +24,20 @@ from .owner import Owner
 from .typed_spec import missing
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from ..btf import TypeTable
+    from ..uapi import AttachType, ProgFlags
     from .externs.kconfig import Kconfig
     from .links.base import Link
     from .loaded import Loaded
     from .maps.base import AnyMap
+    from .options import LoadOptions
     from .programs.base import Program
     from .syscalls.fd import HasFileno
 
 T = TypeVar("T")
+P = TypeVar("P", bound="Program")
 
 
 class _Parts(Generic[T]):
@@ -182,8 +188,9 @@ class Object(Owner):
         """
         from .programs import program
 
-        if self._loaded.closed:
-            raise ClosedError(f"object {self.name!r} is closed")
+        self._require_open()
+        if self._loaded.rest is not None:
+            raise ValueError(f"object {self.name!r} is only prepared: call load_programs() first")
         links = self.links
         links.forget_closed()
         fresh: dict[str, Link] = {}
@@ -207,6 +214,61 @@ class Object(Owner):
             raise
         links.take(fresh)
         return links
+
+    def load_programs(self) -> None:
+        """Load the programs of an object that was only prepared (:meth:`TypedSpec.prepare`).
+
+        Raises as ``load()``; the object is closed then.  :class:`ValueError` if they are loaded.
+        """
+        self._require_open()
+        rest = self._loaded.rest
+        if rest is None:
+            raise ValueError(f"the programs of object {self.name!r} are loaded already")
+        try:
+            rest()
+        except BaseException:
+            self.close()
+            raise
+        self._loaded.rest = None
+
+    def clone(
+        self,
+        program: P,
+        *,
+        attach_to: str | None = None,
+        attach_type: AttachType | int | None = None,
+        flags: ProgFlags | int | None = None,
+        ifindex: int | None = None,
+        log_level: int | None = None,
+        target: HasFileno | None = None,
+    ) -> P:
+        """Load *program*, one of this object, once more, over the same maps and otherwise as said.
+
+        It is of the same class, and yours to close.  *target* is the BPF program that it is to be
+        attached to; what is not given is as in its ``spec``.  Raises as ``load()``.
+        """
+        from ..uapi import ProgFlags
+        from .loader import clone
+        from .programs.base import is_of, like
+
+        self._require_open()
+        spec = program.spec
+        if not is_of(program, self._loaded.programs.get(spec.name)):
+            raise ValueError(f"{program!r} is none of object {self.name!r}")
+        changed = replace(
+            spec,
+            attach_to=spec.attach_to if attach_to is None else attach_to,
+            attach_type=spec.attach_type if attach_type is None else attach_type,
+            flags=spec.flags if flags is None else ProgFlags(flags),
+            ifindex=spec.ifindex if ifindex is None else ifindex,
+            log_level=spec.log_level if log_level is None else log_level,
+            autoload=True,
+        )
+        return like(program, clone(self._loaded, changed, target))
+
+    def _require_open(self) -> None:
+        if self._loaded.closed:
+            raise ClosedError(f"object {self.name!r} is closed")
 
     @property
     def closed(self) -> bool:
@@ -246,6 +308,7 @@ def load(
     maps: Mapping[str, HasFileno] | None = None,
     kconfig: Kconfig | None = None,
     targets: Mapping[str, HasFileno] | None = None,
+    token: str | os.PathLike[str] | HasFileno | None = None,
 ) -> DynamicObject:
     """Load a description without a generated module; options as in :meth:`TypedSpec.load`."""
     from . import loader
@@ -259,5 +322,13 @@ def load(
             maps=maps,
             kconfig=kconfig,
             targets=targets,
+            token=token,
         )
     )
+
+
+def prepare(object_spec: ObjectSpec, **options: Unpack[LoadOptions]) -> DynamicObject:
+    """Only the maps of a description, as in :meth:`TypedSpec.prepare`."""
+    from . import loader
+
+    return DynamicObject(loader.prepare(object_spec, **options))

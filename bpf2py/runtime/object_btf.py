@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from .log import debug
 from .privileges import with_memlock
 from .syscalls.btf import btf_load
 from .syscalls.fd import FD
@@ -72,7 +73,9 @@ def _sanitized(btf: bytes) -> bytes:
     from ..btf.sanitize import sanitize
     from .features import missing_btf_features
 
+    missing = missing_btf_features()
+    debug("BTF: without what this kernel refuses: %s", ", ".join(each.name for each in missing))
     try:
-        return sanitize(btf, missing_btf_features())
+        return sanitize(btf, missing)
     except BTFError:
         return btf  # the kernel says better what is wrong with it

@@ -1,18 +1,28 @@
-"""Why the kernel said EPERM, and the memory limit of kernels before 5.11.
+"""Why the kernel said EPERM, and what helps: a BPF token, or the memory limit of kernels before 5.11.
 
-In: what was refused.  Out: a sentence.  Which capability a program type wants follows
+In: what was refused, or is to be tried.  Out: a sentence, or what came of it.  Which capability a program type wants follows
 is_net_admin_prog_type() and is_perfmon_prog_type() in kernel/bpf/syscall.c.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from ..uapi import ProgType
+from .log import debug
+from .syscalls.token import passing
+
+if TYPE_CHECKING:
+    from .syscalls.fd import HasFileno
+    from .token import Token
 
 T = TypeVar("T")
+
+#: Where all loaders look for the path of a token; set and empty, none is used.
+TOKEN_PATH: Final = "LIBBPF_BPF_TOKEN_PATH"
 
 _CAPS = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21, "CAP_PERFMON": 38, "CAP_BPF": 39}
 
@@ -122,6 +132,7 @@ def with_memlock(call: Callable[[], T]) -> T:
     ):
         try:
             resource.setrlimit(resource.RLIMIT_MEMLOCK, limits)
+            debug("RLIMIT_MEMLOCK: raised from %s to %s", soft, limits[0])
             break
         except (ValueError, OSError):
             continue
@@ -133,3 +144,53 @@ def with_memlock(call: Callable[[], T]) -> T:
         # Lowering is always allowed; a raised hard limit can be lowered again, too.
         resource.setrlimit(resource.RLIMIT_MEMLOCK, (soft, hard))
         raise
+
+
+def with_token(asked: str | os.PathLike[str] | HasFileno | None, call: Callable[[], T]) -> T:
+    """Make *call*, which loads something, with the BPF token that it needs, if any (6.9).
+
+    Which one is libbpf's choice (bpf_object_prepare_token()): *asked* (an open one, a path, or none
+    for the empty text), else :func:`usual_token`.  That is looked for only after the kernel
+    refused, so that who needs none pays nothing.
+    """
+    if asked is None:
+        try:
+            return call()
+        except OSError as exc:
+            if exc.errno not in (errno.EPERM, errno.EACCES):
+                raise
+            token = usual_token()
+            if token is None:
+                raise
+    elif asked == "":
+        return call()
+    elif isinstance(asked, (str, os.PathLike)):
+        from .token import Token
+
+        token = Token.create(asked)
+    else:
+        with passing(asked.fileno()):
+            return call()
+    debug("%r: used, allows %s", token, token.rights)
+    with token, token.used():
+        try:
+            return call()
+        except PermissionError as exc:
+            exc.add_note(f"with the BPF token of {token.path!r}, which allows {token.rights}")
+            raise
+
+
+def usual_token() -> Token | None:
+    """The token of LIBBPF_BPF_TOKEN_PATH, else of /sys/fs/bpf; None if this is no user namespace,
+    for which alone there are tokens.  OSError for a path from the environment without one."""
+    path = os.environ.get(TOKEN_PATH)
+    if path == "" or not in_user_namespace():
+        return None
+    from .token import Token
+
+    if path is not None:
+        return Token.create(path)
+    try:
+        return Token.create()
+    except OSError:
+        return None

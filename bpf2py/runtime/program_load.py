@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..records import replace
 from ..spec import ObjectSpec, ProgramSpec
 from ..uapi import AttachType, ProgType
+from .log import debug
 from .programs.base import LoadedProgram
 from .syscalls.fd import FD, HasFileno
-from .syscalls.map import kernel_name
+from .syscalls.map import bind_map, kernel_name
 from .syscalls.prog import LoadRequest
 from .verification import verified
 
@@ -97,12 +99,17 @@ class ProgramLoader:
                 line_info=program.line_info,
                 attach_btf_id=target.type_id if target else 0,
                 attach_fd=target.fd.fileno() if target and target.fd else 0,
+                ifindex=program.ifindex,
                 kernel_version=_kernel_version(program),
                 fd_array=symbols.modules if symbols else None,
                 what=what,
             )
             level = program.log_level if self._log_level is None else self._log_level
-            return verified(program, request, level, outcomes, source, self._spec.name)
+            loaded = verified(program, request, level, outcomes, source, self._spec.name)
+            debug("%s: %s instructions loaded, %s relocated", what, len(insns) // 8, len(outcomes))
+            if self._constants:
+                self._bind_constants(loaded)
+            return loaded
         finally:
             if tables is not None:
                 tables.close()
@@ -123,13 +130,35 @@ class ProgramLoader:
         )
         return insns
 
+    @cached_property
+    def _constants(self) -> list[str]:
+        """Maps of constants, now that the maps are there."""
+        return [
+            name
+            for name, each in self._spec.maps.items()
+            if each.section.startswith(".rodata") and self._maps[name].created
+        ]
+
+    def _bind_constants(self, loaded: LoadedProgram) -> None:
+        """Let the program hold constants that it does not read: they say something to whoever looks
+        at it (``bpf_metadata_…``), and otherwise go with the object (5.10; libbpf does it, too)."""
+        assert loaded.fd is not None
+        used = {relocation.map for relocation in loaded.spec.map_relocations}
+        for name in self._constants:
+            if name not in used:
+                with suppress(OSError):
+                    map_fd = self._maps[name].fileno()
+                    bind_map(loaded.fd.fileno(), map_fd, what=f"map {name!r}")
+
     def _target(self, program: ProgramSpec) -> Target | None:
         if program.prog_type == ProgType.STRUCT_OPS:
             return self._member(program)
         if program.prog_type not in _WITH_TARGET:
             return None
-        from .targets import TARGET_KINDS, find_target
+        from .targets import OF_MANY, TARGET_KINDS, find_module, find_target
 
+        if program.attach_type in OF_MANY:
+            return find_module(program)
         if (program.prog_type, program.attach_type) not in TARGET_KINDS:
             return None
         return find_target(program, self._targets.get(program.name))

@@ -32,6 +32,17 @@ TARGET_KINDS: Final[dict[tuple[int, int | None], tuple[str, BTFKind, str]]] = {
 }
 
 
+#: Programs for many functions, which are named when they are attached; here it is only whether they
+#: are in the kernel or in one module (7.2).
+OF_MANY: Final = frozenset(
+    (
+        AttachType.TRACE_FENTRY_MULTI,
+        AttachType.TRACE_FEXIT_MULTI,
+        AttachType.TRACE_FSESSION_MULTI,
+    )
+)
+
+
 class Target(NamedTuple):
     """A type in the kernel's own BTF, or in that of a module or BPF program.
 
@@ -81,6 +92,23 @@ def find_target(program: ProgramSpec, given: HasFileno | None = None) -> Target:
         errno.ENOENT,
         f"there is no {word} {name!r} in the BTF of {place} (a function may be inlined or renamed "
         "in this kernel)",
+        f"program {program.name!r}",
+    )
+
+
+def find_module(program: ProgramSpec) -> Target | None:
+    """What is before the colon of ``SEC("fentry.multi/module:pattern")``; None for the kernel."""
+    name, colon, _ = program.attach_to.partition(":")
+    if not colon or name == "vmlinux":
+        return None
+    from .kernel_btf import kernel_btf
+    from .module_btf import module_tables
+
+    for _, fd, _ in module_tables(kernel_btf(), name):
+        return Target(0, fd.duplicate())
+    raise FileNotFoundError(
+        errno.ENOENT,
+        f"module {name!r} is not loaded, or has no BTF",
         f"program {program.name!r}",
     )
 

@@ -15,9 +15,13 @@ from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 from ..spec import MapSpec, ObjectSpec, ProgramSpec
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from ..btf import TypeTable
     from .externs.kconfig import Kconfig
+    from .loaded import Loaded
     from .object import Object
+    from .options import LoadOptions
     from .syscalls.fd import HasFileno
     from .variants import Variants
 
@@ -122,6 +126,7 @@ class TypedSpec(Generic[ObjectT]):
         maps: Mapping[str, HasFileno] | None = None,
         kconfig: Kconfig | None = None,
         targets: Mapping[str, HasFileno] | None = None,
+        token: str | os.PathLike[str] | HasFileno | None = None,
     ) -> ObjectT:
         """Create the maps, fill the data, load the programs: all of it or nothing.
 
@@ -134,6 +139,9 @@ class TypedSpec(Generic[ObjectT]):
         ``bytes``, or a dict such as ``{"CONFIG_HZ": 250, "CONFIG_IPV6": "m", "CONFIG_BPF": True}``.
         *targets* gives, by program name, the BPF programs that ``fentry``, ``fexit`` (5.5) and
         ``freplace`` programs (5.6) are to be attached to; ``attach_to`` is a function in them.
+        *token*, a :class:`Token` or the path of a bpf file system, is what lets this process load
+        in a user namespace (6.9).  If not given, and the kernel refuses without, it is that of
+        ``LIBBPF_BPF_TOKEN_PATH``, else of ``/sys/fs/bpf``; none for the empty text.
 
         Raises :class:`VerifierError` when the kernel refuses a program's instructions,
         :class:`OSError` for other refusals, :class:`RelocationError`, :class:`NotSupportedError`
@@ -145,16 +153,37 @@ class TypedSpec(Generic[ObjectT]):
         """
         from .loader import load
 
-        variants, object_spec = self.__variants, self.object_spec
         loaded = load(
-            variants.for_kernel(object_spec) if variants else object_spec,
+            self.__for_kernel(token),
             pin_path=pin_path,
             kernel_btf=kernel_btf,
             log_level=log_level,
             maps=maps,
             kconfig=kconfig,
             targets=targets,
+            token=token,
         )
+        return self.__object(loaded)
+
+    def prepare(self, **options: Unpack[LoadOptions]) -> ObjectT:
+        """Create and fill the maps, but load no program yet; options and errors as in :meth:`load`.
+
+        Maps and variables are as after :meth:`load`; constants are constant already.  To be
+        finished by :meth:`Object.load_programs`, or closed: then nothing stays.
+        """
+        from .loader import prepare
+
+        return self.__object(prepare(self.__for_kernel(options.get("token")), **options))
+
+    def __for_kernel(self, token: str | os.PathLike[str] | HasFileno | None) -> ObjectSpec:
+        variants, object_spec = self.__variants, self.object_spec
+        if variants is None:
+            return object_spec
+        from .privileges import with_token
+
+        return with_token(token, lambda: variants.for_kernel(object_spec))
+
+    def __object(self, loaded: Loaded) -> ObjectT:
         try:
             return self.__object_class()(loaded)
         except BaseException:

@@ -302,7 +302,8 @@ class _InArena(_Mapped):
 class _Resized:
     """Any access, to a section whose last array has another length than the class says."""
 
-    def __init__(self, access: _Access, offset: int, length: int) -> None:
+    def __init__(self, access: _Live, offset: int, length: int) -> None:
+        self.handle = access.handle
         self._access = access
         self._offset = offset
         self._length = length

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..spec import ProgramSpec
 from ..uapi import AttachType, ProgType
+from .log import debug
 from .privileges import why_eperm, with_memlock
 from .programs.base import LoadedProgram
 from .syscalls import bpf as door
@@ -31,6 +32,10 @@ _LOG_LIMIT = (1 << 24) - 1
 _LOG_STATS = 4
 
 
+#: The level of who wants no log in any case: for programs that are tried.
+NO_LOG = -1
+
+
 def verified(
     program: ProgramSpec,
     request: LoadRequest,
@@ -41,10 +46,10 @@ def verified(
 ) -> LoadedProgram:
     """Load *request*; *level* is that of the log wanted in any case, or 0.
 
-    *outcomes* are those of CO-RE, and *source* the C line of an instruction, for what is refused.
+    With level :data:`NO_LOG` a refusal gets none either.  *outcomes* are those of CO-RE, and *source* the C line of an instruction, for what is refused.
     """
     refused: OSError | None = None
-    if not level:
+    if level <= 0:
         # A log costs the verifier time, so only who is refused gets one.
         try:
             fd = with_memlock(lambda: _load_anyhow(request))
@@ -52,6 +57,9 @@ def verified(
         except OSError as exc:
             # With its traceback it would keep this frame, and this frame it.
             refused = exc.with_traceback(None)
+    if level < 0:
+        assert refused is not None
+        raise _explained(refused, program, object_name) from None
     number, log, error = load_with_log(request, level or 1)
     while error is not None and (older := _older_request(request, error)) is not None:
         request = older
@@ -65,7 +73,7 @@ def verified(
     if number is not None:
         return LoadedProgram(program, FD(number, request.what), text if level else "")
     assert error is not None
-    if text.strip():
+    if text.strip() and error.errno != errno.EAGAIN:
         raise _rejection(error, text, program, outcomes, source)
     raise _explained(refused or error, program, object_name) from None
 
@@ -86,7 +94,12 @@ def _older_request(request: LoadRequest, error: OSError) -> LoadRequest | None:
     """What to ask of an older kernel; imported only when something was refused."""
     from .older import older_request
 
-    return older_request(request, error)
+    older = older_request(request, error)
+    if older is not None:
+        pairs = zip(request._fields, request, older, strict=True)
+        changed = [field for field, before, after in pairs if before != after]
+        debug("%s: again, with less for an older kernel: %s", request.what, ", ".join(changed))
+    return older
 
 
 def load_with_log(request: LoadRequest, level: int) -> tuple[int | None, LogBuffer, OSError | None]:

@@ -40,8 +40,19 @@ from generated_fixtures.types_bitfields_bpf import AllKinds, Small
 """
 
 #: What an object and its spec have of their own.
-OBJECT = ["attach", "close", "closed", "links", "maps", "name", "programs", "spec"]
-SPEC = ["load", "maps", "object_spec", "programs"]
+OBJECT = [
+    "attach",
+    "clone",
+    "close",
+    "closed",
+    "links",
+    "load_programs",
+    "maps",
+    "name",
+    "programs",
+    "spec",
+]
+SPEC = ["load", "maps", "object_spec", "prepare", "programs"]
 
 
 @pytest.fixture(scope="module")

@@ -55,7 +55,10 @@ class Definition:
 
 
 def read_maps(
-    definition: Definition, *structs: tuple[str, int], order: ByteOrder = "little"
+    definition: Definition,
+    *structs: tuple[str, int],
+    order: ByteOrder = "little",
+    relaxed: bool = False,
 ) -> ObjectSpec:
     """An object whose ``.maps`` holds these structs, 32 bytes each, in reverse order in the BTF."""
     elf = ElfWriter(order)
@@ -67,7 +70,7 @@ def read_maps(
         elf.symbol(name, section, value=32 * i, size=32, kind=OBJECT)
     definition.add(t.Datasec(".maps", 0, tuple(reversed(rows))))
     elf.section(".BTF", encode(definition.types, byte_order=order), flags=0)
-    return read_object(elf.build(), name="t.bpf.o")
+    return read_object(elf.build(), name="t.bpf.o", relaxed_maps=relaxed)
 
 
 def one_map(definition: Definition, *members: tuple[str, int]) -> MapSpec:
@@ -259,6 +262,17 @@ def test_an_extern_map_asks_for_the_object_that_defines_it() -> None:
     elf.section(".BTF", encode(d.types, byte_order="little"), flags=0)
     with pytest.raises(ObjectError, match="map 'elsewhere' is extern: the object that defines it"):
         read_object(elf.build(), name="t.bpf.o")
+
+
+def test_what_is_not_known_is_passed_over_where_that_is_wanted() -> None:
+    d = Definition()
+    outer = ("type", d.uint(MapType.HASH_OF_MAPS)), ("values", d.values(d.struct(*_unknown(d))))
+    maps = read_maps(d, ("m", d.struct(*_unknown(d))), ("o", d.struct(*outer)), relaxed=True).maps
+    assert maps["m"].map_type == MapType.HASH
+    assert maps["o"].inner is not None
+    again = Definition()
+    with pytest.raises(ObjectError, match="has no type"):
+        read_maps(again, ("m", again.struct(("colour", again.uint(3)))), relaxed=True)
 
 
 def test_a_map_that_is_no_struct_is_refused() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from bpf2py.elf import read_object, read_object_file, section_def
 from bpf2py.elf.sections import SECTION_DEFS, SectionDef
+from bpf2py.records import replace
 from bpf2py.uapi import AttachType, ProgFlags, ProgType
 from tests.support.elfwriter import EXIT, MOV, ElfWriter, insn
 
@@ -98,3 +99,23 @@ def test_every_section_name_of_a_compiled_object_is_known() -> None:
     patterns = {row.pattern for p in spec.programs.values() if (row := section_def(p.section))}
     missing = {row.pattern for row in SECTION_DEFS} - patterns
     assert missing <= {"struct_ops+", "struct_ops.s+", "lirc_mode2", "lwt_seg6local"}
+
+
+def test_a_section_of_ones_own_is_read_as_its_row_says() -> None:
+    known = section_def("kprobe/x")
+    assert known is not None
+    mine = replace(known, pattern="my_trace+")
+    elf = ElfWriter()
+    code = elf.code("?my_trace/do_exit", insn(MOV, order="little"), insn(EXIT, order="little"))
+    elf.symbol("main", code, size=16)
+    data = elf.build()
+    assert read_object(data, name="t.bpf.o").programs["main"].prog_type is ProgType.UNSPEC
+    program = read_object(data, name="t.bpf.o", sections=[mine]).programs["main"]
+    assert (program.prog_type, program.attach_to) == (ProgType.KPROBE, "do_exit")
+    assert (program.autoload, program.autoattach) == (False, True)
+
+
+def test_a_row_of_ones_own_goes_before_the_tables() -> None:
+    mine = SectionDef("xdp", ProgType.SCHED_CLS)
+    assert section_def("xdp", [mine]) is mine
+    assert section_def("xdp.frags", [mine]) is section_def("xdp.frags")

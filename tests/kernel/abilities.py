@@ -21,9 +21,11 @@ from bpf2py.runtime.syscalls import bpf as door
 from bpf2py.runtime.syscalls.btf import btf_load
 from bpf2py.runtime.syscalls.fd import FD
 from bpf2py.runtime.syscalls.map import map_create
-from bpf2py.runtime.syscalls.prog import LoadRequest, LogBuffer, prog_load
+from bpf2py.runtime.syscalls.prog import LoadRequest, LogBuffer, prog_load, stream_read
 from bpf2py.uapi import AttachType, BTFKind, Cmd, MapFlags, MapType, ProgFlags, ProgType
+from generated_fixtures.streams_bpf import Streams
 from tests.kernel.conftest import EXPECTED_IN_CI, missing
+from tests.kernel.delegation import run_delegated
 from tests.runtime.bpf_code import (
     EXIT,
     NOTHING,
@@ -245,19 +247,52 @@ def _kernel_symbol(name: str) -> bool:
         return any(line.split()[2] == name for line in file)
 
 
-def _tracing() -> bool:
+def _streams() -> bool:
+    """Whether the read of a stream that is none gets as far as that: ENOENT, not EINVAL."""
+    with FD(prog_load(LoadRequest(ProgType.XDP, NOTHING, "GPL", "probe")), "probe") as program:
+        try:
+            stream_read(program.fileno(), 99, what="probe")
+        except OSError as exc:
+            return exc.errno == errno.ENOENT
+    raise AssertionError("stream 99 was read")
+
+
+def _printing() -> bool:
+    """Whether a program that prints into its streams is told that it was done."""
+    if not _streams():
+        return False
+    with Streams.spec().load() as loaded:
+        return loaded.programs.say.run().return_value == 0
+
+
+def _tokens() -> bool:
+    """Whether this machine's root may delegate to a user namespace, and a token comes of it."""
+    code = "from bpf2py.runtime import Token; Token.create().close()"
+    try:
+        return run_delegated(code, {"cmds": "any"}).returncode == 0
+    except PermissionError:  # a bpf file system was nothing for user namespaces before
+        return False
+
+
+def _tracing(attach_type: AttachType = AttachType.TRACE_FENTRY) -> bool:
     """Whether fentry programs get as far as the verifier: some kernels are built to refuse them."""
     request = LoadRequest(
         ProgType.TRACING,
         NOTHING,
         "GPL",
         "probe",
-        expected_attach_type=AttachType.TRACE_FENTRY,
+        expected_attach_type=attach_type,
         attach_btf_id=kernel_btf().find("schedule", BTFKind.FUNC) or 1,
     )
+    if attach_type == AttachType.TRACE_FENTRY_MULTI:
+        request = request._replace(attach_btf_id=0)
     try:
         os.close(prog_load(request))
     except PermissionError:
+        return False
+    except OSError as exc:
+        if exc.errno != errno.EINVAL or attach_type == AttachType.TRACE_FENTRY:
+            raise
         return False
     return True
 
@@ -284,6 +319,15 @@ ABILITIES: dict[str, Callable[[], bool]] = {
     "exclusive maps (6.18)": _exclusive_maps,
     "jump tables (6.19)": _instruction_arrays,
     "links for perf events (5.15)": features.has_perf_event_links,
+    "streams of programs (6.17)": _streams,
+    "memory for streams of programs (6.17)": _printing,
+    "BPF tokens (6.9)": _tokens,
+    "tracing of many functions (7.2)": lambda: (
+        _tracing() and _tracing(AttachType.TRACE_FENTRY_MULTI)
+    ),
+    "tracing of calls as sessions (7.0)": lambda: (
+        _tracing() and _tracing(AttachType.TRACE_FSESSION)
+    ),
     "struct_ops (5.6)": _struct_ops,
     "struct_ops links (6.4)": lambda: _struct_ops(MapFlags.LINK),
     "syscall programs (5.14)": lambda: _program(NOTHING, ProgType.SYSCALL, ProgFlags.SLEEPABLE),

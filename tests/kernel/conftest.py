@@ -12,6 +12,7 @@ import os
 import subprocess
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -51,6 +52,9 @@ EXPECTED_IN_CI = frozenset(
         "work queues (6.10)",
         "verified instructions in program information (5.16)",
         "XDP fragments (5.18)",
+        "streams of programs (6.17)",
+        "BPF tokens (6.9)",
+        "programs bound to a device (6.3)",
     }
 )
 
@@ -59,6 +63,9 @@ MISSING_IN_CI = frozenset(
     {
         "addresses of kernel variables (CONFIG_KALLSYMS_ALL)",
         "tracing of functions (5.5)",
+        "memory for streams of programs (6.17)",
+        "tracing of many functions (7.2)",
+        "tracing of calls as sessions (7.0)",
     }
 )
 
@@ -75,7 +82,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(skip)
 
 
-def missing(feature: str) -> None:
+def missing(feature: str) -> NoReturn:
     """Skip because the kernel lacks *feature*, or fail where it must have it."""
     if os.environ.get("CI") and feature in EXPECTED_IN_CI:
         pytest.fail(f"this machine must have {feature}, but has not", pytrace=False)

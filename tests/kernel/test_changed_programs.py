@@ -14,7 +14,7 @@ from bpf2py.runtime.kernel_btf import kernel_btf
 from bpf2py.spec import MapRelocation, ObjectSpec
 from bpf2py.uapi import AttachType, BTFKind, ProgFlags, ProgType
 from tests.conftest import bpf_works
-from tests.kernel.abilities import has
+from tests.kernel.abilities import has, requires
 from tests.runtime.bpf_code import (
     EXIT,
     NOTHING,
@@ -147,3 +147,36 @@ def test_a_program_that_is_switched_off_is_not_loaded() -> None:
     with runtime.load(spec) as loaded:
         assert loaded.programs["on"].loaded
         assert not loaded.programs["off"].loaded
+
+
+@pytest.mark.parametrize(
+    ("ability", "attach_type"),
+    [
+        ("tracing of many functions (7.2)", AttachType.TRACE_FENTRY_MULTI),
+        ("tracing of many functions (7.2)", AttachType.TRACE_FEXIT_MULTI),
+        ("tracing of many functions (7.2)", AttachType.TRACE_FSESSION_MULTI),
+        ("tracing of calls as sessions (7.0)", AttachType.TRACE_FSESSION),
+    ],
+)
+def test_a_program_of_a_newer_kind_is_loaded_for_the_kernel_or_a_module(
+    ability: str, attach_type: AttachType, veth: tuple[str, str]
+) -> None:
+    requires(ability)
+    of_many = attach_type != AttachType.TRACE_FSESSION
+    spec = an_object(
+        program(
+            NOTHING,
+            prog_type=ProgType.TRACING,
+            attach_type=attach_type,
+            section="fentry.multi",
+            attach_to="" if of_many else "tcp_v4_connect",
+        )
+    )
+    with runtime.load(spec) as loaded:
+        in_kernel = loaded.programs["prog"].info().attach_btf_obj_id
+    spec.programs["prog"].attach_to = "veth:veth_*" if of_many else "veth:veth_xmit"
+    with runtime.load(spec) as loaded:  # the fixture made the kernel load the module
+        assert loaded.programs["prog"].info().attach_btf_obj_id != in_kernel
+    spec.programs["prog"].attach_to = "no_such_module:veth_*"
+    with pytest.raises(FileNotFoundError, match="module 'no_such_module'"):
+        runtime.load(spec)

@@ -38,6 +38,7 @@ NEEDS_LIBBPF = {
     "arena": (1, 5),
     "exceptions": (1, 3),  # exception callbacks
     "kfuncs": (1, 2),  # whether a kernel function exists
+    "streams": (1, 2),  # the same
     "struct_ops": (1, 4),  # optional members
 }
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 
 import pytest
 
-from bpf2py.runtime.syscalls import link, obj, prog, prog_run
+from bpf2py.runtime.syscalls import link, obj, prog, prog_run, token
 from bpf2py.runtime.syscalls.btf import btf_load
 from bpf2py.runtime.syscalls.fd import FD
-from bpf2py.uapi import Cmd, LinkType, ProgType
+from bpf2py.runtime.syscalls.map import map_create
+from bpf2py.uapi import Cmd, LinkType, MapType, ProgType
 from tests.runtime.bpf_code import XDP_PASS
 from tests.runtime.conftest import Attr, FakeKernel
 
@@ -208,3 +210,23 @@ def test_ids_are_listed_until_the_kernel_has_no_more(kernel: FakeKernel) -> None
 
     kernel.handlers[Cmd.PROG_GET_NEXT_ID] = following
     assert list(obj.program_ids()) == [4, 8]
+
+
+def test_a_token_in_use_goes_along_with_what_takes_one(kernel: FakeKernel) -> None:
+    with token.passing(77):
+        os.close(prog.prog_load(request()))
+        map_create(MapType.ARRAY, key_size=4, value_size=4, max_entries=1).close()
+        os.close(btf_load(b"btf", what="BTF"))
+        kernel.handlers[Cmd.BTF_GET_FD_BY_ID] = lambda attr: -errno.ENOENT
+        with pytest.raises(FileNotFoundError):
+            obj.btf_by_id(5)
+    (load,) = kernel.of(Cmd.PROG_LOAD)
+    assert (load.u32(44) & 1 << 16, load.u32(144)) == (1 << 16, 77)
+    (create,) = kernel.of(Cmd.MAP_CREATE)
+    assert (create.u32(16), create.u32(76)) == (1 << 16, 77)
+    (btf,) = kernel.of(Cmd.BTF_LOAD)
+    assert (btf.u32(32), btf.u32(36)) == (1 << 16, 77)
+    (by_id,) = kernel.of(Cmd.BTF_GET_FD_BY_ID)
+    assert (by_id.u32(0), by_id.u32(8), by_id.u32(12)) == (5, 1 << 16, 77)
+    os.close(prog.prog_load(request()))
+    assert kernel.of(Cmd.PROG_LOAD)[1].u32(44) & 1 << 16 == 0

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
 
 from ...spec import ProgramSpec
 from ...uapi import ProgType
-from ..errors import ClosedError
+from ..errors import ClosedError, NotSupportedError
 from ..owner import Owner
 from ..syscalls.fd import FD
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from ..links.base import Link
     from ..syscalls.obj import ProgramInfo
     from ..syscalls.prog_run import TestRun
+    from ..verifier_stats import VerifierStats
+
+P = TypeVar("P", bound="Program")
 
 #: BPF_PROG_TEST_RUN of XDP and socket programs wants a whole Ethernet header.
 _RUN_HINTS = {
@@ -49,10 +52,14 @@ class LoadedProgram:
 
     def __init__(self, spec: ProgramSpec, fd: FD | None, log: str = "") -> None:
         self.spec = spec
-        #: None: ``autoload`` was off.
+        #: None: ``autoload`` was off, or the object is only prepared.
         self.fd = fd
         #: The verifier's log, if it was asked for.
         self.log = log
+
+    def hold(self, made: LoadedProgram) -> None:
+        """Become *made*: the program was loaded after this was handed out."""
+        self.fd, self.log = made.fd, made.log
 
     def close(self) -> None:
         """Close the descriptor; a second call does nothing."""
@@ -118,6 +125,23 @@ class Program(Owner):
         return self._loaded.log
 
     @property
+    def verifier_stats(self) -> VerifierStats | None:
+        """What the verifier counted (5.2); None unless ``log_level`` asked for a log."""
+        from ..verifier_stats import read_stats
+
+        return read_stats(self.log)
+
+    @property
+    def verified_lines(self) -> dict[str, int]:
+        """Line of C to how many instructions the verifier looked at there, most first.
+
+        Empty unless ``log_level`` asked for INSTRUCTIONS.
+        """
+        from ..verifier_stats import count_lines
+
+        return count_lines(self.log)
+
+    @property
     def loaded(self) -> bool:
         """Whether the kernel has it: ``autoload`` was on, and it was not closed."""
         return self._loaded.fd is not None and not self._loaded.fd.closed
@@ -132,6 +156,8 @@ class Program(Owner):
         :class:`ClosedError` if the program was not loaded or was closed.
         """
         fd = self._loaded.fd
+        if fd is None and self.spec.autoload:
+            raise ClosedError(f"{self._what} is not loaded yet: call load_programs() of its object")
         if fd is None:
             raise ClosedError(
                 f"{self._what} was not loaded: its autoload is off; set "
@@ -146,6 +172,29 @@ class Program(Owner):
         from ..syscalls.obj import program_info
 
         return program_info(self.fileno(), what=self._what)
+
+    def read_stdout(self) -> str:
+        """What the program printed since the last look, by bpf_stream_printk() (6.17).
+
+        The kernel keeps 100,000 bytes for each of the two streams and refuses what is beyond.
+        Raises :class:`NotSupportedError` on older kernels.
+        """
+        return self._read_stream(1)
+
+    def read_stderr(self) -> str:
+        """As :meth:`read_stdout`, and what the kernel says of it: an access of an arena page that
+        is not there, a loop that went on too long, a lock never got (6.17)."""
+        return self._read_stream(2)
+
+    def _read_stream(self, stream: int) -> str:
+        from ..syscalls.prog import stream_read
+
+        try:
+            return stream_read(self.fileno(), stream, what=self._what).decode("utf-8", "replace")
+        except OSError as exc:
+            if exc.errno != errno.EINVAL:
+                raise
+        raise NotSupportedError("streams of programs", since="6.17")
 
     def pin(self, path: str | os.PathLike[str]) -> None:
         """Keep the program in the kernel under *path* on a bpf file system (4.4)."""
@@ -227,3 +276,15 @@ class Program(Owner):
         state = "" if self.loaded else ", not loaded" if self._loaded.fd is None else ", closed"
         section = f" ({self.spec.section})" if self.spec.section else ""
         return f"<{type(self).__name__} {self.name!r}{section}{state}>"
+
+
+def is_of(program: Program, loaded: LoadedProgram | None) -> bool:
+    """Whether *program* is a view of *loaded*."""
+    return program._loaded is loaded
+
+
+def like(program: P, loaded: LoadedProgram) -> P:
+    """A program typed as *program* is, for *loaded*."""
+    made = object.__new__(type(program))
+    vars(made).update(vars(program), _loaded=loaded)
+    return made

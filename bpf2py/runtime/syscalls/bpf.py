@@ -19,6 +19,7 @@ import errno
 import functools
 import os
 import sys
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from ...uapi import Cmd
@@ -95,6 +96,7 @@ _MEANING = {
         "5.8); before 5.11 also a larger RLIMIT_MEMLOCK"
     ),
     (Cmd.PROG_LOAD, errno.E2BIG): "the program is larger than the kernel allows",
+    (Cmd.PROG_LOAD, errno.EAGAIN): "signals interrupted the verifier again and again",
     (Cmd.PROG_LOAD, errno.ENOSPC): "the verifier's log did not fit its buffer",
     (Cmd.OBJ_PIN, errno.EPERM): "the path is not on a bpf file system (mount -t bpf)",
     (Cmd.OBJ_PIN, errno.EINVAL): (
@@ -104,6 +106,19 @@ _MEANING = {
     (Cmd.OBJ_GET, errno.ENOENT): "nothing is pinned there",
     (Cmd.OBJ_GET, errno.EACCES): "what is there is not a pinned BPF object, or not readable",
     (Cmd.BTF_LOAD, errno.EPERM): "needs CAP_BPF (CAP_SYS_ADMIN before 5.8)",
+    (Cmd.TOKEN_CREATE, errno.ENOENT): (
+        "this bpf file system delegates nothing: it was mounted without delegate_cmds=… and the like"
+    ),
+    (Cmd.TOKEN_CREATE, errno.EPERM): (
+        "a token is for the user namespace in which its bpf file system was made, and needs CAP_BPF"
+        " there"
+    ),
+    (Cmd.TOKEN_CREATE, errno.EOPNOTSUPP): (
+        "there are no tokens in the first user namespace; capabilities do what they would do"
+    ),
+    (Cmd.TOKEN_CREATE, errno.EINVAL): (
+        "the path is not where a bpf file system is mounted, or the kernel has no tokens (before 6.9)"
+    ),
     (Cmd.LINK_CREATE, errno.EINVAL): (
         "the kernel refuses this target, attach type or option for this program"
     ),
@@ -165,17 +180,35 @@ def bpf(cmd: Cmd, attr: Buffer, size: int | None = None, *, what: str) -> int:
             raise ValueError(f"attr of BPF_{cmd.name} has {length} bytes, {size} were to be passed")
         length = size
     again = 0
-    while True:
-        result: int = _syscall(number(), cmd, place, length)
-        if result >= 0:
-            return result
-        code = ctypes.get_errno()
-        if code == errno.EINTR and cmd not in _NOT_REPEATED:
-            continue
-        if (cmd, code) in _AGAIN and again < _AGAIN_LIMIT:
-            again += 1
-            continue
-        raise failure(cmd, code, what)
+    put_back: Callable[[], object] | None = None
+    try:
+        while True:
+            result: int = _syscall(number(), cmd, place, length)
+            if result >= 0:
+                return result
+            code = ctypes.get_errno()
+            if code == errno.EINTR and cmd not in _NOT_REPEATED:
+                continue
+            if (cmd, code) in _AGAIN and again < _AGAIN_LIMIT:
+                again += 1
+                put_back = put_back or _hold_back_profilers()
+                continue
+            raise failure(cmd, code, what)
+    finally:
+        if put_back is not None:
+            put_back()
+
+
+def _hold_back_profilers() -> Callable[[], object]:
+    """Make the signals of profilers' timers wait, in this thread, until what comes back is called.
+
+    One that ticks faster than a program is verified would never let it load.
+    """
+    import signal
+
+    profilers = (signal.SIGPROF, signal.SIGVTALRM, signal.SIGALRM)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, profilers)
+    return lambda: signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def failure(cmd: Cmd, code: int, what: str) -> OSError:

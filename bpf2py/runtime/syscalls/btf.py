@@ -11,9 +11,11 @@ from struct import Struct
 
 from ...uapi import Cmd
 from . import bpf as door
+from . import token
 
-#: btf, btf_log_buf, btf_size, btf_log_size, btf_log_level, btf_log_true_size
-_LOAD = Struct("=QQIIII")
+#: btf, btf_log_buf, btf_size, btf_log_size, btf_log_level, btf_log_true_size, btf_flags,
+#: btf_token_fd
+_LOAD = Struct("=QQIIIIII")
 #: The log has every type up to the wrong one.  Kernels before 6.4 keep its start where it does not
 #: fit, and the complaint is its end: so the whole log is asked for, up to what they allow.
 _LOG_SIZES = (1 << 16, 1 << 20, (1 << 24) - 1)
@@ -26,10 +28,11 @@ def btf_load(btf: bytes, *, what: str, explain: bool = True) -> int:
     is in the message and the whole log in its ``__notes__``, unless *explain* is off.
     """
     place = door.address(btf)
+    token_fd = token.current()
+    with_token = (token.FLAG, token_fd) if token_fd else (0, 0)
+    attr = bytearray(_LOAD.pack(place, 0, len(btf), 0, 0, 0, *with_token))
     try:
-        return door.bpf(
-            Cmd.BTF_LOAD, bytearray(_LOAD.pack(place, 0, len(btf), 0, 0, 0)), 20, what=what
-        )
+        return door.bpf(Cmd.BTF_LOAD, attr, None if token_fd else 20, what=what)
     except OSError as exc:
         if not explain:
             raise
@@ -37,7 +40,7 @@ def btf_load(btf: bytes, *, what: str, explain: bool = True) -> int:
     text = ""
     for size in _LOG_SIZES:
         log = bytearray(size)
-        attr = bytearray(_LOAD.pack(place, door.address(log), len(btf), size, 1, 0))
+        attr = bytearray(_LOAD.pack(place, door.address(log), len(btf), size, 1, 0, *with_token))
         try:
             return door.bpf(Cmd.BTF_LOAD, attr, what=what)
         except OSError as exc:

@@ -12,6 +12,7 @@ import struct
 
 from ...records import dataclass
 from ...uapi import Cmd, MapFlags, MapType
+from . import token
 from .bpf import address, bpf
 from .fd import FD
 
@@ -77,18 +78,17 @@ def map_create(
     btf_vmlinux_value_type_id: int = 0,
     map_extra: int = 0,
     value_type_btf_obj_fd: int = 0,
-    token_fd: int = 0,
     exclusive: bytes = b"",
 ) -> FD:
-    """BPF_MAP_CREATE.  Sizes in bytes; *numa_node* and *token_fd* set their flags themselves.
+    """BPF_MAP_CREATE.  Sizes in bytes; *numa_node* and a token in use set their flags themselves.
 
     *exclusive* is the digest of the only program that may use the map (6.18).  The kernel gets the
     first 15 characters of *name*; errors show all of it.
     """
     if numa_node is not None:
         flags |= MapFlags.NUMA_NODE
-    if token_fd:
-        flags |= MapFlags.TOKEN_FD
+    if token_fd := token.current():
+        flags |= token.FLAG
     if value_type_btf_obj_fd:
         flags |= MapFlags.VTYPE_BTF_OBJ_FD
     digest = bytearray(exclusive)
@@ -154,6 +154,11 @@ def map_freeze(fd: int, *, what: str) -> None:
 def associate(map_fd: int, prog_fd: int, *, what: str) -> None:
     """BPF_PROG_ASSOC_STRUCT_OPS: let a program's kfuncs know the struct_ops map (Linux 7.0)."""
     bpf(Cmd.PROG_ASSOC_STRUCT_OPS, bytearray(_ASSOCIATE.pack(map_fd, prog_fd, 0)), what=what)
+
+
+def bind_map(prog_fd: int, map_fd: int, *, what: str) -> None:
+    """BPF_PROG_BIND_MAP: let a program hold a map that its instructions do not name (Linux 5.10)."""
+    bpf(Cmd.PROG_BIND_MAP, bytearray(_ASSOCIATE.pack(prog_fd, map_fd, 0)), what=what)
 
 
 def map_by_id(map_id: int) -> FD:

@@ -17,6 +17,7 @@ from typing import Final, TypeVar
 
 from ...uapi import AttachType, Cmd, LinkType, ProgType
 from . import bpf as door
+from . import token
 from .fd import FD
 from .map import object_get, object_pin
 
@@ -24,6 +25,8 @@ E = TypeVar("E", bound=IntEnum)
 
 _OBJ_INFO: Final = Struct("=IIQ")
 _ID: Final = Struct("=III")
+#: With open_flags and fd_by_id_token_fd.
+_ID_BY_TOKEN: Final = Struct("=IIII")
 
 #: struct bpf_prog_info, whole; a field per line of the header, arrays as length and address.
 _PROG_INFO: Final = Struct("=II8sIIQQQIIQ16sIIQQIIQQIIQIIQQIIIIQQQQIIII")
@@ -295,7 +298,11 @@ def program_by_id(number: int) -> FD:
 
 def btf_by_id(number: int) -> FD:
     """A descriptor of the BTF with that id (4.18); :class:`FileNotFoundError` if it is gone."""
-    return _by_id(Cmd.BTF_GET_FD_BY_ID, number, "BTF")
+    if not token.current():
+        return _by_id(Cmd.BTF_GET_FD_BY_ID, number, "BTF")
+    what = f"BTF with id {number}"
+    attr = bytearray(_ID_BY_TOKEN.pack(number, 0, token.FLAG, token.current()))
+    return FD(door.bpf(Cmd.BTF_GET_FD_BY_ID, attr, what=what), what)
 
 
 def link_by_id(number: int) -> FD:

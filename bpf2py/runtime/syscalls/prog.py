@@ -7,19 +7,25 @@ the verifier's log, and what it means (verifier.py).
 
 from __future__ import annotations
 
-import sys
 from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ...uapi import Cmd
 from . import bpf as door
+from . import token
 
 if TYPE_CHECKING:
     from array import array
 
-#: The part of ``union bpf_attr`` for BPF_PROG_LOAD up to ``log_true_size``, without holes.
-_LOAD: Final = Struct("=IIQQIIQII16sIIIIQIIQIIIIQQII")
+#: The part of ``union bpf_attr`` for BPF_PROG_LOAD up to ``prog_token_fd``, without holes.
+_LOAD: Final = Struct("=IIQQIIQII16sIIIIQIIQIIIIQQIIII")
+_LOG_TRUE_SIZE: Final = Struct("=I")
+_LOG_TRUE_SIZE_AT: Final = 140
 
+
+#: stream_buf, stream_buf_len, stream_id, prog_fd
+_STREAM: Final = Struct("=QIII")
+_STREAM_ROOM: Final = 1 << 16
 
 INSN_SIZE: Final = 8
 FUNC_INFO_SIZE: Final = 8
@@ -47,6 +53,18 @@ class LoadRequest(NamedTuple):
     kernel_version: int = 0
     #: Descriptors of modules' BTF, by the number that calls of their functions carry (5.14).
     fd_array: array[int] | None = None
+
+
+def stream_read(fd: int, stream: int, *, what: str) -> bytes:
+    """BPF_PROG_STREAM_READ_BY_FD until nothing is left: what a program said (6.17)."""
+    parts: list[bytes] = []
+    room = bytearray(_STREAM_ROOM)
+    while True:
+        attr = bytearray(_STREAM.pack(door.address(room), len(room), stream, fd))
+        length = door.bpf(Cmd.PROG_STREAM_READ_BY_FD, attr, what=what)
+        if not length:
+            return b"".join(parts)
+        parts.append(bytes(room[:length]))
 
 
 class LogBuffer:
@@ -85,6 +103,9 @@ def prog_load(request: LoadRequest, log: LogBuffer | None = None) -> int:
     has_btf = request.btf_fd is not None
     func_info = request.func_info if has_btf else b""
     line_info = request.line_info if has_btf else b""
+    flags, token_fd = request.flags, token.current()
+    if token_fd:
+        flags |= token.FLAG
     attr = bytearray(
         _LOAD.pack(
             request.prog_type,
@@ -95,7 +116,7 @@ def prog_load(request: LoadRequest, log: LogBuffer | None = None) -> int:
             len(log.buffer) if log else 0,
             door.address(log.buffer) if log else 0,
             request.kernel_version,
-            request.flags,
+            flags,
             request.name,
             request.ifindex,
             request.expected_attach_type,
@@ -113,12 +134,16 @@ def prog_load(request: LoadRequest, log: LogBuffer | None = None) -> int:
             0,  # core_relos
             0,  # core_relo_rec_size
             0,  # log_true_size, written by the kernel
+            token_fd,
+            0,
         )
     )
     # Without a log nothing comes back; what is cut off is zero, as the kernel assumes.
-    size = len(attr) if log else len(attr.rstrip(b"\0"))
+    size = len(attr.rstrip(b"\0"))
+    if log:
+        size = max(size, _LOG_TRUE_SIZE_AT + _LOG_TRUE_SIZE.size)
     try:
         return door.bpf(Cmd.PROG_LOAD, attr, size, what=request.what)
     finally:
         if log:
-            log.true_size = int.from_bytes(attr[-4:], sys.byteorder)
+            (log.true_size,) = _LOG_TRUE_SIZE.unpack_from(attr, _LOG_TRUE_SIZE_AT)
