@@ -77,7 +77,7 @@ def _info(kind: BTFKind, vlen: int = 0) -> int:
 
 def _byte(words: list[int], source: _Source) -> list[int]:
     """An integer of one byte, the one size that fits every variable."""
-    return [0, _info(BTFKind.INT), 1, 8]
+    return [words[0], _info(BTFKind.INT), 1, 8]
 
 
 def _section_to_struct(words: list[int], source: _Source) -> list[int]:

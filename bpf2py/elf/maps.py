@@ -57,6 +57,11 @@ def declared_maps(
     for row in datasec.variables:
         var = table[row.target]
         assert isinstance(var, Var)
+        if var.linkage == Linkage.EXTERN:
+            raise elf.error(
+                f"map {var.name!r} is extern: the object that defines it has to be linked with this"
+                " one first"
+            )
         if not var.name or var.name in names or row.offset in maps:
             raise elf.error(f"map {var.name!r} in '.maps' has no name or place of its own")
         if row.offset + row.size > section.size:
@@ -208,7 +213,10 @@ class _Definition:
             raise self._error("is an inner map, which cannot be pinned by its definition")
         number = self._uint(member)
         if number not in (Pinning.NONE, Pinning.BY_NAME):
-            raise self._error(f"has pinning {number}; LIBBPF_PIN_BY_NAME is 1")
+            raise self._error(
+                f"has pinning {number}, which is for another loader: what libbpf knows is"
+                f" LIBBPF_PIN_BY_NAME ({Pinning.BY_NAME:d}) or none"
+            )
         self._spec.pinning = Pinning(number)
 
     # ---- one member's number or type ----

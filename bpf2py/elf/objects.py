@@ -88,15 +88,14 @@ def _read(
     if ext is not None and ext.byte_order != elf.byte_order:
         raise elf.error(f"section '.BTF.ext' is {ext.byte_order}-endian, the object is not")
     linker = Linker(elf, functions, ext, _exception_callbacks(elf, table))
+    programs = {name: _program(entry, linker, more) for name, entry in functions.entries().items()}
+    functions.refuse_forgotten()
     return ObjectSpec(
         name=elf.name.partition(".")[0],
         byte_order=elf.byte_order,
         license=_license(elf),
         maps=maps,
-        programs={
-            function.name: _program(function, linker, more)
-            for function in functions.entries().values()
-        },
+        programs=programs,
         externs=externs,
         btf=btf,
         digest=hashlib.sha256(data).hexdigest(),

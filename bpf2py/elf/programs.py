@@ -193,6 +193,21 @@ class Functions:
                 found[function.name] = function
         return found
 
+    def refuse_forgotten(self) -> None:
+        """Raise ``ObjectError`` for a static function in a section of its own that no program reached.
+
+        To be asked when all programs are linked.  SEC() keeps it although nothing calls it, so it
+        was meant to be a program; libbpf takes no static function outside ``.text`` at all.
+        """
+        for each in self._at.values():
+            if each.symbol.bind != STB_LOCAL or is_text(each.section.name):
+                continue
+            if each not in self._references:
+                raise self._elf.error(
+                    f"function {each.name!r} in section {each.section.name!r} is static, so it is"
+                    " no program, and no program calls it: remove 'static'"
+                )
+
     def at(self, section: int, offset: int) -> Function | None:
         """The function that starts *offset* bytes into section number *section*."""
         return None if offset % INSN_SIZE else self._at.get((section, offset // INSN_SIZE))

@@ -215,8 +215,9 @@ class ProgramLoader:
 def _require_sensible(program: ProgramSpec) -> None:
     if program.prog_type == ProgType.UNSPEC:
         why = (
-            "its section name does not say what kind of program it is; set prog_type (and "
-            "attach_type) in its spec, or autoload = False"
+            "its section name does not say what kind of program it is, as 'xdp' and"
+            " 'kprobe/do_exit' do, exactly so; set prog_type (and attach_type) in its spec, or"
+            " autoload = False"
         )
     elif not program.insns or len(program.insns) % 8:
         why = f"{len(program.insns)} bytes are no instructions"

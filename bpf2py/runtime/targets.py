@@ -89,7 +89,7 @@ def find_target(program: ProgramSpec, given: HasFileno | None = None) -> Target:
         target = _in_modules(prefix + name, kind, module, kernel)
         if target is not None:
             return target
-    place = f"module {module!r}" if module else "the kernel or its modules"
+    place = f"module {module!r}" if module else "the kernel or its loaded modules"
     raise FileNotFoundError(
         errno.ENOENT,
         f"there is no {word} {name!r} in the BTF of {place} (a function may be inlined or renamed "

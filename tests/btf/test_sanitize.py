@@ -72,17 +72,16 @@ def test_the_smallest_blob_with_a_feature_needs_it_and_what_stands_for_it_does_n
 
 
 def test_each_feature_changes_what_it_says_and_nothing_else() -> None:
-    byte = t.Int("", 1, 8)
     assert changed([BTFFeature.FUNC]) == {
         "FUNC_PROTO": t.Enum("", 4, (t.Enumerator("first", 16), t.Enumerator("second", 17))),
         "FUNC": t.Typedef("function", 18),
     }
     assert changed([BTFFeature.FUNC_LINKAGE]) == {"FUNC": t.Func("function", 18, 0)}
     assert changed([BTFFeature.FLOAT]) == {"FLOAT": t.Struct("", 8, ())}
-    assert changed([BTFFeature.DECL_TAG]) == {"DECL_TAG": byte}
+    assert changed([BTFFeature.DECL_TAG]) == {"DECL_TAG": t.Int("tag", 1, 8)}
     assert changed([BTFFeature.TYPE_TAG]) == {"TYPE_TAG": t.Const(13)}
     assert changed([BTFFeature.DATASEC]) == {
-        "VAR": byte,
+        "VAR": t.Int("variable", 1, 8),
         "DATASEC": t.Struct("_data", 4, (t.Member("variable", 21, 0),)),
     }
     assert changed([BTFFeature.ENUM64]) == {
@@ -118,7 +117,7 @@ def test_a_tag_for_any_attribute_becomes_a_plain_one_or_none() -> None:
     table = without(types, BTFFeature.TAG_KIND_FLAG)
     assert [table[2], table[3]] == [t.DeclTag("one", 1), t.TypeTag("two", 1)]
     table = without(types, BTFFeature.TAG_KIND_FLAG, BTFFeature.TYPE_TAG, BTFFeature.DECL_TAG)
-    assert [table[2], table[3]] == [t.Int("", 1, 8), t.Const(1)]
+    assert [table[2], table[3]] == [t.Int("one", 1, 8), t.Const(1)]
 
 
 def test_an_enum_without_values_becomes_longer_and_what_follows_is_found() -> None:

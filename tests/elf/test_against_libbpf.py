@@ -1,20 +1,17 @@
 """Every compiled fixture as libbpf reads and links it, and as we do: no difference but the known.
 
-``libbpf_oracle.c`` is compiled against the libbpf of the machine, or the one under the prefix in
-BPF2PY_LIBBPF, and keeps the kernel out of it, so no privileges are needed.
+libbpf is asked by ``tests.oracle``, with the kernel kept out of it: no privileges are needed, and
+all programs are looked at.  Here the spec is compared, before any kernel; what both then tell a
+kernel is compared in ``tests/oracle/test_compare.py``.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import struct
-import subprocess
 import sys
 from array import array
-from collections import defaultdict
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -32,13 +29,17 @@ from bpf2py.runtime.kernel_btf import kernel_btf
 from bpf2py.runtime.relocate import patch_extern
 from bpf2py.runtime.struct_ops import make_plan
 from bpf2py.spec import KCONFIG, MapSpec, ObjectSpec, Pinning, ProgramSpec
-from bpf2py.uapi import MapType, ProgFlags, ProgType
+from bpf2py.uapi import MapType, ProgType
+from tests.oracle import Kernel, require_libbpf, run_libbpf
+from tests.oracle.traces import Trace, unhex
 from tests.support.byteswap import swapped_btf, swapped_insns, swapped_object
 
 HERE = Path(__file__).parent
 FIXTURES = HERE.parents[1] / "generated_fixtures"
 OBJECTS = [*sorted(FIXTURES.glob("*.bpf.o")), *sorted((HERE / "objects").glob("*.bpf.o"))]
 BIG_ENDIAN = [path for path in OBJECTS if path.read_bytes()[5:6] == b"\x02"]
+#: BPF_OBJ_NAME_LEN: a map or a program is known to the kernel by so many bytes, with the NUL.
+NAME_LENGTH = 16
 PAGE = os.sysconf("SC_PAGE_SIZE")
 #: Objects that an older libbpf cannot open at all: optional struct_ops, variables in arenas, jump
 #: tables.
@@ -68,48 +69,33 @@ CONFIG_T_TEXT="eleven char"
 _EVENTS = (MapType.RINGBUF, MapType.USER_RINGBUF, MapType.PERF_EVENT_ARRAY)
 
 
-@dataclass
 class Oracle:
-    """What libbpf said about one object, line by line."""
+    """What libbpf said about one object, by the names that are in the object."""
 
-    version: tuple[int, int] = (0, 0)
-    maps: list[list[str]] = field(default_factory=list)
-    programs: dict[str, list[str]] = field(default_factory=dict)
-    autoload: dict[str, bool] = field(default_factory=dict)
-    records: dict[str, dict[str, bytes]] = field(default_factory=lambda: defaultdict(dict))
-    loaded: dict[str, list[str]] = field(default_factory=dict)
-    slots: dict[str, dict[int, str]] = field(default_factory=lambda: defaultdict(dict))
-    targets: dict[str, int] = field(default_factory=dict)
-    descriptors: dict[str, int] = field(default_factory=dict)
-    structs: dict[str, bytes] = field(default_factory=dict)
-    btf: bytes = b""
-    #: The BTF that reached the kernel, and what .kconfig was filled with.
-    given_btf: bytes = b""
-    kconfig: bytes = b""
-    not_loaded: bool = False
-    not_there: bool = False
-    core_failed: bool = False
+    def __init__(self, version: str, trace: Trace) -> None:
+        major, minor = version.split(".")
+        self.version = int(major), int(minor)
+        self.maps = trace.lines.get("map", [])
+        self.programs = {words[0]: words for words in trace.lines.get("program", [])}
+        self.autoload = {name: flag == "1" for name, flag in trace.lines.get("autoload", [])}
+        #: What got as far as BPF_PROG_LOAD: all, or those before the one that libbpf gave up at.
+        self.loaded = dict(zip(self.programs, trace.programs.values(), strict=False))
+        for name, program in self.loaded.items():
+            assert program.name.partition(" ")[0] == name[: NAME_LENGTH - 1]
+        self.given = {each.name: each.elements for each in trace.maps}
+        self.btf = unhex(trace.lines["types"][0][0]) if "types" in trace.lines else b""
+        self.not_opened = trace.outcome == "not-opened"
+        self.not_loaded = trace.outcome == "not-loaded"
+        said = "\n".join(trace.says)
+        self.not_there = "not found in kernel" in said
+        self.core_failed = "failed to perform CO-RE relocations" in said
 
-
-def unhex(text: str) -> bytes:
-    return b"" if text == "-" else bytes.fromhex(text)
-
-
-@pytest.fixture(scope="module")
-def oracle_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("no C compiler")
-    program = tmp_path_factory.mktemp("oracle") / "libbpf_oracle"
-    prefix = os.environ.get("BPF2PY_LIBBPF")
-    where = [f"-I{prefix}/include", f"-L{prefix}/lib64", f"-L{prefix}/lib"] if prefix else []
-    command = [compiler, "-o", str(program), str(HERE / "libbpf_oracle.c"), *where]
-    done = subprocess.run(
-        [*command, "-lbpf", "-lelf", "-lz"], capture_output=True, text=True, timeout=120
-    )
-    if done.returncode:
-        pytest.skip(f"libbpf's headers or library are missing: {done.stderr.splitlines()[0]}")
-    return program
+    @property
+    def kconfig(self) -> bytes:
+        """What .kconfig was filled with."""
+        ((_, value),) = next(e for name, e in self.given.items() if name.endswith(KCONFIG))
+        assert isinstance(value, bytes)
+        return value
 
 
 @pytest.fixture
@@ -122,63 +108,28 @@ def little(path: Path, tmp_path: Path) -> Path:
     return swapped
 
 
-def ask(program: Path, path: Path, *, old: bool = False) -> Oracle:
-    """Run libbpf over the object, for a kernel that is *old* or not."""
-    done = subprocess.run(
-        [program, path, *["old"][: int(old)]],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**os.environ, "KCONFIG": KCONFIG_TEXT},
-    )
-    since = NEEDS_LIBBPF.get(path.name.partition(".")[0])
-    if since is not None and (version := libbpf_version(program)) < since:
-        pytest.skip(f"libbpf {version[0]}.{version[1]} does not know what {path.name} uses")
-    found = Oracle(core_failed="failed to perform CO-RE relocations" in done.stderr)
-    assert done.returncode == 0, done.stderr
-    found.not_there = "not found in kernel" in done.stderr
-    for line in done.stdout.splitlines():
-        kind, *words = line.split(" ")
-        match kind:
-            case "version":
-                found.version = int(words[0]), int(words[1])
-            case "map":
-                found.maps.append(words)
-            case "program":
-                found.programs[words[0]] = words
-            case "autoload":
-                found.autoload[words[0]] = words[1] == "1"
-            case "func_info" | "line_info":
-                found.records[words[0]][kind] = unhex(words[1])
-            case "loaded":
-                found.loaded[words[0]] = words
-            case "not-loaded":
-                found.not_loaded = True
-            case "slot":
-                found.slots[words[0]][int(words[1])] = words[2]
-            case "target":
-                found.targets[words[0]] = int(words[1])
-            case "fd":
-                found.descriptors[words[0]] = int(words[1])
-            case "struct_ops":
-                found.structs[words[0]] = unhex(words[1])
-            case "btf":
-                found.btf = unhex(words[0])
-            case "given-btf":
-                found.given_btf = unhex(words[0])
-            case "kconfig":
-                found.kconfig = unhex(words[0])
-    return found
+def ask(path: Path, kernel: Kernel = Kernel.NONE) -> Oracle:
+    """What libbpf makes of the object, or skip where this libbpf cannot say."""
+    require_libbpf()
+    version, found = _all_asked() if kernel is Kernel.NONE else _asked((path,), kernel)
+    if path not in found:
+        version, found = _asked((path,), kernel)
+    oracle = Oracle(version, found[path])
+    since = NEEDS_LIBBPF.get(path.name.partition(".")[0], (0, 0))
+    if oracle.version < since:
+        pytest.skip(f"libbpf {version} does not know what {path.name} uses")
+    assert not oracle.not_opened, found[path].says
+    return oracle
 
 
 @cache
-def libbpf_version(program: Path) -> tuple[int, int]:
-    """Of the libbpf behind the oracle: an object with nothing in it is opened by any."""
-    done = subprocess.run(
-        [program, FIXTURES / "minimal.bpf.o"], capture_output=True, text=True, timeout=60
-    )
-    major, minor = done.stdout.splitlines()[0].split(" ")[1:]
-    return int(major), int(minor)
+def _all_asked() -> tuple[str, dict[Path, Trace]]:
+    return _asked(tuple(path for path in OBJECTS if path not in BIG_ENDIAN), Kernel.NONE)
+
+
+def _asked(paths: tuple[Path, ...], kernel: Kernel) -> tuple[str, dict[Path, Trace]]:
+    version, found = run_libbpf(paths, kernel=kernel, kconfig=KCONFIG_TEXT, everything=True)
+    return version, dict(zip(paths, found, strict=True))
 
 
 def read_or_skip(path: Path) -> ObjectSpec:
@@ -207,9 +158,9 @@ def ring_size(size: int) -> int:
 
 
 @pytest.mark.parametrize("path", OBJECTS, ids=lambda path: path.name)
-def test_maps_are_those_that_libbpf_finds(little: Path, oracle_program: Path) -> None:
+def test_maps_are_those_that_libbpf_finds(little: Path) -> None:
     spec = read_or_skip(little)
-    theirs = ask(oracle_program, little).maps
+    theirs = ask(little).maps
     ours = all_maps(spec)
     kept = kept_events(decode(spec.btf)) if spec.btf else {}
     assert len(ours) == len(theirs)
@@ -310,9 +261,9 @@ def without_core(spec: ProgramSpec, insns: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("path", OBJECTS, ids=lambda path: path.name)
-def test_programs_are_linked_to_the_same_instructions(little: Path, oracle_program: Path) -> None:
+def test_programs_are_linked_to_the_same_instructions(little: Path) -> None:
     spec = read_or_skip(little)
-    theirs = ask(oracle_program, little)
+    theirs = ask(little)
     if theirs.core_failed:
         pytest.skip("libbpf gives up on the CO-RE relocations of this object before linking it")
     if theirs.not_there:
@@ -337,53 +288,58 @@ def test_programs_are_linked_to_the_same_instructions(little: Path, oracle_progr
 
 
 @pytest.mark.parametrize("path", OBJECTS, ids=lambda path: path.name)
-def test_records_and_btf_are_those_that_libbpf_gives_the_kernel(
-    little: Path, oracle_program: Path
-) -> None:
+def test_records_and_btf_are_those_that_libbpf_gives_the_kernel(little: Path) -> None:
     spec = read_or_skip(little)
-    theirs = ask(oracle_program, little)
+    theirs = ask(little)
     assert theirs.btf == spec.btf
     skip_exceptions(spec, theirs)
-    for name, records in theirs.records.items():
-        assert records["func_info"] == spec.programs[name].func_info
-        assert records["line_info"] == spec.programs[name].line_info
     # Those behind one whose BTF target is missing are never loaded; most objects have none.
     assert theirs.loaded or not spec.programs or theirs.not_loaded
-    for name, (_, attach_type, flags, *license_) in theirs.loaded.items():
+    for name, their in theirs.loaded.items():
         program = spec.programs[name]
+        assert their.attr["func_info"] == program.func_info
+        assert their.attr["line_info"] == program.line_info
         if program.prog_type is not ProgType.STRUCT_OPS:
-            assert int(attach_type) == (program.attach_type or 0)
-        assert ProgFlags(int(flags)) == program.flags
-        assert " ".join(license_) == spec.license
+            assert their.attr["expected_attach_type"] == (program.attach_type or 0)
+        assert their.attr["prog_flags"] == program.flags
+        assert their.attr["license"] == spec.license.encode()
 
 
 @pytest.mark.parametrize("path", OBJECTS, ids=lambda path: path.name)
-def test_slots_are_filled_as_libbpf_fills_them(little: Path, oracle_program: Path) -> None:
+def test_slots_are_filled_as_libbpf_fills_them(little: Path) -> None:
     spec = read_or_skip(little)
-    theirs = ask(oracle_program, little)
+    theirs = ask(little)
     if theirs.not_loaded:
         pytest.skip("libbpf does not load this object")
     ours = {each.name: each.values for each in spec.maps.values() if each.values}
-    assert ours == dict(theirs.slots)
+    slots = {
+        name: {int.from_bytes(key, sys.byteorder): what for key, what in elements}
+        for name, elements in theirs.given.items()
+        if elements and all(isinstance(what, str) for _, what in elements)
+    }
+    assert slots.keys() == {name[: NAME_LENGTH - 1] for name in ours}
+    for name, values in ours.items():
+        names = {key: what[: NAME_LENGTH - 1] for key, what in values.items()}
+        theirs_here = slots[name[: NAME_LENGTH - 1]]
+        assert {k: w.partition(" ")[2].partition(" ")[0] for k, w in theirs_here.items()} == names
 
 
 @pytest.mark.skipif(not Path(VMLINUX_BTF).exists(), reason="the kernel does not show its BTF")
-def test_struct_ops_are_laid_out_for_this_kernel_as_libbpf_does(oracle_program: Path) -> None:
+def test_struct_ops_are_laid_out_for_this_kernel_as_libbpf_does() -> None:
     path = FIXTURES / "struct_ops.bpf.o"
     spec = read_object_file(path)
-    theirs = ask(oracle_program, path)
+    theirs = ask(path)
     with ExitStack() as stack:
         plan = make_plan(spec, decode(spec.btf), kernel_btf, stack)
-    assert plan.structs.keys() == theirs.structs.keys() == {"by_map", "by_link", "replacement"}
+    assert plan.structs.keys() == {"by_map", "by_link", "replacement"}
     for name, struct_value in plan.structs.items():
-        value = bytearray(struct_value.value)
-        for at, program in struct_value.functions:
-            value[at : at + 8] = theirs.descriptors[program].to_bytes(8, sys.byteorder)
-        assert value == theirs.structs[name]
+        ((_, (value, functions)),) = theirs.given[name]
+        assert bytes(struct_value.value) == value
+        assert dict(struct_value.functions) == functions
     assert plan.targets.keys() == theirs.loaded.keys()
     for name, target in plan.targets.items():
-        assert target.type_id == theirs.targets[name]
-        assert target.attach_type == int(theirs.loaded[name][1])
+        assert target.type_id == theirs.loaded[name].attr["attach_btf_id"]
+        assert target.attach_type == theirs.loaded[name].attr["expected_attach_type"]
 
 
 @pytest.mark.parametrize(
@@ -391,11 +347,9 @@ def test_struct_ops_are_laid_out_for_this_kernel_as_libbpf_does(oracle_program: 
     [path for path in OBJECTS if path.name in ("externs.bpf.o", "kconfig_kinds.bpf.o")],
     ids=lambda path: path.name,
 )
-def test_configuration_values_are_those_that_libbpf_finds(
-    little: Path, oracle_program: Path
-) -> None:
+def test_configuration_values_are_those_that_libbpf_finds(little: Path) -> None:
     spec = read_or_skip(little)
-    theirs = ask(oracle_program, little).kconfig
+    theirs = ask(little).kconfig
     ours = kconfig_data(spec, KCONFIG_TEXT.encode())
     for name, variable in spec.maps[KCONFIG].variables.items():
         # What libbpf finds by asking a kernel, which is kept out of this, is not compared.
@@ -405,9 +359,9 @@ def test_configuration_values_are_those_that_libbpf_finds(
     assert any(ours)
 
 
-def test_contexts_are_typed_as_by_libbpf_for_kernels_without_the_tag(oracle_program: Path) -> None:
+def test_contexts_are_typed_as_by_libbpf_for_kernels_without_the_tag() -> None:
     path = FIXTURES / "arg_ctx.bpf.o"
-    theirs = ask(oracle_program, path, old=True)
+    theirs = ask(path, Kernel.OLD)
     if theirs.version < (1, 4):
         pytest.skip("this libbpf does not know the tag either")
     spec = read_object_file(path)
@@ -416,9 +370,10 @@ def test_contexts_are_typed_as_by_libbpf_for_kernels_without_the_tag(oracle_prog
         for name, program in spec.programs.items()
     }
     btf, func_info = retyped(spec.btf, programs)
-    assert btf == theirs.given_btf != spec.btf
     for name, records in func_info.items():
-        assert records == theirs.records[name]["func_info"] != spec.programs[name].func_info
+        their = theirs.loaded[name].attr
+        assert btf == their["btf"] != spec.btf
+        assert records == their["func_info"] != spec.programs[name].func_info
 
 
 @pytest.mark.parametrize("path", BIG_ENDIAN, ids=lambda path: path.name)

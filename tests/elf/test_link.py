@@ -77,6 +77,28 @@ def test_a_static_function_is_called_by_section_and_distance(order: ByteOrder) -
 
 
 @BOTH
+@pytest.mark.parametrize("called", [False, True])
+def test_a_static_function_in_a_section_of_its_own_is_no_program(
+    order: ByteOrder, called: bool
+) -> None:
+    """With a caller it is a subprogram; without, SEC() kept it, and it was meant to be one."""
+    elf = ElfWriter(order)
+    tail = elf.code("kprobe/f", ret(order, 10))
+    xdp = elf.code("xdp", call(order) + exit_(order) if called else ret(order, 20))
+    section = elf.symbol("", tail, kind=SECTION, bind=LOCAL)
+    elf.symbol("probe", tail, size=16, bind=LOCAL)
+    elf.symbol("main", xdp, size=16)
+    if called:
+        elf.relocate(xdp, 0, section)
+        assert moved(read(elf), "main") == [10]
+    else:
+        with pytest.raises(
+            ObjectError, match="'probe' in section 'kprobe/f' is static, so it is no"
+        ):
+            read(elf)
+
+
+@BOTH
 def test_a_global_function_is_called_by_its_symbol(order: ByteOrder) -> None:
     elf = ElfWriter(order)
     text = elf.code(".text", ret(order, 10), ret(order, 20))

@@ -237,7 +237,7 @@ def _pinned_inner(d: Definition) -> Members:
         (_sizes, "two different things about its key_size: 8 and 4"),
         (_not_uint, "'type' that was not written with __uint"),
         (_not_an_array, "'type' that was not written with __uint"),
-        (_pinning, "has pinning 2"),
+        (_pinning, "has pinning 2, which is for another loader"),
         (_values_of_hash, "neither a map of maps nor an array of programs"),
         (_values_first, "'values' as its last member"),
         (_two_levels, r"\.inner' nests maps deeper"),
@@ -250,6 +250,18 @@ def test_a_definition_that_makes_no_sense_names_its_map(members: object, complai
     d = Definition()
     with pytest.raises(ObjectError, match=rf"^t\.bpf\.o: map 'm.*{complaint}"):
         one_map(d, *members(d))
+
+
+def test_an_extern_map_asks_for_the_object_that_defines_it() -> None:
+    d = Definition()
+    elf = ElfWriter()
+    elf.section(".maps", bytes(32), flags=3)
+    struct_id = d.struct(("type", d.uint(1)))
+    var = d.add(t.Var("elsewhere", struct_id, Linkage.EXTERN))
+    d.add(t.Datasec(".maps", 0, (t.SectionVar(var, 0, 0),)))
+    elf.section(".BTF", encode(d.types, byte_order="little"), flags=0)
+    with pytest.raises(ObjectError, match="map 'elsewhere' is extern: the object that defines it"):
+        read_object(elf.build(), name="t.bpf.o")
 
 
 def test_what_is_not_known_is_passed_over_where_that_is_wanted() -> None:

@@ -33,9 +33,10 @@ TIMEOUT = 120
 class Kernel(StrEnum):
     """What answers the calls; see ``recorder.c``."""
 
-    REAL = "real"
     WILLING = "willing"
     NONE = "none"
+    #: None, but one that does not know context tags (6.8).
+    OLD = "old"
 
 
 class Unbuildable(Exception):
@@ -100,18 +101,22 @@ def run_libbpf(
     *,
     kernel: Kernel,
     btf: Path | None = None,
+    kconfig: str | None = None,
     everything: bool = False,
     programs: Sequence[str] = (),
     without: Sequence[str] = (),
 ) -> tuple[str, list[Trace]]:
     """libbpf's version and what it does with each object.
 
-    *btf* is another kernel's BTF in place of the running one's; *everything*, and *programs*, are
+    *btf* is another kernel's BTF in place of the running one's, *kconfig* text of a configuration
+    that comes before the running one's; *everything*, and *programs*, are
     loaded although their sections say they are not to be, those of *without* never.
     """
     command: list[str | Path] = [libbpf_loader()]
     if btf is not None:
         command += ["-b", btf]
+    if kconfig is not None:
+        command += ["-k", kconfig]
     if everything:
         command.append("-a")
     for name in programs:

@@ -1,7 +1,8 @@
-"""The comparison with libbpf: ``python -m tests.oracle [--table FILE] FOLDER...``
+"""The comparison with libbpf: ``python -m tests.oracle [--table FILE] [--results FILE] FOLDER...``
 
 Each folder in FOLDER is a collection; every object of it (``*.o``, ``*.elf``) is loaded with libbpf
-and with us.  What differs is printed; with ``--table``, the whole result is written as a page.
+and with us.  What differs is printed; with ``--table``, the whole result is written as a page, and
+with ``--results`` for ``python -m tests.oracle.table``, which makes one page of several runs.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import os
 import platform
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from . import libbpf_loader, recorder
-from .compare import Result, Verdict, compare_all
-from .table import write_table
+from .compare import STUMBLES, Result, Verdict, compare_all
+from .table import Run, write_table
 
 #: So many objects are given to one process.
 _CHUNK = 16
@@ -25,7 +27,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
     parser.add_argument("--table", type=Path, help="where to write the result, as Markdown")
+    parser.add_argument("--results", type=Path, help="where to write it, to be put together later")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument(
+        "--without", type=int, default=STUMBLES, help="leave out so many programs of an object"
+    )
     options = parser.parse_args()
     if os.geteuid():
         raise SystemExit("objects are loaded into the kernel: run it as root")
@@ -37,14 +43,17 @@ def main() -> None:
     }
     recorder(), libbpf_loader()  # once, not by each thread
     verdicts: dict[str, list[Verdict]] = {}
-    version = ""
+    run = Run("", platform.release().partition("-")[0], verdicts)
     with ThreadPoolExecutor(options.jobs) as pool:
         for name, files in collections.items():
             chunks = [files[at : at + _CHUNK] for at in range(0, len(files), _CHUNK)]
             verdicts[name] = []
-            for its_version, found in pool.map(compare_all, chunks):
-                version = its_version
+            compared = partial(compare_all, stumbles=options.without)
+            for its_version, found in pool.map(compared, chunks):
+                run.version = its_version
                 verdicts[name] += found
+            if options.results:
+                run.save(options.results)
             counts = Counter(verdict.result for verdict in verdicts[name])
             print(
                 f"{name}: " + ", ".join(f"{counts[r]} {r}" for r in Result if counts[r]), flush=True
@@ -55,7 +64,7 @@ def main() -> None:
                     for line in verdict.differences[:6]:
                         print(f"    {line[:400]}")
     if options.table:
-        write_table(options.table, version, platform.release().partition("-")[0], verdicts)
+        write_table(options.table, [run])
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from .traces import MapTrace, ProgramTrace, Trace
 #: The field of PROG_LOAD in which we differ on purpose (``_our_version``).
 _VERSION = "kern_version"
 #: So many programs of one object are left out, one after the other, to compare the rest.
-_STUMBLES = 12
+STUMBLES = 12
 
 
 class Result(StrEnum):
@@ -206,7 +206,7 @@ def compare_all(
     *,
     kernel: Kernel = Kernel.WILLING,
     everything: bool = False,
-    stumbles: int = _STUMBLES,
+    stumbles: int = STUMBLES,
 ) -> tuple[str, list[Verdict]]:
     """libbpf's version and a verdict per object.
 

@@ -2,11 +2,13 @@
 /*
  * What libbpf makes of object files: opens and loads each, and says what it thinks of them.
  *
- *     libbpf_loader [-b BTF] [-a | -p PROGRAM]... [-x PROGRAM]... OBJECT...
+ *     libbpf_loader [-b BTF] [-k KCONFIG] [-a | -p PROGRAM]... [-x PROGRAM]... OBJECT...
  *
- * -b: relocates for the kernel of a raw .BTF file instead of the running one.  -a: loads all
- * programs, -p: those named too, though their sections say that they are not to be loaded ("?").
- * -x: does not load those named.
+ * -b: relocates for the kernel of a raw .BTF file instead of the running one.  -k: the text of a
+ * configuration, before that of the running kernel.  -a: loads all programs, -p: those named too,
+ * though their sections say that they are not to be loaded ("?").  -x: does not load those named.
+ * What loads is filled as for attaching: struct_ops maps too, which the recorder keeps from the
+ * kernel; without it, they are not.
  * Meant to run under recorder.c, to which its own lines go, between those of the calls:
  *
  *     libbpf MAJOR.MINOR
@@ -112,9 +114,19 @@ static struct choice {
 } *choices;
 static int choice_count;
 
-static void load(const char *path, const char *btf, int all)
+/* Fills struct_ops maps and gets no link, or one that it drops. */
+static void fill_struct_ops(struct bpf_object *object)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = btf);
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, object)
+		if (bpf_map__type(map) == BPF_MAP_TYPE_STRUCT_OPS && bpf_map__autocreate(map))
+			bpf_link__destroy(bpf_map__attach_struct_ops(map));
+}
+
+static void load(const char *path, const char *btf, const char *kconfig, int all)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = btf, .kconfig = kconfig);
 	struct bpf_object *object;
 	struct bpf_program *program;
 	struct bpf_map *map;
@@ -145,6 +157,8 @@ static void load(const char *path, const char *btf, int all)
 		say("outcome not-loaded %d", errno);
 	else
 		say("outcome loaded");
+	if (note)
+		fill_struct_ops(object);
 	bpf_object__for_each_program(program, object) {
 		begin();
 		fprintf(out, "program %s %s %u %u ", bpf_program__name(program),
@@ -165,14 +179,17 @@ static void load(const char *path, const char *btf, int all)
 
 int main(int argc, char **argv)
 {
-	const char *btf = NULL;
+	const char *btf = NULL, *kconfig = NULL;
 	int option, all = 0;
 
 	choices = calloc(argc, sizeof(*choices));
-	while ((option = getopt(argc, argv, "b:ap:x:")) != -1)
+	while ((option = getopt(argc, argv, "b:k:ap:x:")) != -1)
 		switch (option) {
 		case 'b':
 			btf = optarg;
+			break;
+		case 'k':
+			kconfig = optarg;
 			break;
 		case 'a':
 			all = 1;
@@ -188,6 +205,6 @@ int main(int argc, char **argv)
 	libbpf_set_print(print);
 	say("libbpf %u.%u", libbpf_major_version(), libbpf_minor_version());
 	for (; optind < argc; optind++)
-		load(argv[optind], btf, all);
+		load(argv[optind], btf, kconfig, all);
 	return 0;
 }

@@ -10,9 +10,13 @@ from __future__ import annotations
 import argparse
 import ctypes
 import warnings
+from contextlib import closing
 
 from bpf2py.elf import read_object_file
+from bpf2py.runtime.links.struct_ops import write_value
+from bpf2py.runtime.loaded import Loaded
 from bpf2py.runtime.loader import load
+from bpf2py.runtime.maps.struct_ops import StructOpsHandle
 from bpf2py.spec import Pinning
 
 
@@ -21,6 +25,13 @@ def _note(line: str) -> None:
     note.argtypes = (ctypes.c_char_p,)
     note.restype = None
     note(line.replace("\n", " ").encode("utf-8", "surrogateescape"))
+
+
+def _fill_struct_ops(loaded: Loaded) -> None:
+    """As for attaching; the recorder keeps it from the kernel."""
+    for handle in loaded.maps.values():
+        if isinstance(handle, StructOpsHandle) and handle.value is not None:
+            write_value(handle)
 
 
 def load_one(path: str, *, everything: bool, without: list[str]) -> None:
@@ -37,7 +48,8 @@ def load_one(path: str, *, everything: bool, without: list[str]) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            load(spec).close()
+            with closing(load(spec)) as loaded:
+                _fill_struct_ops(loaded)
         except Exception as exc:
             _note(f"outcome not-loaded {type(exc).__name__}: {exc}")
         else:

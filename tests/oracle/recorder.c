@@ -2,7 +2,7 @@
 /*
  * What a process says to bpf(2), written down; to be preloaded.
  *
- *     LD_PRELOAD=recorder.so BPF2PY_RECORD=<descriptor> BPF2PY_KERNEL=real|willing|none PROGRAM...
+ *     LD_PRELOAD=recorder.so BPF2PY_RECORD=<descriptor> BPF2PY_KERNEL=willing|none|old PROGRAM...
  *
  * libbpf and bpf2py both reach the kernel through libc's syscall(), and find this one first, so
  * both are watched in the same way.  A line per call that makes something or fills it, and lines
@@ -14,12 +14,16 @@
  *     descriptor OFFSET IDENTITY      (a field of the attr)
  *     operand INSN IDENTITY           (an instruction that holds a descriptor)
  *     array INDEX IDENTITY            (fd_array)
+ *     slot OFFSET IDENTITY            (a number in a struct_ops value that may be a program's)
  *     instead IDENTITY                (what replaces it: see below)
  *
- * real: nothing is changed.  willing: a program or a map that the kernel refuses is replaced by a
- * smallest one, so that the loader goes on to the next; the line still says what the kernel said.
- * (A map with types is not replaced: every loader tries it without.)  none: the kernel never hears
- * of it, everything succeeds, and no privileges are needed.
+ * willing: a program or a map that the kernel refuses is replaced by a smallest one, so that the
+ * loader goes on to the next; the line still says what the kernel said.  (A map with types is not
+ * replaced: every loader tries it without.)  none: the kernel never hears of it, everything
+ * succeeds, and no privileges are needed.  old: none, but one that does not know context tags.
+ * Nor is a map replaced for which there may not be enough locked memory (before 5.11): who hears
+ * EPERM can raise that limit.  No kernel hears what a struct_ops map is filled with, for that
+ * registers it.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -31,6 +35,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -38,13 +43,14 @@
 typedef unsigned long long u64;
 
 static FILE *record;
-static enum { REAL, WILLING, NONE } kernel;
+static enum { WILLING, NONE } kernel;
+static int old;
 static long (*libc_syscall)(long, ...);
 
-/* Maps made without a kernel: the inode of what stands for them, and how long its elements are. */
+/* Maps made without a kernel: the inode of what stands for them, and what they hold. */
 static struct pretended {
 	u64 inode;
-	unsigned int key_size, value_size;
+	unsigned int type, key_size, value_size;
 } pretended[4096];
 static unsigned int pretended_count;
 
@@ -56,7 +62,8 @@ __attribute__((constructor)) static void start(void)
 	record = fd ? fdopen(atoi(fd), "w") : NULL;
 	if (record)
 		setvbuf(record, NULL, _IOFBF, 1 << 16);
-	kernel = !how || !strcmp(how, "real") ? REAL : !strcmp(how, "willing") ? WILLING : NONE;
+	kernel = !how || !strcmp(how, "willing") ? WILLING : NONE;
+	old = how && !strcmp(how, "old");
 }
 
 /* Lines of the loader itself, in order among the calls. */
@@ -126,6 +133,7 @@ static const char *identity(int fd, struct bpf_map_info *map)
 		return "closed";
 	for (unsigned int i = 0; map && i < pretended_count; i++)
 		if (pretended[i].inode == about.st_ino) {
+			map->type = pretended[i].type;
 			map->key_size = pretended[i].key_size;
 			map->value_size = pretended[i].value_size;
 		}
@@ -174,6 +182,18 @@ static void operands(const union bpf_attr *attr)
 	}
 }
 
+/* The descriptors of programs in a struct_ops value, and small numbers that look like them. */
+static void slots(const unsigned char *value, unsigned int size)
+{
+	for (unsigned int at = 0; at + sizeof(u64) <= size; at += sizeof(u64)) {
+		u64 number;
+
+		memcpy(&number, value + at, sizeof(number));
+		if (number > STDERR_FILENO && number < 4096)
+			fprintf(record, "slot %u %s\n", at, identity(number, NULL));
+	}
+}
+
 static void write_down(int cmd, const union bpf_attr *given, size_t size, long result, int code)
 {
 	struct bpf_map_info map = {};
@@ -216,6 +236,8 @@ static void write_down(int cmd, const union bpf_attr *given, size_t size, long r
 					    map.type == BPF_MAP_TYPE_HASH_OF_MAPS))
 			fprintf(record, "operand 0 %s\n",
 				identity(*(int *)(unsigned long)attr->value, NULL));
+		if (map.type == BPF_MAP_TYPE_STRUCT_OPS)
+			slots((const unsigned char *)(unsigned long)attr->value, map.value_size);
 		break;
 	case BPF_MAP_FREEZE:
 		fprintf(record, "descriptor 0 %s\n", identity(attr->map_fd, NULL));
@@ -231,6 +253,9 @@ static long pretend(int cmd, const union bpf_attr *attr)
 
 	switch (cmd) {
 	case BPF_PROG_LOAD:
+		if (old && !strcmp(attr->prog_name, "det_arg_ctx"))
+			break;
+		/* fallthrough */
 	case BPF_MAP_CREATE:
 	case BPF_BTF_LOAD:
 		/* Something that can be mapped, as the maps of global variables are. */
@@ -239,7 +264,7 @@ static long pretend(int cmd, const union bpf_attr *attr)
 			return -1;
 		if (cmd == BPF_MAP_CREATE && pretended_count < 4096)
 			pretended[pretended_count++] = (struct pretended){
-				about.st_ino, attr->key_size, attr->value_size};
+				about.st_ino, attr->map_type, attr->key_size, attr->value_size};
 		return fd;
 	case BPF_MAP_UPDATE_ELEM:
 	case BPF_MAP_FREEZE:
@@ -253,8 +278,26 @@ static long pretend(int cmd, const union bpf_attr *attr)
 /* Whether it is not one of the object's, but one that tries what the kernel can do. */
 static int is_probe(const char *name)
 {
-	return !name[0] || !strncmp(name, "libbpf_", 7) || !strcmp(name, "det_arg_ctx") ||
-	       !strcmp(name, "global_reloc");
+	/* With a dot it is a section's map of an object that is called so. */
+	return !name[0] || (!strncmp(name, "libbpf_", 7) && !strchr(name, '.')) ||
+	       !strcmp(name, "det_arg_ctx") || !strcmp(name, "global_reloc");
+}
+
+/* Whether it fills a struct_ops map, which registers it. */
+static int registers(int cmd, const union bpf_attr *attr)
+{
+	struct bpf_map_info map = {};
+
+	if (cmd == BPF_MAP_UPDATE_ELEM)
+		identity(attr->map_fd, &map);
+	return map.type == BPF_MAP_TYPE_STRUCT_OPS;
+}
+
+static int may_raise_memlock(void)
+{
+	struct rlimit limit;
+
+	return !getrlimit(RLIMIT_MEMLOCK, &limit) && limit.rlim_cur != RLIM_INFINITY;
 }
 
 static long stand_in_map(void)
@@ -299,7 +342,10 @@ long syscall(long number, ...)
 		return libc_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 	cmd = a[0];
 	attr = (union bpf_attr *)a[1];
-	result = kernel == NONE ? pretend(cmd, attr) : libc_syscall(number, a[0], a[1], a[2]);
+	if (kernel == NONE || registers(cmd, attr))
+		result = pretend(cmd, attr);
+	else
+		result = libc_syscall(number, a[0], a[1], a[2]);
 	code = result < 0 ? errno : 0;
 	if (!record)
 		return result;
@@ -311,11 +357,12 @@ long syscall(long number, ...)
 	case BPF_MAP_FREEZE:
 		write_down(cmd, attr, a[2], result, code);
 		errno = code;
-		if (kernel != WILLING || result >= 0)
+		if (kernel == NONE || result >= 0)
 			break;
 		if (cmd == BPF_PROG_LOAD && !is_probe(attr->prog_name))
 			result = stand_in_program();
 		else if (cmd == BPF_MAP_CREATE && !is_probe(attr->map_name) &&
+			 !(code == EPERM && may_raise_memlock()) &&
 			 !attr->btf_key_type_id && !attr->btf_value_type_id)
 			result = stand_in_map();
 		if (result >= 0) {

@@ -12,8 +12,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
-from bpf2py.uapi import Cmd
+from bpf2py.uapi import Cmd, MapType
 
 _PROBES = ("libbpf_", "det_arg_ctx", "global_reloc", "stand_in")
 #: The one probe map with a name like a user's: of libbpf 1.8, an array of one byte.
@@ -57,7 +58,7 @@ class MapTrace:
 
     name: str
     attr: dict[str, object]
-    elements: list[tuple[bytes, object]] = field(default_factory=list)
+    elements: list[tuple[bytes, Any]] = field(default_factory=list)
     frozen: bool = False
     errno: int = 0
 
@@ -172,6 +173,10 @@ class _Reader:
         self._call: _Call | None = None
         self._maps: dict[str, MapTrace] = {}
         self._names: dict[str, object] = {}
+        #: Programs that the loader did not get, so that it may try again.
+        self._failed: set[str] = set()
+        #: Likewise the map.
+        self._refused: MapTrace | None = None
 
     def line(self, kind: str, rest: str) -> None:
         trace = self._trace
@@ -214,7 +219,8 @@ class _Reader:
 
     def _map(self, call: _Call) -> None:
         name = call.text(_NAME)
-        if not name or name.startswith(_PROBES):
+        # With a dot it is a section's map of an object that is called so.
+        if not name or (name.startswith(_PROBES) and "." not in name):
             return
         attr: dict[str, object] = {key: call.number(*place) for key, place in _MAP_FIELDS.items()}
         attr["btf"] = self._named(call.descriptor(_MAP_BTF_FD))
@@ -224,10 +230,12 @@ class _Reader:
             return
         made = MapTrace(name, attr, errno=call.errno)
         maps = self._trace.maps
-        if maps and maps[-1].name == name and maps[-1].errno:
+        if maps and maps[-1].name == name and maps[-1] is self._refused:
             maps.pop()  # the same one again, with less
         maps.append(made)
-        if call.made != "-":
+        if call.made == "-":
+            self._refused = made
+        else:
             same = sum(other.name == name for other in self._maps.values())
             self._maps[call.made] = made
             self._names[call.made] = f"map {name}" + (f" #{same + 1}" if same else "")
@@ -252,12 +260,14 @@ class _Reader:
         key = name
         same = 1
         while key in self._trace.programs:
-            if self._trace.programs[key].insns == bytes(insns):
+            if key in self._failed and self._trace.programs[key].insns == bytes(insns):
                 # The same one again: with a log, or without what the kernel does not know.
                 self._names[call.made] = f"program {key}"
                 return
             same += 1
             key = f"{name} #{same}"
+        if call.made == "-":
+            self._failed.add(key)
         self._trace.programs[key] = ProgramTrace(key, attr, bytes(insns), operands, call.errno)
         self._names[call.made] = f"program {key}"
 
@@ -269,6 +279,20 @@ class _Reader:
             made.elements.append((call.bytes("key"), self._named(identity)))
             return
         value = call.bytes("value")
+        if made.attr["type"] == MapType.STRUCT_OPS:
+            made.elements.append((call.bytes("key"), self._struct_ops(call, value)))
+            return
         # A new map is full of zeros: writing them changes nothing.
         if value.strip(b"\0"):
             made.elements.append((call.bytes("key"), value))
+
+    def _struct_ops(self, call: _Call, value: bytes) -> tuple[bytes, dict[int, str]]:
+        """The value without descriptors, and the programs that they lead to, by offset."""
+        blank = bytearray(value)
+        programs: dict[int, str] = {}
+        for at, identity in call.operands("slot"):
+            name = str(self._named(identity))
+            if name.startswith("program "):
+                programs[at] = name.removeprefix("program ")
+                blank[at : at + 8] = bytes(8)
+        return bytes(blank), programs

@@ -192,14 +192,13 @@ class Symbols:
 
     def _missing(self, extern: ExternSpec, word: str, why: str) -> NotSupportedError:
         users = [
-            program.name
+            repr(program.name)
             for program in self._spec.programs.values()
             if program.autoload and any(r.extern == extern.name for r in program.extern_relocations)
         ]
-        hint = (
-            f"{why}, and program {' and '.join(map(repr, users))} of object {self._spec.name!r} "
-            "uses it; declare it __weak and ask bpf_ksym_exists() to do without"
-        )
+        first, *more = users
+        who = f"program {first}" + (f" (and {len(more)} more)" if more else "")
+        hint = f"{why}, and {who} of object {self._spec.name!r} uses it; declare it __weak and ask bpf_ksym_exists() to do without"
         return NotSupportedError(f"{word} {extern.name!r}", hint=hint)
 
 
