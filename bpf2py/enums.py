@@ -22,7 +22,12 @@ else:
         """The class of such classes: their members are attributes from when they are looked up."""
 
         def __new__(meta, name, bases, body, boundary=None):
-            numbers = {each: value for each, value in body.items() if type(value) is int}
+            # Python 3.13 notes in a class at which line it begins: __firstlineno__.
+            numbers = {
+                each: value
+                for each, value in body.items()
+                if type(value) is int and not each.startswith("__")
+            }
             for each in numbers:
                 del body[each]
             body.setdefault("__doc__", None)
