@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
@@ -12,6 +14,7 @@ from bpf2py.runtime import cache_folder, kernel, kernel_btf
 
 KERNEL = Path(__file__).parents[1] / "data" / "btf" / "debian-6.12.btf"
 BUILD_ID = bytes(range(20))
+BUILD = BUILD_ID + crc32(f"{os.uname().release} {os.uname().version}".encode()).to_bytes(4, "big")
 
 
 @pytest.fixture

@@ -288,8 +288,8 @@ def test_a_file_that_somebody_else_may_have_made_is_ignored(machine: Path, kind:
 
 
 def test_only_so_many_files_stay(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(core_cache, "_KEPT", 3)
     cached(heavy())
+    monkeypatch.setattr(cache_folder, "ROOM", 7 * kept(machine)[0].stat().st_size // 2)
     (index,) = folder(machine).glob("btf-*")
     for number in range(5):
         spec = heavy()
