@@ -90,7 +90,7 @@ class CoreCache:
         if self._known:
             for insn, content in self._patches[program]:
                 insns[8 * insn : 8 * insn + 8] = content
-            return _Later(lambda: self._outcomes(program, source))
+            return _Later(len(records) // 16, lambda: self._outcomes(program, source))
         outcomes = self._compute(insns, records, program, source)
         if self._path is not None:
             self._patches[program] = _changes(self._programs[program].insns, insns)
@@ -208,13 +208,14 @@ def _changes(before: bytes, after: bytearray) -> list[tuple[int, bytes]]:
 
 
 class _Later(_Outcomes):
-    """Outcomes that are computed when somebody looks."""
+    """Outcomes that are computed when somebody looks; there is one for each record."""
 
-    def __init__(self, compute: Callable[[], list[Outcome]]) -> None:
+    def __init__(self, count: int, compute: Callable[[], list[Outcome]]) -> None:
+        self._count = count
         self._compute = compute
 
     def __len__(self) -> int:
-        return len(self._compute())
+        return self._count
 
     if TYPE_CHECKING:
 
