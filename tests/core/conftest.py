@@ -10,7 +10,7 @@ from zlib import crc32
 
 import pytest
 
-from bpf2py.runtime import cache_folder, kernel, kernel_btf
+from bpf2py.runtime import cache_folder, kernel, kernel_btf, kernel_ids
 
 KERNEL = Path(__file__).parents[1] / "data" / "btf" / "debian-6.12.btf"
 BUILD_ID = bytes(range(20))
@@ -29,5 +29,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv(cache_folder.NO_CACHE, raising=False)
     kernel_btf.forget()
+    kernel_ids.kernel_ids.cache_clear()
     yield tmp_path
     kernel_btf.forget()
+    kernel_ids.kernel_ids.cache_clear()

@@ -347,10 +347,17 @@ def test_what_is_missing_is_said_when_the_verifier_meets_it(name: str, program: 
         assert part in str(caught.value)
 
 
-def test_the_second_process_that_loads_an_object_imports_nothing_of_btf(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [("core_heavy_bpf", "CoreHeavy"), ("core_bitfields_bpf", "CoreBitfields")],
+    ids=["CO-RE", "CO-RE and a tracepoint"],
+)
+def test_the_second_process_that_loads_an_object_imports_nothing_of_btf(
+    tmp_path: Path, module: str, name: str
+) -> None:
     code = (
-        "import sys; from generated_fixtures.core_heavy_bpf import CoreHeavy; "
-        "CoreHeavy.spec().load().close(); "
+        f"import sys; from generated_fixtures.{module} import {name}; "
+        f"{name}.spec().load().close(); "
         "print(sum(name.startswith('bpf2py.btf') for name in sys.modules))"
     )
     counts = [
