@@ -29,7 +29,7 @@ from generated_fixtures.types_structs_bpf import TypesStructs
 spec = TypesStructs.spec()
 print(repr(pickle.loads(pickle.dumps(spec)).programs) == repr(spec.programs), *spec.programs)
 target = bpf2py.runtime.targets.Target(1, None)
-print(target, target._replace(type_id=2), pickle.loads(pickle.dumps(target)), hash(target))
+print(target, target._replace(type_id=2), pickle.loads(pickle.dumps(target)))
 """
 
 
