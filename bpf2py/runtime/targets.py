@@ -78,15 +78,16 @@ def find_target(program: ProgramSpec, given: HasFileno | None = None) -> Target:
             f"program {program.name!r} replaces a function of another program: give load() that "
             f"program as targets={{{program.name!r}: …}}"
         )
-    from .kernel_btf import kernel_btf
-
-    kernel = kernel_btf()
     if module in ("", "vmlinux"):
-        type_id = kernel.find(prefix + name, kind)
+        from .kernel_ids import kernel_ids
+
+        type_id = kernel_ids().find(prefix + name, kind)
         if type_id is not None:
             return Target(type_id, None)
     if module != "vmlinux":
-        target = _in_modules(prefix + name, kind, module, kernel)
+        from .kernel_btf import kernel_btf
+
+        target = _in_modules(prefix + name, kind, module, kernel_btf())
         if target is not None:
             return target
     place = f"module {module!r}" if module else "the kernel or its loaded modules"

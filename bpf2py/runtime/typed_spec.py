@@ -83,6 +83,8 @@ class _Specs(Generic[T]):
             return c_name
 
         def __getattr__(self, name: str) -> T:
+            if name.startswith("_Specs__"):
+                raise AttributeError(name)  # not there yet: it is being copied or unpickled
             return self.__specs[self.__c_name(name)]
 
         def __setattr__(self, name: str, value: T) -> None:
