@@ -81,6 +81,7 @@ def core_types(source: KernelTypes | None) -> CoreTypes:
         return _with_modules(source)
     files, hubs = _sort(source)
     if files:
+        debug("CO-RE: against the BTF in %s", _called(files[0]))
         return CoreTypes(_table(files[0]), None)
     from .kernel_btf import kernel_btf
     from .module_btf import module_types

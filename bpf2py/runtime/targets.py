@@ -89,11 +89,14 @@ def find_target(program: ProgramSpec, given: HasFileno | None = None) -> Target:
         target = _in_modules(prefix + name, kind, module, kernel)
         if target is not None:
             return target
+    from ..btf.nearest import nearest_named
+
     place = f"module {module!r}" if module else "the kernel or its loaded modules"
+    hint = " (it may be inlined or renamed in this kernel)" if word == "function" else ""
+    near = nearest_named(kernel, name, kind, prefix)
     raise FileNotFoundError(
         errno.ENOENT,
-        f"there is no {word} {name!r} in the BTF of {place} (a function may be inlined or renamed "
-        "in this kernel)",
+        f"there is no {word} {name!r} in the BTF of {place}{hint}{near}",
         f"program {program.name!r}",
     )
 

@@ -58,7 +58,7 @@ def verified(
             refused = exc.with_traceback(None)
     if level < 0:
         assert refused is not None
-        raise _explained(refused, program, object_name) from None
+        raise _explained(refused, program, object_name, 0) from None
     number, log, error = load_with_log(request, level or 1)
     while error is not None and (older := _older_request(request, error)) is not None:
         request = older
@@ -74,7 +74,7 @@ def verified(
     assert error is not None
     if text.strip() and error.errno != errno.EAGAIN:
         raise _rejection(error, text, program, outcomes, source)
-    raise _explained(refused or error, program, object_name) from None
+    raise _explained(refused or error, program, object_name, level) from None
 
 
 def _load_anyhow(request: LoadRequest) -> int:
@@ -135,7 +135,7 @@ def _rejection(
     return rejection(error, log, program, outcomes, source)
 
 
-def _explained(error: OSError, program: ProgramSpec, object_name: str) -> OSError:
+def _explained(error: OSError, program: ProgramSpec, object_name: str, level: int) -> OSError:
     """A refusal that came before the verifier looked at any instruction."""
     kind = f"type {_name(program.prog_type)}"
     if program.prog_type in (ProgType.TRACING, ProgType.LSM) and program.attach_type is not None:
@@ -147,7 +147,8 @@ def _explained(error: OSError, program: ProgramSpec, object_name: str) -> OSErro
         return OSError(
             errno.EINVAL,
             f"BPF_PROG_LOAD: the kernel refuses it before verifying: it does not know programs "
-            f"of {kind}, or not with these flags ({program.flags!s}) or this target",
+            f"of {kind}, or not with these flags ({program.flags!s})"
+            f"{f', this log_level ({int(level)})' if level > 0 else ''} or this target",
             what,
         )
     if error.errno == door.ENOTSUPP:
