@@ -28,6 +28,8 @@ from .nearest import nearest, nearest_named
 if TYPE_CHECKING:
     from .core import Outcome, Record, Relocator
 
+#: So many members that may be meant are named.
+_SHOWN = 3
 #: So deep in structs a member is looked for that is not where it was.
 _DEPTH = 2
 _NAMELESS = {
@@ -156,7 +158,7 @@ def _elsewhere(steps: tuple[Step, ...], failed: int, target: TypeView, shape: Sh
     text = _nearest(name, names)
     inner = [".".join(map(spell, (*way, name))) for way in _ways_to(name, target, shape)]
     if inner:
-        text += f"; inside of a member: {', '.join(inner[:_NEAREST])}"
+        text += f"; inside of a member: {', '.join(inner[:_SHOWN])}"
     if failed < len(steps) - 1 and last is not None and last in names:
         text += f"; it has {spell(last)!r} itself"
     return text

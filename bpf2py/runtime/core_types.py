@@ -19,6 +19,7 @@ import os
 
 from ..light import TYPE_CHECKING, NamedTuple
 from .errors import NotSupportedError
+from .log import debug
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -170,6 +171,12 @@ def _table(source: Source, base: TypeTable | None = None) -> TypeTable:
     return _decoded(_content(source), os.fspath(source), base)
 
 
+def _called(source: Source) -> str:
+    if isinstance(source, (str, os.PathLike)):
+        return os.fspath(source)
+    return f"{len(source)} bytes" if isinstance(source, bytes) else str(source)
+
+
 def _content(path: str | os.PathLike[str]) -> Blob:
     """What is in a file: mapped, since a vmlinux can have a gigabyte, where that is possible."""
     import mmap
@@ -205,6 +212,7 @@ def _of_hubs(hubs: list[Source]) -> tuple[TypeTable | None, list[str]]:
         entries = entries_of_folder(hub) if hub.is_dir() else entries_of_archive(hub.read_bytes())
         blob, sentence = choose(entries, kernel, str(hub))
         if blob is not None:
+            debug("CO-RE: against the BTF in %s", sentence)
             return decode(bytes(blob)), []
         looked.append(sentence)
     return None, looked
@@ -218,9 +226,11 @@ def _of_vmlinux() -> TypeTable | None:
     for place in _VMLINUX:
         path = place.format(release)
         try:
-            return _decoded(_content(path), path)
+            found = _decoded(_content(path), path)
         except (OSError, BTFError):
             continue
+        debug("CO-RE: against the BTF in %s", path)
+        return found
     return None
 
 

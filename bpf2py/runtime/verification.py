@@ -135,7 +135,7 @@ def _rejection(
     return rejection(error, log, program, outcomes, source)
 
 
-def _explained(error: OSError, program: ProgramSpec, object_name: str, level: int) -> OSError:
+def _explained(error: OSError, program: ProgramSpec, object_name: str, level: int) -> Exception:
     """A refusal that came before the verifier looked at any instruction."""
     kind = f"type {_name(program.prog_type)}"
     if program.prog_type in (ProgType.TRACING, ProgType.LSM) and program.attach_type is not None:
@@ -144,10 +144,15 @@ def _explained(error: OSError, program: ProgramSpec, object_name: str, level: in
     if error.errno == errno.EPERM:
         return OSError(errno.EPERM, f"BPF_PROG_LOAD: {why_eperm(program.prog_type, kind)}", what)
     if error.errno == errno.EINVAL:
+        from .lacking import lacking_program_type
+
+        if lacking := lacking_program_type(program.prog_type, what):
+            return lacking
+        flags = getattr(program.flags, "name", None) or "none"
         return OSError(
             errno.EINVAL,
             f"BPF_PROG_LOAD: the kernel refuses it before verifying: it does not know programs "
-            f"of {kind}, or not with these flags ({program.flags!s})"
+            f"of {kind}, or not with these flags ({flags})"
             f"{f', this log_level ({int(level)})' if level > 0 else ''} or this target",
             what,
         )

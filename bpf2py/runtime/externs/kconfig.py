@@ -185,7 +185,7 @@ class _Values:
             number = _number(value)
             if number is None:
                 raise ValueError(
-                    f"{self._what(extern)}: {where} says {value.decode(errors='replace')}, "
+                    f"{self._what(extern)}: {where} says {value.decode(errors='replace')!r}, "
                     "which is no value"
                 )
             self._take_number(extern, number, where)
@@ -193,7 +193,7 @@ class _Values:
     def _take_text(self, extern: ExternSpec, value: bytes, where: str) -> None:
         if len(value) < 2 or value[-1:] != b'"':
             raise ValueError(
-                f"{self._what(extern)}: {where} says {value.decode(errors='replace')}, "
+                f"{self._what(extern)}: {where} says {value.decode(errors='replace')!r}, "
                 "which has no end"
             )
         text, room = value[1:-1], self._places[extern.name].size - 1
