@@ -14,6 +14,7 @@ import errno
 import os
 
 from ..light import TYPE_CHECKING, Iterator
+from .log import warn
 from .syscalls import obj
 from .syscalls.fd import FD
 

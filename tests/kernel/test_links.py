@@ -120,7 +120,7 @@ def test_a_btf_target_that_is_misspelt_comes_with_the_nearest() -> None:
     name = "sched_swich"
     parts = counter(ProgType.TRACING, f"tp_btf/{name}", name, attach_type=AttachType.TRACE_RAW_TP)
     with pytest.raises(FileNotFoundError, match=r"its loaded modules; nearest: .*sched_switch"):
-        runtime.load(parts)
+        runtime.load(an_object(*parts))
 
 
 def test_a_btf_target_the_kernel_does_not_have_is_named() -> None:
