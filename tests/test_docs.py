@@ -26,9 +26,10 @@ DOCUMENTS = [
     )
 ]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+#: Whole programs, in what users read.
 PYTHON_BLOCKS = [
     block
-    for document in DOCUMENTS
+    for document in (ROOT / "README.md", ROOT / "docs" / "loading.md")
     for block in re.findall(
         r"^```python\n(.*?)^```", document.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
     )
