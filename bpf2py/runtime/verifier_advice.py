@@ -33,7 +33,7 @@ ADVICE: tuple[Advice, ...] = (
     Advice(
         "not-sleepable",
         r"Sleepable programs can only use|programs can be sleepable|is not sleepable",
-        "the program is marked sleepable (.s in its section; SEC(\"syscall\") always is), and its hook "
+        'the program is marked sleepable (.s in its section; SEC("syscall") always is), and its hook '
         "or a map that it uses is not for such programs",
         "take the .s off its section; or keep what it needs in a hash, an array or a local storage, "
         "the maps that sleepable programs may use on every kernel",
@@ -70,7 +70,7 @@ ADVICE: tuple[Advice, ...] = (
         "ksym-address",
         r"failed to find the address for kernel symbol",
         "the kernel was built without CONFIG_KALLSYMS_ALL, so it does not find its variables",
-        "have such kernels read it another way, in a program of their own (SEC(\"?…\"), or autoload in "
+        'have such kernels read it another way, in a program of their own (SEC("?…"), or autoload in '
         "its spec); __weak does not help, as the variable is in the kernel's BTF",
     ),
     Advice(
