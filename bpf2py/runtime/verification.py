@@ -137,7 +137,7 @@ def _rejection(
 
 def _explained(error: OSError, program: ProgramSpec, object_name: str, level: int) -> Exception:
     """A refusal that came before the verifier looked at any instruction."""
-    kind = f"type {_name(program.prog_type)}"
+    known_type = kind = f"type {_name(program.prog_type)}"
     if program.prog_type in (ProgType.TRACING, ProgType.LSM) and program.attach_type is not None:
         kind += f" with attach type {_name(program.attach_type)}"
     what = f"program {program.name!r} ({program.section}) of object {object_name!r}"
@@ -149,11 +149,12 @@ def _explained(error: OSError, program: ProgramSpec, object_name: str, level: in
         if lacking := lacking_program_type(program.prog_type, what):
             return lacking
         flags = getattr(program.flags, "name", None) or "none"
+        known = "knows" if isinstance(program.prog_type, ProgType) else "may not know"
         return OSError(
             errno.EINVAL,
-            f"BPF_PROG_LOAD: the kernel refuses it before verifying: it does not know programs "
-            f"of {kind}, or not with these flags ({flags})"
-            f"{f', this log_level ({int(level)})' if level > 0 else ''} or this target",
+            f"BPF_PROG_LOAD: the kernel {known} programs of {known_type}, and refuses this one before "
+            f"verifying: look at its flags ({flags}), attach type"
+            f"{f', log_level ({int(level)})' if level > 0 else ''} and target",
             what,
         )
     if error.errno == door.ENOTSUPP:

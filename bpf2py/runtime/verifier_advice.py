@@ -141,7 +141,8 @@ ADVICE: tuple[Advice, ...] = (
     ),
     Advice(
         "unbounded",
-        r"pointer be out of bounds|pointer offset -?\d+ is not allowed|unbounded|min value is negative|max value is outside|[Uu]nknown value .* bounds"
+        r"pointer be out of bounds|pointer offset -?\d+ is not allowed|unbounded"
+        r"|min value is negative|max value is outside|[Uu]nknown value .* bounds"
         r"|invalid variable-offset|variable stack access|zero-sized read|invalid negative",
         "for the verifier this number can be anything, or negative, or zero",
         "compare it with a constant on both sides just before the use, or mask it (x &= 63); "

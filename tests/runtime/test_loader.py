@@ -409,7 +409,7 @@ def test_a_program_that_is_refused_for_its_flags_or_log_level_is_told_so(
     spec = an_object(program(prog_type=ProgType.XDP))
     spec.programs["prog"].flags = ProgFlags.XDP_HAS_FRAGS
     spec.programs["prog"].log_level = 77
-    with pytest.raises(OSError, match=r"these flags \(XDP_HAS_FRAGS\), this log_level \(77\)"):
+    with pytest.raises(OSError, match=r"flags \(XDP_HAS_FRAGS\).* log_level \(77\)"):
         runtime.load(spec)
 
 
