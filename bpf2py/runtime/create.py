@@ -310,25 +310,29 @@ class MapMaker:
 def _handle(
     spec: MapSpec, fd: FD, flags: MapFlags, kind: type[MapHandle] | None = None
 ) -> MapHandle:
-    kind = kind or _handle_class(spec)
-    handle = kind(
-        fd,
-        name=spec.name,
-        map_type=spec.map_type,
-        key_size=spec.key_size,
-        value_size=spec.value_size,
-        max_entries=spec.max_entries,
-        flags=int(flags),
-    )
-    if isinstance(handle, ResizedHandle):
-        offset = max(variable.offset for variable in spec.variables.values())
-        handle.last_array = offset, spec.array_length or 0
-    if spec.map_type == MapType.ARENA and handle.created:
-        from .maps.arena import ArenaHandle
+    """The handle that owns *fd* from here on; closed if there can be none."""
+    try:
+        handle = (kind or _handle_class(spec))(
+            fd,
+            name=spec.name,
+            map_type=spec.map_type,
+            key_size=spec.key_size,
+            value_size=spec.value_size,
+            max_entries=spec.max_entries,
+            flags=int(flags),
+        )
+        if isinstance(handle, ResizedHandle):
+            offset = max(variable.offset for variable in spec.variables.values())
+            handle.last_array = offset, spec.array_length or 0
+        if spec.map_type == MapType.ARENA and handle.created:
+            from .maps.arena import ArenaHandle
 
-        assert isinstance(handle, ArenaHandle)
-        handle.wanted_address = spec.map_extra
-        handle.data_offset = arena_data_offset(handle.size, len(spec.data or b""))
+            assert isinstance(handle, ArenaHandle)
+            handle.wanted_address = spec.map_extra
+            handle.data_offset = arena_data_offset(handle.size, len(spec.data or b""))
+    except BaseException:
+        fd.close()
+        raise
     return handle
 
 
