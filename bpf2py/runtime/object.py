@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 
-from ..light import TYPE_CHECKING, Any, Callable, Generic, Iterable, Iterator, Mapping, TypeVar
+from ..light import TYPE_CHECKING, Any, Callable, ExitStack, Generic, Iterable, Iterator, Mapping, TypeVar
 from ..records import replace
 from ..spec import ObjectSpec
 from ..uapi import MapType
@@ -146,12 +146,22 @@ class Links(Owner, Mapping[str, "Link"]):
         self._links = {name: link for name, link in self._links.items() if not link.closed}
 
     def close(self) -> None:
-        """Close every link: programs come off their hooks, except where a link is pinned."""
-        while self._links:
-            self._links.popitem()[1].close()
+        """Close every link: programs come off their hooks, except where a link is pinned.
+
+        The others come off even if one of them cannot; that is raised at the end.
+        """
+        links, self._links = self._links, {}
+        _close_all(links)
 
     def __repr__(self) -> str:
         return f"<Links: {', '.join(self._links) or 'none'}>"
+
+
+def _close_all(links: Mapping[str, Link]) -> None:
+    """Close them, the newest first, and go on if one cannot be closed."""
+    with ExitStack() as stack:
+        for link in links.values():
+            stack.callback(link.close)
 
 
 class Object(Owner):
@@ -208,8 +218,7 @@ class Object(Owner):
 
                         fresh[name] = StructOps(handle).attach()
         except BaseException:
-            while fresh:
-                fresh.popitem()[1].close()
+            _close_all(fresh)
             raise
         links.take(fresh)
         return links

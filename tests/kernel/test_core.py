@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -342,3 +344,34 @@ def test_what_is_missing_is_said_when_the_verifier_meets_it(name: str, program: 
         runtime.load(spec)
     for part in (*MISSING[name, program], f"{name}.bpf.c:", repr(program)):
         assert part in str(caught.value)
+
+
+@pytest.mark.parametrize("level", ["", "debug"])
+def test_the_second_process_that_loads_an_object_needs_nothing_of_core(
+    tmp_path: Path, level: str
+) -> None:
+    """Nor the kernel's BTF, nor the object's; also not to say what it does."""
+    code = (
+        "import sys; from generated_fixtures.core_heavy_bpf import CoreHeavy\n"
+        "with CoreHeavy.spec().load(): print(*(n for n in sys.modules if n.startswith('bpf2py.btf')))"
+    )
+    modules: list[str] = []
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=FOLDER.parent,
+            env={
+                **os.environ,
+                "PYTHONPATH": str(FOLDER.parent),
+                "XDG_CACHE_HOME": str(tmp_path),
+                "BPF2PY_LOG_LEVEL": level,
+            },
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        modules.append(done.stdout)
+    first, second = modules
+    assert "bpf2py.btf.core" in first.split()
+    assert not second.strip()

@@ -36,6 +36,8 @@ FAULTS: tuple[Fault, ...] = (
     errno.EINTR,
     KeyboardInterrupt,
 )
+#: Calls that undo another one; where that cannot be done, something does stay.
+UNDOING = (Cmd.MAP_DELETE_ELEM,)
 EVERY = bool(os.environ.get("BPF2PY_EVERY_CALL"))
 
 #: Those whose calls together are all that loading makes.
@@ -174,6 +176,8 @@ def test_whichever_call_fails_nothing_stays(path: Path, name: str, bpffs: Path) 
         _unpin(pins)
         before = _state()
         for at, command in enumerate(normal.commands):
+            if command in UNDOING:
+                continue
             for fault in FAULTS if EVERY else faults:
                 calls = OneFault(at, fault)
                 outcome = _outcome(way, spec, pins, calls)
