@@ -1,8 +1,11 @@
-"""Loading in two steps without a kernel: what the second does when the world changed meanwhile."""
+"""Loading in two steps, and twice at once, without a kernel: what happens when the world changes
+meanwhile."""
 
 from __future__ import annotations
 
 import errno
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -83,3 +86,24 @@ def test_a_link_that_cannot_be_closed_does_not_keep_the_others() -> None:
         links.close()
     assert all(each.closed for each in there.values())
     assert not links
+
+
+def test_threads_that_load_at_once_pass_on_each_its_own_token(kernel: FakeKernel) -> None:
+    both_are_loading = threading.Barrier(2)
+
+    def create(_: Attr) -> int:
+        both_are_loading.wait(60)
+        return kernel.descriptor()
+
+    def load(name: str) -> tuple[str, int]:
+        with open("/dev/null", "rb") as token:
+            runtime.load(an_object(array(name), program(name=name)), token=token).close()
+            return name, token.fileno()
+
+    kernel.handlers[Cmd.MAP_CREATE] = create
+    with ThreadPoolExecutor(2) as pool:
+        given = dict(pool.map(load, ("one", "two"), timeout=60))
+    maps = {attr.bytes[28:44].rstrip(b"\0").decode(): attr.u32(76) for attr in kernel.of(Cmd.MAP_CREATE)}
+    programs = {attr.bytes[48:64].rstrip(b"\0").decode(): attr.u32(144) for attr in kernel.of(Cmd.PROG_LOAD)}
+    assert maps == programs == given
+    assert len(set(given.values())) == 2
