@@ -14,7 +14,17 @@ from __future__ import annotations
 
 import os
 
-from ..light import TYPE_CHECKING, Any, Callable, ExitStack, Generic, Iterable, Iterator, Mapping, TypeVar
+from ..light import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    ExitStack,
+    Generic,
+    Iterable,
+    Iterator,
+    Mapping,
+    TypeVar,
+)
 from ..records import replace
 from ..spec import ObjectSpec
 from ..uapi import MapType

@@ -136,8 +136,8 @@ class TypedSpec(Generic[ObjectT]):
         of the running kernel's; or, for kernels without BTF of their own, a folder or archive to
         choose from: BTFHub's, or what ``bpf2py min-btf`` made of it, as a path or as
         ``importlib.resources`` gives it; or a dict of these for modules that do not show their BTF,
-        by name (``vmlinux`` is the kernel).  *log_level* asks for the verifier's log of every
-        program (its ``log``): 1 for refused ones, 2 for every instruction, 4 for statistics.
+        by name (``vmlinux`` is the kernel).  *log_level*, a :class:`LogLevel`, goes before that of
+        each program: whether to keep the verifier's log (its ``log``), and of what.
         *maps* puts open maps in the place of those of that name.  *kconfig* goes before the running
         kernel's configuration for ``extern … __kconfig``: a path (plain or gzip), the text as
         ``bytes``, or a dict such as ``{"CONFIG_HZ": 250, "CONFIG_IPV6": "m", "CONFIG_BPF": True}``.

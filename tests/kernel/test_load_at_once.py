@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from bpf2py.runtime import kernel_btf
 from bpf2py.runtime.syscalls import token
-from bpf2py.runtime.token import Token
 from bpf2py.runtime.syscalls.fd import FD
+from bpf2py.runtime.token import Token
 from generated_fixtures.core_heavy_bpf import CoreHeavy
 from generated_fixtures.globals_bpf import Globals
 from generated_fixtures.maps_basic_bpf import MapsBasic
@@ -28,9 +28,11 @@ def test_threads_that_load_at_once_each_get_whole_objects_of_their_own() -> None
 
     def work(number: int) -> set[int]:
         together.wait(60)
-        with Globals.spec().load() as one, MapsBasic.spec().load() as other, (
-            CoreHeavy.spec().load()
-        ) as heavy:
+        with (
+            Globals.spec().load() as one,
+            MapsBasic.spec().load() as other,
+            CoreHeavy.spec().load() as heavy,
+        ):
             one.bss.total = number
             assert one.programs.change.run(PACKET).return_value == 0
             assert other.programs.fill.run(PACKET).return_value == 0
@@ -68,12 +70,12 @@ def test_a_token_is_that_of_a_thread_or_task_and_of_those_it_starts() -> None:
             await turn.wait()
             return token.current(), await asyncio.to_thread(token.current)
 
-    async def both(one: Token, two: Token) -> list[tuple[int, int]]:
+    async def both(one: Token, two: Token) -> tuple[tuple[int, int], tuple[int, int]]:
         first, second = asyncio.Event(), asyncio.Event()
         return await asyncio.gather(task(one, first, second), task(two, second, first))
 
     with _token() as one, _token() as two:
-        assert asyncio.run(both(one, two)) == [(each.fileno(),) * 2 for each in (one, two)]
+        assert asyncio.run(both(one, two)) == ((one.fileno(),) * 2, (two.fileno(),) * 2)
         with one.used(), ThreadPoolExecutor(1) as pool:
             assert pool.submit(token.current).result(60) == 0
             assert token.current() == one.fileno()

@@ -182,7 +182,9 @@ def test_whichever_call_fails_nothing_stays(path: Path, name: str, bpffs: Path) 
                 calls = OneFault(at, fault)
                 outcome = _outcome(way, spec, pins, calls)
                 left = _unpin(pins)
-                if not calls.happened:  # other objects' BTF, which is looked through, comes and goes
+                if (
+                    not calls.happened
+                ):  # other objects' BTF, which is looked through, comes and goes
                     continue
                 wrong = [_wrong_with(outcome, fault, spec)]
                 if left and outcome is not None and way is not _and_more:

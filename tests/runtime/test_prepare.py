@@ -103,7 +103,11 @@ def test_threads_that_load_at_once_pass_on_each_its_own_token(kernel: FakeKernel
     kernel.handlers[Cmd.MAP_CREATE] = create
     with ThreadPoolExecutor(2) as pool:
         given = dict(pool.map(load, ("one", "two"), timeout=60))
-    maps = {attr.bytes[28:44].rstrip(b"\0").decode(): attr.u32(76) for attr in kernel.of(Cmd.MAP_CREATE)}
-    programs = {attr.bytes[48:64].rstrip(b"\0").decode(): attr.u32(144) for attr in kernel.of(Cmd.PROG_LOAD)}
+    maps = {
+        attr.bytes[28:44].rstrip(b"\0").decode(): attr.u32(76) for attr in kernel.of(Cmd.MAP_CREATE)
+    }
+    programs = {
+        attr.bytes[48:64].rstrip(b"\0").decode(): attr.u32(144) for attr in kernel.of(Cmd.PROG_LOAD)
+    }
     assert maps == programs == given
     assert len(set(given.values())) == 2
