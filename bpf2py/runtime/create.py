@@ -3,8 +3,7 @@
 In: specs; the object's BTF; what struct_ops maps are for this kernel.  Out: :class:`MapHandle`.
 Names, rounding and what is tried again without what follow bpf_object__create_map() of libbpf.  Not
 here: reading and writing elements (maps/), except for the first fill of data sections and arenas;
-other maps and programs in them
-(filled.py); why a map is refused (map_rules.py).
+other maps and programs in them (filled.py); why a map is refused (map_rules.py).
 """
 
 from __future__ import annotations
