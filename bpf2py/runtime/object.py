@@ -227,7 +227,8 @@ class Object(Owner):
                         from .maps.struct_ops import StructOps
 
                         fresh[name] = StructOps(handle).attach()
-        except BaseException:
+        except BaseException as exc:
+            exc.add_note(f"{name!r} of object {self.name!r} was being attached")
             _close_all(fresh)
             raise
         links.take(fresh)

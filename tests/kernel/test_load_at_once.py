@@ -70,12 +70,13 @@ def test_a_token_is_that_of_a_thread_or_task_and_of_those_it_starts() -> None:
             await turn.wait()
             return token.current(), await asyncio.to_thread(token.current)
 
-    async def both(one: Token, two: Token) -> tuple[tuple[int, int], tuple[int, int]]:
+    async def both(one: Token, two: Token) -> list[tuple[int, int]]:
         first, second = asyncio.Event(), asyncio.Event()
-        return await asyncio.gather(task(one, first, second), task(two, second, first))
+        tasks = task(one, first, second), task(two, second, first)
+        return list(await asyncio.gather(*tasks))
 
     with _token() as one, _token() as two:
-        assert asyncio.run(both(one, two)) == ((one.fileno(),) * 2, (two.fileno(),) * 2)
+        assert asyncio.run(both(one, two)) == [(each.fileno(),) * 2 for each in (one, two)]
         with one.used(), ThreadPoolExecutor(1) as pool:
             assert pool.submit(token.current).result(60) == 0
             assert token.current() == one.fileno()
