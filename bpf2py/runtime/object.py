@@ -160,8 +160,9 @@ class Links(Owner, Mapping[str, "Link"]):
 
         The others come off even if one of them cannot; that is raised at the end.
         """
-        links, self._links = self._links, {}
-        _close_all(links)
+        if self._links:
+            links, self._links = self._links, {}
+            _close_all(links)
 
     def __repr__(self) -> str:
         return f"<Links: {', '.join(self._links) or 'none'}>"
