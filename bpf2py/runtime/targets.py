@@ -84,14 +84,15 @@ def find_target(program: ProgramSpec, given: HasFileno | None = None) -> Target:
         type_id = kernel_ids().find(prefix + name, kind)
         if type_id is not None:
             return Target(type_id, None)
-    if module != "vmlinux":
-        from .kernel_btf import kernel_btf
+    from .kernel_btf import kernel_btf
 
+    if module != "vmlinux":
         target = _in_modules(prefix + name, kind, module, kernel_btf())
         if target is not None:
             return target
     from ..btf.nearest import nearest_named
 
+    kernel = kernel_btf()
     place, table = "the kernel or its loaded modules", kernel
     if module and module != "vmlinux":
         place, table = f"module {module!r}", _types_of(module, kernel, program)
