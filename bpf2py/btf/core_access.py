@@ -1,9 +1,5 @@
 """CO-RE access strings: what a record's ``0:1:2`` means in the object's own types.
 
-if TYPE_CHECKING:
-    from typing import TypeAlias
-
-
 In: the local types, a root type id and the string.  Out: a ``FieldPath`` (member names and array
 indices from the root to the field), or the enumerator's number.  Not here: the kernel's types.
 Follows bpf_core_parse_spec() of libbpf.

@@ -1,9 +1,5 @@
 """CO-RE fix-ups as values: the number an instruction has, and the one it shall have.
 
-if TYPE_CHECKING:
-    from typing import TypeAlias
-
-
 In: a place in the local types and, if the kernel has it, the place in its types.  Out: a
 ``Fixup``.  Not here: finding the places (core_match), editing instructions (core_apply).
 Follows bpf_core_calc_relo() of libbpf and the functions it calls.

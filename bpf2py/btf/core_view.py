@@ -1,9 +1,5 @@
 """A TypeTable seen through CO-RE's eyes: single members and values, without building whole types.
 
-if TYPE_CHECKING:
-    from typing import TypeAlias
-
-
 In: a TypeTable.  Out: numbers and names of exactly the types asked for.  The kernel's
 ``task_struct`` has hundreds of members and a program reads five, so nothing here makes ``Type``
 values; what was asked for once is remembered, because a hundred records of one object ask for the

@@ -4,8 +4,8 @@ In: the section of a loaded object, and the C name of a variable of 4 or 8 bytes
 before.  Python has no atomic instructions, but the kernel's machine code has: each operation is a
 program of three or four instructions, loaded when first asked for and run by one system call.
 
-Plain reading and writing (``obj.bss.x``, ``obj.bss.x = 1``) need none of this; ``+=`` is two steps, and
-loses what a program adds between them.
+Plain reading and writing (``obj.bss.x``, ``obj.bss.x = 1``) need none of this; ``+=`` is two steps,
+and loses what a program adds between them.
 """
 
 from __future__ import annotations

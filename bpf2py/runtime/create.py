@@ -3,8 +3,7 @@
 In: specs; the object's BTF; what struct_ops maps are for this kernel.  Out: :class:`MapHandle`.
 Names, rounding and what is tried again without what follow bpf_object__create_map() of libbpf.  Not
 here: reading and writing elements (maps/), except for the first fill of data sections and arenas;
-other maps and programs in them
-(filled.py); why a map is refused (map_rules.py).
+other maps and programs in them (filled.py); why a map is refused (map_rules.py).
 """
 
 from __future__ import annotations
@@ -315,25 +314,29 @@ class MapMaker:
 def _handle(
     spec: MapSpec, fd: FD, flags: MapFlags, kind: type[MapHandle] | None = None
 ) -> MapHandle:
-    kind = kind or _handle_class(spec)
-    handle = kind(
-        fd,
-        name=spec.name,
-        map_type=spec.map_type,
-        key_size=spec.key_size,
-        value_size=spec.value_size,
-        max_entries=spec.max_entries,
-        flags=int(flags),
-    )
-    if isinstance(handle, ResizedHandle):
-        offset = max(variable.offset for variable in spec.variables.values())
-        handle.last_array = offset, spec.array_length or 0
-    if spec.map_type == MapType.ARENA and handle.created:
-        from .maps.arena import ArenaHandle
+    """The handle that owns *fd* from here on; closed if there can be none."""
+    try:
+        handle = (kind or _handle_class(spec))(
+            fd,
+            name=spec.name,
+            map_type=spec.map_type,
+            key_size=spec.key_size,
+            value_size=spec.value_size,
+            max_entries=spec.max_entries,
+            flags=int(flags),
+        )
+        if isinstance(handle, ResizedHandle):
+            offset = max(variable.offset for variable in spec.variables.values())
+            handle.last_array = offset, spec.array_length or 0
+        if spec.map_type == MapType.ARENA and handle.created:
+            from .maps.arena import ArenaHandle
 
-        assert isinstance(handle, ArenaHandle)
-        handle.wanted_address = spec.map_extra
-        handle.data_offset = arena_data_offset(handle.size, len(spec.data or b""))
+            assert isinstance(handle, ArenaHandle)
+            handle.wanted_address = spec.map_extra
+            handle.data_offset = arena_data_offset(handle.size, len(spec.data or b""))
+    except BaseException:
+        fd.close()
+        raise
     return handle
 
 

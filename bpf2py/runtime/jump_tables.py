@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import errno
 import sys
-from collections.abc import Iterable
-from contextlib import ExitStack
 from struct import Struct
 
 from ..asm import patch
 from ..asm.opcodes import INSN_SIZE, LD_IMM64, PSEUDO_MAP_VALUE
+from ..light import ExitStack, Iterable
 from ..spec import JumpTable
 from ..uapi import Cmd, MapType
 from .errors import NotSupportedError

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 
-from ..light import TYPE_CHECKING, ExitStack, Mapping
+from ..light import TYPE_CHECKING, Callable, ExitStack, Mapping, TypeVar
 from ..records import replace
 from ..spec import KCONFIG, MapSpec, ObjectSpec, ProgramSpec
 from ..uapi import MapType, ProgType
@@ -37,17 +37,18 @@ if TYPE_CHECKING:
     from .struct_ops import Plan
 
 
+T = TypeVar("T")
+
+
 def load(spec: ObjectSpec, **options: Unpack[LoadOptions]) -> Loaded:
     """Create maps, fill data, load programs; options and errors as in ``TypedSpec.load``."""
 
     def whole() -> Loaded:
-        steps = _steps(spec, **options)
-        loaded = next(steps)
+        (loaded,) = _steps(spec, **options)  # to the end: it gives one thing on the way
         loaded.options = options
-        next(steps, None)
         return loaded
 
-    return with_token(options.get("token"), whole)
+    return _done(spec, options.get("token"), whole)
 
 
 def prepare(spec: ObjectSpec, **options: Unpack[LoadOptions]) -> Loaded:
@@ -57,17 +58,21 @@ def prepare(spec: ObjectSpec, **options: Unpack[LoadOptions]) -> Loaded:
     too late for that.
     """
     token = options.get("token")
-    if token is None and (usual := usual_token()):
-        with usual:
-            token = usual.path
+    if token is None:
+        # None to be found, it is "" in both halves: neither can be done over.
+        token = ""
+        if usual := usual_token():
+            with usual:
+                token = usual.path
     steps = _steps(spec, **options)
 
-    def rest() -> None:
+    def programs() -> None:
         loaded.undo = None  # the steps themselves undo what they did
-        with_token(token, lambda: next(steps, None))
+        next(steps, None)
 
-    loaded = with_token(token, lambda: next(steps))
-    loaded.options, loaded.rest, loaded.undo = options, rest, steps.close
+    loaded = _done(spec, token, lambda: next(steps))
+    loaded.options, loaded.undo = options, steps.close
+    loaded.rest = lambda: _done(spec, token, programs)
     return loaded
 
 
@@ -76,10 +81,9 @@ def clone(loaded: Loaded, program: ProgramSpec, target: HasFileno | None) -> Loa
     spec, options = loaded.spec, loaded.options
     alone = replace(spec, programs={program.name: program})
     with ExitStack() as lookups:
-        plan = _plan(alone, lookups)
-        if plan is not None:
-            alone = plan.chosen(alone)
-            program = alone.programs[program.name]
+        plan = None
+        if program.prog_type == ProgType.STRUCT_OPS:
+            plan = _plan(replace(spec, programs=spec.programs | alone.programs), lookups)
         programs = ProgramLoader(
             alone,
             loaded.maps,
@@ -91,7 +95,18 @@ def clone(loaded: Loaded, program: ProgramSpec, target: HasFileno | None) -> Loa
             func_info=with_contexts(alone)[1],
             targets={program.name: target} if target is not None else options.get("targets") or {},
         )
-        return with_token(options.get("token"), lambda: programs.load(program))
+        return _done(spec, options.get("token"), lambda: programs.load(program))
+
+
+def _done(
+    spec: ObjectSpec, token: str | os.PathLike[str] | HasFileno | None, call: Callable[[], T]
+) -> T:
+    """Make *call* with the token that it needs; whatever refusal comes of it names the object."""
+    try:
+        return with_token(token, call)
+    except OSError as exc:
+        exc.add_note(f"object {spec.name!r} was being loaded")
+        raise
 
 
 def _steps(

@@ -24,7 +24,7 @@ _PACKAGE = __name__.removesuffix("runtime.log")
 def debug(text: str, *values: object) -> None:
     """Say *text*, a format with ``%s`` for each of *values*; nothing is made of it unless heard."""
     global _logger
-    if _PRINTS:
+    if _PRINTS and sys.stderr is not None:  # None in a process without one
         print("bpf2py:", text % values, file=sys.stderr)
     if _logger is None:
         if "logging" not in sys.modules:

@@ -14,7 +14,17 @@ from __future__ import annotations
 
 import os
 
-from ..light import TYPE_CHECKING, Any, Callable, Generic, Iterable, Iterator, Mapping, TypeVar
+from ..light import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    ExitStack,
+    Generic,
+    Iterable,
+    Iterator,
+    Mapping,
+    TypeVar,
+)
 from ..records import replace
 from ..spec import ObjectSpec
 from ..uapi import MapType
@@ -146,12 +156,23 @@ class Links(Owner, Mapping[str, "Link"]):
         self._links = {name: link for name, link in self._links.items() if not link.closed}
 
     def close(self) -> None:
-        """Close every link: programs come off their hooks, except where a link is pinned."""
-        while self._links:
-            self._links.popitem()[1].close()
+        """Close every link: programs come off their hooks, except where a link is pinned.
+
+        The others come off even if one of them cannot; that is raised at the end.
+        """
+        if self._links:
+            links, self._links = self._links, {}
+            _close_all(links)
 
     def __repr__(self) -> str:
         return f"<Links: {', '.join(self._links) or 'none'}>"
+
+
+def _close_all(links: Mapping[str, Link]) -> None:
+    """Close them, the newest first, and go on if one cannot be closed."""
+    with ExitStack() as stack:
+        for link in links.values():
+            stack.callback(link.close)
 
 
 class Object(Owner):
@@ -207,9 +228,9 @@ class Object(Owner):
                         from .maps.struct_ops import StructOps
 
                         fresh[name] = StructOps(handle).attach()
-        except BaseException:
-            while fresh:
-                fresh.popitem()[1].close()
+        except BaseException as exc:
+            exc.add_note(f"{name!r} of object {self.name!r} was being attached")
+            _close_all(fresh)
             raise
         links.take(fresh)
         return links

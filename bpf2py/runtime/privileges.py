@@ -1,7 +1,8 @@
 """Why the kernel said EPERM, and what helps: a BPF token, or the memory limit of kernels before 5.11.
 
-In: what was refused, or is to be tried.  Out: a sentence, or what came of it.  Which capability a program type wants follows
-is_net_admin_prog_type() and is_perfmon_prog_type() in kernel/bpf/syscall.c.
+In: what was refused, or is to be tried.  Out: a sentence, or what came of it.  Which capability a
+program type wants follows is_net_admin_prog_type() and is_perfmon_prog_type() in
+kernel/bpf/syscall.c.
 """
 
 from __future__ import annotations

@@ -75,8 +75,8 @@ class ProgramLoader:
 
             found = symbols.found if symbols else {}
             insns, outcomes = relocated(program, self._maps, found, lambda: self._relocator, source)
-        target = self._target(program)
         attach_type = _attach_type(program)
+        target = self._target(program)
         if target is not None and target.attach_type is not None:
             attach_type = target.attach_type
         tables = None
@@ -105,7 +105,7 @@ class ProgramLoader:
             )
             level = program.log_level if self._log_level is None else self._log_level
             loaded = verified(program, request, level, outcomes, source, self._spec.name)
-            debug("%s: %s instructions loaded, %s relocated", what, len(insns) // 8, len(outcomes))
+            debug("%s: loaded, %s instructions", what, len(insns) // 8)
             if self._constants:
                 self._bind_constants(loaded)
             return loaded
@@ -143,11 +143,15 @@ class ProgramLoader:
         at it (``bpf_metadata_…``), and otherwise go with the object (5.10; libbpf does it, too)."""
         assert loaded.fd is not None
         used = {relocation.map for relocation in loaded.spec.map_relocations}
-        for name in self._constants:
-            if name not in used:
-                with suppress(OSError):
-                    map_fd = self._maps[name].fileno()
-                    bind_map(loaded.fd.fileno(), map_fd, what=f"map {name!r}")
+        try:
+            for name in self._constants:
+                if name not in used:
+                    with suppress(OSError):
+                        map_fd = self._maps[name].fileno()
+                        bind_map(loaded.fd.fileno(), map_fd, what=f"map {name!r}")
+        except BaseException:
+            loaded.close()
+            raise
 
     def _target(self, program: ProgramSpec) -> Target | None:
         if program.prog_type == ProgType.STRUCT_OPS:

@@ -1,9 +1,10 @@
 """Global variables of a BPF object as attributes, before loading and after.
 
 In: a data section's spec, or its map.  Out: values.  Before loading a variable is read and written
-in ``MapSpec.data``, in the byte order that the object was compiled for.  After loading the section is a map with one element, mapped into this process
-(Linux 5.5), so that a read or write is a memory access and no system call; on older kernels the
-element is read and written as a whole, and a write may undo what a program wrote meanwhile.
+in ``MapSpec.data``, in the byte order that the object was compiled for.  After loading the section
+is a map with one element, mapped into this process (Linux 5.5), so that a read or write is a memory
+access and no system call; on older kernels the element is read and written as a whole, and a write
+may undo what a program wrote meanwhile.
 
 A number of 1, 2, 4 or 8 bytes at its natural alignment is read and written in one access, as a C
 program would.  Anything larger is copied while BPF programs may be running: it can be half old

@@ -31,10 +31,6 @@ _LOG_LIMIT = (1 << 24) - 1
 _LOG_STATS = 4
 
 
-#: The level of who wants no log in any case: for programs that are tried.
-NO_LOG = -1
-
-
 def verified(
     program: ProgramSpec,
     request: LoadRequest,
@@ -45,7 +41,9 @@ def verified(
 ) -> LoadedProgram:
     """Load *request*; *level* is that of the log wanted in any case, or 0.
 
-    With level :data:`NO_LOG` a refusal gets none either.  *outcomes* are those of CO-RE, and *source* the C line of an instruction, for what is refused.
+    Below 0 (``LogLevel.OFF``) a refusal gets none either.  *outcomes* are those of CO-RE, and
+    *source* gives the C line of an instruction, for what is refused.  Raises
+    :class:`VerifierError`, :class:`OSError` where the verifier said nothing.
     """
     refused: OSError | None = None
     if level <= 0:

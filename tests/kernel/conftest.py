@@ -115,7 +115,7 @@ def needs() -> Needs:
 _KEPT = ("/sys/kernel/btf/", "/bpf2py/btf-")
 
 
-def _open_files() -> dict[int, str]:
+def open_files() -> dict[int, str]:
     found = {}
     for name in os.listdir("/proc/self/fd"):
         try:
@@ -130,12 +130,12 @@ def _open_files() -> dict[int, str]:
 @pytest.fixture(autouse=True)
 def no_leaked_descriptors() -> Iterator[None]:
     """Every test closes what it opened."""
-    before = _open_files()
+    before = open_files()
     yield
-    after = _open_files()
+    after = open_files()
     if after.keys() - before.keys():
         gc.collect()
-        after = _open_files()
+        after = open_files()
     leaked = {fd: after[fd] for fd in after.keys() - before.keys()}
     assert not leaked, f"descriptors left open: {leaked}"
 

@@ -59,6 +59,7 @@ NEEDS = {
     "printk_strings": ("bpf_strncmp (5.17)",),
     "program_runs": ("syscall programs (5.14)",),
     "section_kinds": ("syscall programs (5.14)", "XDP fragments (5.18)"),
+    "streams": ("syscall programs (5.14)",),
     "struct_ops": ("struct_ops links (6.4)",),
     "types_check.v4": ("cpu v4 instructions (6.6)",),
     "variants": ("fetching atomics (5.12)",),

@@ -19,6 +19,7 @@ from bpf2py.uapi import MapFlags, MapType, ProgFlags, ProgType
 from generated_fixtures.callbacks_bpf import Callbacks
 from generated_fixtures.globals_bpf import Globals
 from generated_fixtures.maps_basic_bpf import MapsBasic
+from generated_fixtures.struct_ops_bpf import StructOps
 from tests.kernel.abilities import requires
 from tests.kernel.conftest import missing
 from tests.runtime.bpf_code import EXIT, REFUSED, an_object, array, code, mov, program
@@ -110,6 +111,14 @@ def test_a_program_that_was_switched_off_can_be_cloned_and_another_objects_not()
             assert change.run(PACKET).return_value == 0
         with pytest.raises(ValueError, match="is none of object 'globals'"):
             loaded.clone(other.programs["prog"])
+
+
+def test_one_of_several_programs_of_a_struct_ops_can_be_cloned() -> None:
+    requires("struct_ops links (6.4)")
+    with StructOps.spec().load() as loaded:
+        for program_ in (loaded.programs.on_init, loaded.programs.on_ssthresh):
+            with loaded.clone(program_) as again:
+                assert again.info().tag == program_.info().tag
 
 
 def rodata(name: str = ".rodata") -> MapSpec:

@@ -84,7 +84,7 @@ class FakeKernel:
         return [attr for command, attr in self.calls if command == cmd]
 
 
-def _forget_answers() -> None:
+def forget_answers() -> None:
     for name, module in list(sys.modules.items()):
         if name == "bpf2py.runtime.features" or name.startswith("bpf2py.runtime.probes."):
             for each in vars(module).values():
@@ -96,10 +96,10 @@ def _forget_answers() -> None:
 def kernel(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeKernel]:
     """Nothing is known of this kernel from before, and nothing is left of one that is not there."""
     fake = FakeKernel()
-    _forget_answers()
+    forget_answers()
     monkeypatch.setattr(door, "_syscall", fake)
     yield fake
-    _forget_answers()
+    forget_answers()
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def test_the_logger_hears_of_each_map_and_program(
     assert [record.message for record in caplog.records] == [
         "object 'tests': 1 maps, 1 programs, BTF none",
         "map 'counts': created",
-        "program 'prog': 2 instructions loaded, 0 relocated",
+        "program 'prog': loaded, 2 instructions",
     ]
 
 

@@ -82,8 +82,8 @@ def attach_struct_ops(operations: StructOps) -> StructOpsLink:
     """Register what is in a struct_ops map."""
     what = f"struct_ops map {operations.name!r}"
     number = operations.fileno()
-    operations.write()
     if operations.linked:
+        operations.write()
         try:
             fd = link_create(number, attach_type=AttachType.STRUCT_OPS, what=what)
         except OSError as exc:
@@ -91,8 +91,15 @@ def attach_struct_ops(operations: StructOps) -> StructOpsLink:
         return StructOpsLink(FD(fd, what), what, linked=True)
     import fcntl
 
-    # A descriptor of its own: the object's may be closed before this is.
-    return StructOpsLink(FD(fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, 3)), what, linked=False)
+    # A descriptor of its own: the object's may be closed before this is.  It comes first, because
+    # writing registers.
+    own = FD(fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, 3), what)
+    try:
+        operations.write()
+    except BaseException:
+        own.close()
+        raise
+    return StructOpsLink(own, what, linked=False)
 
 
 def write_value(handle: MapHandle) -> None:

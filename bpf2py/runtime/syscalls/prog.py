@@ -1,8 +1,8 @@
 """BPF_PROG_LOAD.
 
 In: plain values; instructions as bytes in this machine's order, with map descriptors patched in.
-Out: a descriptor owned by the caller.  Not here: when to ask for
-the verifier's log, and what it means (verifier.py).
+Out: a descriptor owned by the caller.  Not here: when to ask for the verifier's log
+(verification.py), and what it means (verifier.py).
 """
 
 from __future__ import annotations
