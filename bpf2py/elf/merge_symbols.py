@@ -32,7 +32,7 @@ from .reader import (
     ElfObject,
     Symbol,
 )
-from .same_type import difference
+from .same_type import Met, difference
 from .writer import OutSection, OutSymbol
 
 #: Where clang lists externs that are neither the kernel's nor its configuration's.
@@ -108,6 +108,8 @@ class SymbolMerger:
         self.out: list[OutSymbol] = []
         self.names: dict[str, Merged] = {}
         self._sections: dict[OutSection, OutSymbol] = {}
+        #: By two objects, what is known to be the same in both.
+        self._met: dict[tuple[Input, Input], Met] = {}
 
     def add(self, each: Input) -> None:
         """Merge the symbols of *each*, whose sections have their places.
@@ -180,7 +182,8 @@ class SymbolMerger:
                 f"{known.origin.elf.name} and {each.elf.name} both define {symbol.name!r}; make"
                 " it static in one, or __weak"
             )
-        _require_same(known, each, symbol.name, here, defined, place)
+        met = self._met.setdefault((known.origin, each), set())
+        _require_same(known, each, symbol.name, here, defined, place, met)
         out = known.out
         if symbol.bind == STB_GLOBAL:
             out.bind = STB_GLOBAL
@@ -225,6 +228,7 @@ def _require_same(
     here: Described,
     defined: bool,
     place: tuple[OutSection, int] | None,
+    met: Met,
 ) -> None:
     """Refuse a name that two files understand differently."""
     files = f"{known.origin.elf.name} and {each.elf.name}"
@@ -242,14 +246,16 @@ def _require_same(
             f" other in {their_section!r}"
         )
     if MAPS in (my_section, their_section):
-        differs = _maps_differ(known, each, name, here)
+        differs = _maps_differ(known, each, name, here, met)
     else:
-        differs = difference(mine, known.described.type_id, theirs, here.type_id)
+        differs = difference(mine, known.described.type_id, theirs, here.type_id, met)
     if differs is not None:
         raise ObjectError(f"{files} disagree about {name!r}: {differs}")
 
 
-def _maps_differ(known: Merged, each: Input, name: str, here: Described) -> str | None:
+def _maps_differ(
+    known: Merged, each: Input, name: str, here: Described, met: Met
+) -> str | None:
     """How two definitions of one map differ; also an extern one must be complete."""
     mine, theirs = known.origin.table, each.table
     assert mine is not None
@@ -268,7 +274,7 @@ def _maps_differ(known: Merged, each: Input, name: str, here: Described) -> str 
             what = prefix + attribute.removesuffix("_type_id")
             if bool(x) != bool(y):
                 return f"the map has a type of {what} in one only"
-            if x and (differs := difference(mine, x, theirs, y)) is not None:
+            if x and (differs := difference(mine, x, theirs, y, met)) is not None:
                 return f"in the type of the map's {what}, {differs}"
         if (a.inner is None) != (b.inner is None):
             return "the map has inner maps in one only"
