@@ -22,6 +22,7 @@ from ..spec import Linkage
 from .errors import ObjectError
 from .maps import map_definition
 from .reader import (
+    JUMP_TABLES,
     SHN_LORESERVE,
     SHN_UNDEF,
     STB_GLOBAL,
@@ -128,26 +129,30 @@ class SymbolMerger:
                     f"{each.elf.describe(symbol)} has visibility {symbol.visibility}; only hidden"
                     " and default are known"
                 )
-            if symbol.bind == STB_LOCAL:
+            in_tables = place is not None and place[0].name == JUMP_TABLES
+            if symbol.bind == STB_LOCAL or in_tables:
+                # clang calls the tables of every file BPF.JT.0.0 and so on, and makes them global
                 each.symbols[symbol.number] = self._local(symbol, place)
             else:
                 each.symbols[symbol.number] = self._global(each, symbol, place, described)
 
     def _local(self, symbol: Symbol, place: tuple[OutSection, int] | None) -> OutSymbol:
         if symbol.kind != STT_SECTION or place is None:
-            return self._new(symbol, place)
+            return self._new(symbol, place, STB_LOCAL)
         section, _ = place
         found = self._sections.get(section)
         if found is None:
-            found = self._sections[section] = self._new(symbol, (section, 0))
+            found = self._sections[section] = self._new(symbol, (section, 0), STB_LOCAL)
         return found
 
-    def _new(self, symbol: Symbol, place: tuple[OutSection, int] | None) -> OutSymbol:
+    def _new(
+        self, symbol: Symbol, place: tuple[OutSection, int] | None, bind: int
+    ) -> OutSymbol:
         section, start = place or (None, 0)
         out = OutSymbol(
             name=symbol.name,
             kind=symbol.kind,
-            bind=symbol.bind,
+            bind=bind,
             visibility=symbol.visibility,
             value=start + symbol.value,
             size=symbol.size,
@@ -174,7 +179,7 @@ class SymbolMerger:
         strong = defined and symbol.bind != STB_WEAK
         known = self.names.get(symbol.name)
         if known is None:
-            out = self._new(symbol, place)
+            out = self._new(symbol, place, symbol.bind)
             self.names[symbol.name] = Merged(out, each, here, defined, strong)
             return out
         if strong and known.strong:

@@ -24,6 +24,8 @@ from .merge_btf import merged_btf
 from .merge_symbols import Input, SymbolMerger
 from .programs import INSN_SIZE
 from .reader import (
+    ADDRESS_SIZE,
+    JUMP_TABLES,
     BTF_SECTIONS,
     SHT_NOBITS,
     SHT_PROGBITS,
@@ -41,7 +43,6 @@ from .reader import (
 from .writer import OutSection, write_elf
 
 _CALL = 0x85
-_JUMP_TABLES = ".jumptables"
 #: What all files must say alike, and say once then.
 _SAID_ONCE = frozenset(("license", "version"))
 _TABLES = frozenset((0, SHT_SYMTAB, SHT_STRTAB, SHT_REL, SHT_RELA))
@@ -192,12 +193,12 @@ class _StaticLinker:
         if not start or symbol.section not in each.places:
             return
         out, place = each.places[symbol.section]
-        if out.name != _JUMP_TABLES:
+        if out.name != JUMP_TABLES:
             return
         first = place + symbol.value
-        if symbol.size % 8 or first + symbol.size > len(out.data):
+        if symbol.size % ADDRESS_SIZE or first + symbol.size > len(out.data):
             raise each.elf.error(f"jump table {symbol.name!r} is not within its section")
-        for at in range(first, first + symbol.size, 8):
+        for at in range(first, first + symbol.size, ADDRESS_SIZE):
             (entry,) = struct.unpack_from(self._order + "Q", out.data, at)
             struct.pack_into(self._order + "Q", out.data, at, entry + start & (1 << 64) - 1)
 

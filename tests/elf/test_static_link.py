@@ -45,7 +45,6 @@ from tests.support.told import told, told_types
 
 OBJECTS = Path(__file__).parent / "objects"
 FIXTURES = OBJECTS.parents[2] / "generated_fixtures"
-PAIRS = ("part", "moved", "linked")
 ALONE = sorted([*FIXTURES.glob("*.bpf.o"), OBJECTS / "odd.bpf.o"])
 
 
@@ -132,7 +131,7 @@ def test_linking_what_was_linked_changes_nothing(path: Path) -> None:
     assert link_objects([("once.o", once)]) == once
 
 
-@pytest.mark.parametrize("name", ["part", "moved", "part.eb"])
+@pytest.mark.parametrize("name", ["part", "moved", "part.eb", "jumps"])
 def test_the_linked_objects_beside_the_tests_are_up_to_date(name: str) -> None:
     stem, _, infix = name.partition(".")
     files = halves(stem, infix and f".{infix}")
@@ -244,6 +243,20 @@ def test_jump_tables_move_with_the_code_that_they_lead_into() -> None:
     (section,) = (each for each in parse(data).sections if each.name == ".jumptables")
     entries = [int.from_bytes(section.data[i : i + 8], "little") for i in range(0, 32, 8)]
     assert entries == [24, 24, 56, 56]
+
+
+def test_jump_tables_of_two_files_lead_where_they_led() -> None:
+    """Of clang 22, which makes a global BPF.JT.0.0 in each file that has tables in .text."""
+    both = linked("jumps").programs
+    (two,) = (read_object_file(path).programs for path in halves("jumps")[1:])
+    for name in ("two", "jumps"):
+        assert both[name].insns == two[name].insns
+        assert both[name].jump_tables == two[name].jump_tables
+    mine, shared = both["one"].jump_tables
+    # the same switch in each function, which stand one behind the other
+    spread = {target - mine.targets[0] for target in mine.targets}
+    assert spread == {target - shared.targets[0] for target in shared.targets}
+    assert shared.insns[0] - mine.insns[0] == shared.targets[0] - mine.targets[0]
 
 
 # ---- what is refused, and in which words ----
