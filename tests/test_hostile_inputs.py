@@ -81,7 +81,7 @@ def _tar(data: bytes) -> bytes:
 PACKED: dict[str, tuple[bytes, Callable[[bytes], None]]] = {
     "raw": (KERNEL, _unpack),
     "xz": (lzma.compress(KERNEL), _unpack),
-    "gzip": (gzip.compress(KERNEL), _unpack),
+    "gzip": (gzip.compress(KERNEL, mtime=0), _unpack),
     "tar": (_tar(BASE), _choose),
     "tar.xz": (lzma.compress(_tar(BASE)), _choose),
     "vmlinux": (elf(KERNEL, "little", 64), _unpack),
@@ -131,7 +131,7 @@ CONFIG = b"".join(
 def test_a_broken_configuration_is_read_or_refused(packed: bool) -> None:
     path = FIXTURES / "externs.bpf.o"
     spec = read_object(path.read_bytes(), name=path.name)
-    data = gzip.compress(CONFIG) if packed else CONFIG
+    data = gzip.compress(CONFIG, mtime=0) if packed else CONFIG
 
     def use(config: bytes) -> None:
         kconfig_data(spec, config)

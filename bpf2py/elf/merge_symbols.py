@@ -129,6 +129,8 @@ class SymbolMerger:
                     f"{each.elf.describe(symbol)} has visibility {symbol.visibility}; only hidden"
                     " and default are known"
                 )
+            if place and symbol.value + symbol.size > each.elf.sections[symbol.section].size:
+                raise each.elf.error(f"{each.elf.describe(symbol)} is not within its section")
             in_tables = place is not None and place[0].name == JUMP_TABLES
             if symbol.bind == STB_LOCAL or in_tables:
                 # clang calls the tables of every file BPF.JT.0.0 and so on, and makes them global

@@ -111,8 +111,9 @@ def entries_of_folder(folder: Traversable) -> Iterator[Entry]:
 
 def _leads_back(here: Traversable, child: Traversable) -> bool:
     """Whether *child* is a link to a folder that *here* lies in."""
-    links = isinstance(child, Path) and isinstance(here, Path) and child.is_symlink()
-    return links and here.resolve().is_relative_to(child.resolve())
+    if not (isinstance(child, Path) and isinstance(here, Path) and child.is_symlink()):
+        return False
+    return here.resolve().is_relative_to(child.resolve())
 
 
 def _content(file: Traversable) -> bytes:
