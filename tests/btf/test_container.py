@@ -8,6 +8,7 @@ import io
 import lzma
 import struct
 import tarfile
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bpf2py.btf import BTFError, encode
+from bpf2py.btf import BTFError, container, encode
 from bpf2py.btf import types as t
 from bpf2py.btf.container import members, unpack
 from bpf2py.btf.header import ByteOrder
@@ -87,12 +88,12 @@ def test_the_section_is_the_one_that_pyelftools_finds(name: str) -> None:
     [
         (b"", "empty"),
         (b"some text", "neither BTF"),
-        (lzma.compress(RAW)[:-9], "damaged xz"),
+        (lzma.compress(RAW)[:-9], "xz that is cut off"),
         (b"\xfd7zXZ\0 and more", "damaged xz"),
-        (gzip.compress(RAW)[:-9], "damaged gzip"),
+        (gzip.compress(RAW)[:-9], "gzip that is cut off"),
         (tar({"a.btf": RAW, "b.btf": RAW}), "2 files"),
         (tar({"a": RAW}), "0 files"),
-        (tar({"a.btf": RAW})[:520], "damaged archive"),
+        (tar({"a.btf": RAW})[:520], "archive that is cut off"),
         (elf(RAW, "little", 64)[:60], "damaged ELF"),
         (elf(RAW, "little", 64)[:-40], "damaged ELF"),
         (elf(RAW, "little", 64, b".DTF"), "without a section .BTF"),
@@ -115,6 +116,83 @@ def test_damage_gives_some_bytes_or_a_btf_error(how: str, data: st.DataObject) -
     del packed[data.draw(st.integers(0, len(packed))) :]
     with contextlib.suppress(BTFError):
         unpack(bytes(packed))
+
+
+@pytest.mark.parametrize("pack", [lzma.compress, gzip.compress])
+def test_what_claims_to_be_endless_is_not_unpacked(pack: Callable[[bytes], bytes]) -> None:
+    bomb = pack(bytes(container._LIMIT + 1))
+    tracemalloc.start()
+    with pytest.raises(BTFError, match=r"(xz|gzip) with more than 256 MiB in it"):
+        unpack(bomb)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 3 * container._LIMIT
+
+
+@pytest.mark.parametrize("pack", [lzma.compress, gzip.compress])
+def test_files_of_a_packer_one_behind_the_other_are_one(pack: Callable[[bytes], bytes]) -> None:
+    assert unpack(pack(RAW[:9]) + bytes(4) + pack(RAW[9:])) == RAW
+
+
+FORMATS = {"ustar": tarfile.USTAR_FORMAT, "gnu": tarfile.GNU_FORMAT, "pax": tarfile.PAX_FORMAT}
+
+
+@pytest.mark.parametrize("how", FORMATS)
+def test_an_archive_has_what_tarfile_put_into_it(how: str) -> None:
+    files = {
+        "a.btf": RAW,
+        "folder/b.btf": RAW * 40,
+        "empty": b"",
+        f"{'long/' * 25}{'n' * 90}.btf": b"1",
+        "/absolute": b"2",
+        "x/../up": b"3",
+    }
+    if how != "ustar":
+        files |= {f"{'n' * 300}.btf": b"4", "ümläut": b"5"}
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=FORMATS[how]) as archive:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            info.mtime = 1.5
+            archive.addfile(info, io.BytesIO(content))
+        for kind in (tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE):
+            info = tarfile.TarInfo("other.btf")
+            info.type, info.linkname = kind, "a.btf"
+            archive.addfile(info)
+    assert dict(members(buffer.getvalue())) == files
+
+
+def test_hard_links_lead_back_only() -> None:
+    def linked(*pairs: tuple[str, str]) -> bytes:
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as archive:
+            for name, target in pairs:
+                info = tarfile.TarInfo(name)
+                info.type, info.linkname = tarfile.LNKTYPE, target
+                archive.addfile(info)
+        return buffer.getvalue()
+
+    for pairs in ([("a", "a")], [("a", "b"), ("b", "a")]):
+        with pytest.raises(BTFError, match="a link to .*, which is missing"):
+            list(members(linked(*pairs)))
+    first = tar({"0": RAW})[: 512 * 2]
+    chain = first + linked(*((str(number), str(number - 1)) for number in range(1, 3000)))
+    assert dict(members(chain))["2999"] == RAW
+
+
+@pytest.mark.parametrize(
+    ("place", "field"),
+    [(124, b"77777777777\0"), (124, b"\x80" + b"\xff" * 11), (124, b"-0000000001\0"), (148, b"7")],
+)
+def test_a_tar_header_that_lies_is_refused(place: int, field: bytes) -> None:
+    header = bytearray(tar({"a.btf": RAW}))
+    header[place : place + len(field)] = field
+    if place != 148:
+        header[148:156] = b" " * 8
+        header[148:156] = b"%06o\0 " % sum(header[:512])
+    with pytest.raises(BTFError, match="archive"):
+        list(members(bytes(header)))
 
 
 def test_a_hard_link_in_an_archive_is_what_it_leads_to() -> None:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import struct
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -535,6 +537,47 @@ def test_broken_files_are_refused_and_never_crash() -> None:
         except ObjectError:
             continue
     assert 0 < ok < 150
+
+
+def test_what_would_become_huge_is_refused() -> None:
+    def patched(at: int, value: int) -> bytes:
+        data = bytearray(variable_object("x", 1))
+        (headers,) = struct.unpack_from("<Q", data, 0x28)
+        struct.pack_into("<Q", data, headers + 64 + at, value)
+        return bytes(data)
+
+    for align in (3, 1 << 20, 1 << 30, 1 << 63):
+        assert f"section '.data' is aligned to {align} bytes" in refused(patched(48, align))
+    elf = ElfWriter()
+    held = elf.section(".data", bytes(8), flags=WRITE | ALLOC)
+    elf.symbol("far", held, value=(1 << 64) - 8, size=1 << 63, kind=OBJECT, bind=LOCAL)
+    far = elf.build()
+    assert "symbol 'far' is not within its section" in refused(variable_object("x", 1), far)
+    many = []
+    for file in range(6):
+        elf = ElfWriter()
+        for number in range(12_000):
+            elf.section(f"{file}.{number}")
+        many.append((f"{file}.o", elf.build()))
+    with pytest.raises(ObjectError, match="72000 sections are more than an object can have"):
+        link_objects(many)
+
+
+def test_many_names_of_one_large_type_are_compared_in_time() -> None:
+    count = 2000
+    members = tuple(t.Member(f"m{i}", 1, 32 * i) for i in range(count))
+    kinds: list[t.Type] = [INT, t.Struct("large", 4 * count, members), t.Ptr(2)]
+    names = [t.Var(f"v{i}", 2, Linkage.GLOBAL) for i in range(count)]
+    rows = tuple(t.SectionVar(4 + i, 8 * i, 8) for i in range(count))
+    elf = ElfWriter()
+    held = elf.section(".data", bytes(8 * count), flags=WRITE | ALLOC)
+    describe(elf, [*kinds, *names, t.Datasec(".data", 0, rows)])
+    for number in range(count):
+        elf.symbol(f"v{number}", held, value=8 * number, size=8, kind=OBJECT, bind=WEAK)
+    data = elf.build()
+    started = time.process_time()
+    assert link_objects([("a.o", data), ("b.o", data)])
+    assert time.process_time() - started < 10
 
 
 def test_a_section_s_symbol_that_stands_for_none_is_refused() -> None:
