@@ -19,7 +19,7 @@ from bpf2py.btf import BTFError, TypeTable, decode, encode
 from bpf2py.btf import types as t
 from bpf2py.btf.container import unpack
 from bpf2py.btf.core_errors import RelocationError
-from bpf2py.btf.reduce import Needs, reduce
+from bpf2py.btf.reduce import reduce
 from bpf2py.btf.values import decode_value, format_value
 from bpf2py.elf import ObjectError, link_objects, read_btf_file, read_object
 from bpf2py.project.hub import archive, needs_of
@@ -27,8 +27,8 @@ from bpf2py.runtime.btf_hub import choose, entries_of_archive, this_kernel
 from bpf2py.runtime.core_report import against
 from bpf2py.runtime.errors import NotSupportedError
 from bpf2py.runtime.externs.kconfig import kconfig_data
-from tests.btf.test_container import elf
-from tests.elf.test_btf_file import BASE, SPLIT, executable
+from tests.elf.test_btf_file import BASE, SPLIT
+from tests.support.elfwriter import executable
 from tests.test_hostile_objects import FIXTURES, OBJECTS, found_in_mutants
 
 CORE = FIXTURES / "core_fields.bpf.o"
@@ -84,8 +84,8 @@ PACKED: dict[str, tuple[bytes, Callable[[bytes], None]]] = {
     "gzip": (gzip.compress(KERNEL, mtime=0), _unpack),
     "tar": (_tar(BASE), _choose),
     "tar.xz": (lzma.compress(_tar(BASE)), _choose),
-    "vmlinux": (elf(KERNEL, "little", 64), _unpack),
-    "vmlinux of 32 bits": (elf(KERNEL, "big", 32), _unpack),
+    "vmlinux": (executable({".BTF": KERNEL}), _unpack),
+    "vmlinux of 32 bits": (executable({".BTF": KERNEL}, order="big", bits=32), _unpack),
 }
 
 
@@ -117,7 +117,6 @@ def _ask(data: bytes) -> None:
 
 
 def test_broken_btf_of_a_kernel_is_asked_or_refused() -> None:
-    assert needs_of(SPEC, "x.o") and Needs
     assert not found_in_mutants("vmlinux", KERNEL, _ask, (BTFError, RelocationError))
 
 

@@ -147,9 +147,7 @@ class SymbolMerger:
             found = self._sections[section] = self._new(symbol, (section, 0), STB_LOCAL)
         return found
 
-    def _new(
-        self, symbol: Symbol, place: tuple[OutSection, int] | None, bind: int
-    ) -> OutSymbol:
+    def _new(self, symbol: Symbol, place: tuple[OutSection, int] | None, bind: int) -> OutSymbol:
         section, start = place or (None, 0)
         out = OutSymbol(
             name=symbol.name,
@@ -260,9 +258,7 @@ def _require_same(
         raise ObjectError(f"{files} disagree about {name!r}: {differs}")
 
 
-def _maps_differ(
-    known: Merged, each: Input, name: str, here: Described, met: Met
-) -> str | None:
+def _maps_differ(known: Merged, each: Input, name: str, here: Described, met: Met) -> str | None:
     """How two definitions of one map differ; also an extern one must be complete."""
     mine, theirs = known.origin.table, each.table
     assert mine is not None

@@ -6,7 +6,6 @@ import contextlib
 import gzip
 import io
 import lzma
-import struct
 import tarfile
 import tracemalloc
 from collections.abc import Callable
@@ -19,9 +18,9 @@ from hypothesis import strategies as st
 from bpf2py.btf import BTFError, container, encode
 from bpf2py.btf import types as t
 from bpf2py.btf.container import members, unpack
-from bpf2py.btf.header import ByteOrder
 from bpf2py.elf.reader import named_sections
 from bpf2py.runtime.hub_names import is_name_of_archive, is_name_of_btf, stem
+from tests.support.elfwriter import COMPRESSED, executable
 
 RAW = encode([t.Int("int", 4, 32)], byte_order="little")
 
@@ -36,27 +35,6 @@ def tar(files: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def elf(
-    content: bytes, order: ByteOrder, bits: int, section: bytes = b".BTF", flags: int = 0
-) -> bytes:
-    """An ELF file of three sections: none, the names, and *content*."""
-    prefix = "<" if order == "little" else ">"
-    names = b"\0.shstrtab\0" + section + b"\0"
-    word = "Q" if bits == 64 else "I"
-    header_size, row_size = (64, 64) if bits == 64 else (52, 40)
-    start = header_size + len(names) + len(content)
-    ident = b"\x7fELF" + bytes((bits // 32, 1 if order == "little" else 2, 1)) + bytes(9)
-    head = struct.pack(prefix + "HHI3" + word, 2, 247, 1, 0, 0, start)
-    head += struct.pack(prefix + "I6H", 0, header_size, 0, 0, row_size, 3, 1)
-
-    def row(name: int, flags: int, at: int, size: int) -> bytes:
-        return struct.pack(prefix + f"II4{word}II2{word}", name, 1, flags, 0, at, size, 0, 0, 1, 0)
-
-    rows = [row(0, 0, 0, 0), row(1, 0, header_size, len(names))]
-    rows.append(row(11, flags, header_size + len(names), len(content)))
-    return ident + head + names + content + b"".join(rows)
-
-
 PACKED: dict[str, Callable[[bytes], bytes]] = {
     "raw": lambda data: data,
     "xz": lzma.compress,
@@ -64,11 +42,11 @@ PACKED: dict[str, Callable[[bytes], bytes]] = {
     "tar": lambda data: tar({"README": b"no", "./5.4.btf": data}),
     "tar.xz": lambda data: lzma.compress(tar({"5.4.btf": data})),
     "tar.gz": lambda data: gzip.compress(tar({"5.4.btf": data})),
-    "vmlinux": lambda data: elf(data, "little", 64),
-    "vmlinux of 32 bits": lambda data: elf(data, "little", 32),
-    "vmlinux of s390x": lambda data: elf(data, "big", 64),
-    "vmlinux of ppc": lambda data: elf(data, "big", 32),
-    "vmlinux.xz": lambda data: lzma.compress(elf(data, "little", 64)),
+    "vmlinux": lambda data: executable({".BTF": data}),
+    "vmlinux of 32 bits": lambda data: executable({".BTF": data}, order="little", bits=32),
+    "vmlinux of s390x": lambda data: executable({".BTF": data}, order="big", bits=64),
+    "vmlinux of ppc": lambda data: executable({".BTF": data}, order="big", bits=32),
+    "vmlinux.xz": lambda data: lzma.compress(executable({".BTF": data})),
 }
 
 
@@ -94,11 +72,11 @@ def test_the_section_is_the_one_that_pyelftools_finds(name: str) -> None:
         (tar({"a.btf": RAW, "b.btf": RAW}), "2 files"),
         (tar({"a": RAW}), "0 files"),
         (tar({"a.btf": RAW})[:520], "archive that is cut off"),
-        (elf(RAW, "little", 64)[:60], "damaged ELF"),
-        (elf(RAW, "little", 64)[:-40], "damaged ELF"),
-        (elf(RAW, "little", 64, b".DTF"), "without a section .BTF"),
-        (elf(RAW, "little", 64, flags=0x800), "compressed"),
-        (elf(RAW, "little", 64, b".BTF.base"), "a base of its own"),
+        (executable({".BTF": RAW})[:60], "damaged ELF"),
+        (executable({".BTF": RAW})[:-40], "damaged ELF"),
+        (executable({".DTF": RAW}), "without a section .BTF"),
+        (executable({".BTF": RAW}, flags=COMPRESSED), "compressed"),
+        (executable({".BTF.base": RAW}), "a base of its own"),
         (b"\x7fELF", "damaged ELF"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -174,7 +152,7 @@ def test_hard_links_lead_back_only() -> None:
         return buffer.getvalue()
 
     for pairs in ([("a", "a")], [("a", "b"), ("b", "a")]):
-        with pytest.raises(BTFError, match="a link to .*, which is missing"):
+        with pytest.raises(BTFError, match=r"a link to .*, which is missing"):
             list(members(linked(*pairs)))
     first = tar({"0": RAW})[: 512 * 2]
     chain = first + linked(*((str(number), str(number - 1)) for number in range(1, 3000)))
