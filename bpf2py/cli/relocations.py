@@ -101,8 +101,8 @@ def show(console: Console, document: dict[str, Any]) -> None:
         console.print(Text(f"{document['name']} on {each['kernel']}: {counts or 'none'}"))
         programs: dict[str, list[tuple[str, ...]]] = {}
         for row in each["relocations"]:
-            where = f" ({row['file']})" if row["file"] else ""
-            programs.setdefault(row["program"] + where, []).append(_columns(row))
+            file = f" ({row['file']})" if row["file"] else ""
+            programs.setdefault(row["program"] + file, []).append(_columns(row))
         for program, rows in programs.items():
             columns = ("insn", "line", "kind", "of", "value", "outcome")
             print_table(console, program, columns, rows)

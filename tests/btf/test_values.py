@@ -177,7 +177,7 @@ def read(kinds: list[t.Type], data: bytes) -> None:
 def test_bitfields_are_counted_as_values(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(values, "_MAX_VALUES", 1000)
     bits = tuple(t.Member(f"b{i}", 1, i % 8, 1) for i in range(500))
-    kinds = [t.Int("int", 1, 8), t.Struct("s", 1, bits, True), t.Array(2, 1, 3)]
+    kinds: list[t.Type] = [t.Int("int", 1, 8), t.Struct("s", 1, bits, True), t.Array(2, 1, 3)]
     with pytest.raises(BTFError, match="too many values"):
         read(kinds, bytes(3))
 

@@ -71,7 +71,8 @@ def test_a_base_that_is_not_needed_is_not_looked_at(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        (b"", "neither BTF, nor an ELF file"),
+        (b"", "empty"),
+        (b"text", "neither BTF, nor an ELF file"),
         (b"\xfd7zXZ\0", "xz that is cut off"),
         (b"\x7fELF", "the ELF file cannot be read"),
         (executable({".text": b""}), r"no section \.BTF"),
