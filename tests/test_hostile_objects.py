@@ -13,11 +13,12 @@ import random
 import resource
 import signal
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import FrameType
+from typing import TypeAlias
 
 import pytest
 
@@ -88,24 +89,32 @@ def time_limit() -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _child(path: Path, findings: Connection) -> None:
-    """Run all mutants of one object; send what went wrong, then None."""
+Use: TypeAlias = Callable[[bytes], object]
+
+
+def _child(
+    name: str, data: bytes, use: Use, allowed: tuple[type[Exception], ...], findings: Connection
+) -> None:
+    """Run all mutants of one file; send what went wrong, then None."""
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
-    for what, data in mutants(path.read_bytes(), path.name, MUTANTS):
+    for what, mutant in mutants(data, name, MUTANTS):
         try:
             with time_limit():
-                read_and_generate(data)
-        except ALLOWED:
+                use(mutant)
+        except allowed:
             pass
         except BaseException:
-            findings.send(f"{path.name}, {what}:\n{traceback.format_exc(limit=-6)}")
+            findings.send(f"{name}, {what}:\n{traceback.format_exc(limit=-6)}")
     findings.send(None)
 
 
-@pytest.mark.parametrize("path", OBJECTS, ids=lambda path: path.name)
-def test_a_broken_object_is_read_or_refused_with_our_errors(path: Path) -> None:
+def found_in_mutants(
+    name: str, data: bytes, use: Use, allowed: tuple[type[Exception], ...] = ALLOWED
+) -> str:
+    """What goes wrong when *use* gets broken versions of *data*: other errors, or no end."""
     ours, theirs = multiprocessing.Pipe(duplex=False)
-    child = multiprocessing.get_context("fork").Process(target=_child, args=(path, theirs))
+    arguments = name, data, use, allowed, theirs
+    child = multiprocessing.get_context("fork").Process(target=_child, args=arguments)
     child.start()
     theirs.close()
     findings: list[str] = []
@@ -113,12 +122,17 @@ def test_a_broken_object_is_read_or_refused_with_our_errors(path: Path) -> None:
         while (finding := ours.recv()) is not None:
             findings.append(finding)
     except EOFError:
-        findings.append(f"{path.name}: the child died (out of memory?)")
+        findings.append(f"{name}: the child died (out of memory?)")
     finally:
         child.join(SECONDS_PER_MUTANT)
         ours.close()
         child.close()
-    assert not findings, "\n".join(findings)
+    return "\n".join(findings)
+
+
+@pytest.mark.parametrize("path", OBJECTS, ids=lambda path: path.name)
+def test_a_broken_object_is_read_or_refused_with_our_errors(path: Path) -> None:
+    assert not found_in_mutants(path.name, path.read_bytes(), read_and_generate)
 
 
 def test_there_are_objects_to_break() -> None:

@@ -7,14 +7,11 @@ here: files, archives of many kernels (``runtime.btf_hub``), split BTF (``elf.bt
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from .errors import BTFError
 from .header import MAGIC_BYTES, PREFIX, Blob, ByteOrder
-
-if TYPE_CHECKING:
-    import tarfile
 
 _SUFFIX = ".btf"
 _ELF_MAGIC = b"\x7fELF"
@@ -24,6 +21,9 @@ _TAR_MAGIC_AT = 257
 _TAR_MAGIC = b"ustar"
 #: An archive of a compressed file of …: nobody does more.
 _LAYERS = 4
+#: What a compressed file may have in it: the largest vmlinux of a distribution has 70 MiB, one with
+#: debug information is not packed like this, and a few kilobytes can claim to be terabytes.
+_LIMIT = 256 << 20
 
 #: Of the ELF header by class: where the section headers start, and their size, number and that of
 #: the one with the names; of a section header: name, flags, offset and size.
@@ -52,49 +52,58 @@ def unpack(data: Blob) -> Blob:
 
 
 def _decompressed(data: Blob) -> bytes:
-    import zlib
-
+    """What is in a file of gzip or xz, or in several one behind the other."""
     content = bytes(data)
+    what, magic, new, damage = _codec(content)
+    parts: list[bytes] = []
+    left = _LIMIT
     try:
-        if content[:2] == _GZIP_MAGIC:
-            return zlib.decompress(content, 16 + zlib.MAX_WBITS)
+        while content.startswith(magic):
+            one = new()
+            parts.append(one.decompress(content, left + 1))
+            left -= len(parts[-1])
+            if left < 0:
+                raise BTFError(f"{what} with more than {_LIMIT >> 20} MiB in it")
+            if not one.eof:
+                raise BTFError(f"{what} that is cut off")
+            content = one.unused_data.lstrip(b"\0")
+    except damage as error:
+        raise BTFError(f"damaged {what}: {error}") from error
+    return b"".join(parts)
+
+
+def _codec(content: bytes) -> tuple[str, bytes, Callable[[], Any], type[Exception]]:
+    """Name, magic, decompressor and exception of what *content* is compressed by."""
+    if content.startswith(_GZIP_MAGIC):
+        import zlib
+
+        return "gzip", _GZIP_MAGIC, lambda: zlib.decompressobj(16 + zlib.MAX_WBITS), zlib.error
+    try:
         import lzma
-    except zlib.error as error:
-        raise BTFError(f"damaged gzip: {error}") from error
     except ModuleNotFoundError as error:
         raise BTFError("compressed by xz, which this Python was built without") from error
-    try:
-        return lzma.decompress(content)
-    except lzma.LZMAError as error:
-        raise BTFError(f"damaged xz: {error}") from error
+    return (
+        "xz",
+        _XZ_MAGIC,
+        lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_LIMIT),
+        lzma.LZMAError,
+    )
 
 
-def _only_file(data: Blob) -> bytes:
+def _only_file(data: Blob) -> Blob:
     found = [content for name, content in members(data) if name.endswith(_SUFFIX)]
     if len(found) != 1:
         raise BTFError(f"an archive with {len(found)} files *{_SUFFIX} in it, not one")
     return found[0]
 
 
-def members(data: Blob) -> Iterator[tuple[str, bytes]]:
+def members(data: Blob) -> Iterator[tuple[str, memoryview]]:
     """Name and content of each file in an archive (tar, also compressed); :class:`BTFError`."""
-    import io
-    import tarfile
+    from . import tar
 
     if bytes(data[:6]) == _XZ_MAGIC or bytes(data[:2]) == _GZIP_MAGIC:
         data = _decompressed(data)
-    try:
-        with tarfile.open(fileobj=io.BytesIO(bytes(data)), mode="r:") as archive:
-            for entry in archive:
-                if entry.isfile() or entry.islnk():
-                    yield entry.name, _content(archive, entry)
-    except (tarfile.TarError, KeyError, EOFError) as error:
-        raise BTFError(f"damaged archive: {error}") from error
-
-
-def _content(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> bytes:
-    file = archive.extractfile(entry)  # of a hard link: what it leads to
-    return file.read() if file is not None else b""
+    yield from tar.files(data)
 
 
 def _section(data: Blob) -> bytes:
@@ -119,6 +128,6 @@ def _section(data: Blob) -> bytes:
             if offset + length > len(data):
                 raise BTFError("its section .BTF ends behind the file")
             return bytes(data[offset : offset + length])
-    except (struct.error, IndexError, KeyError):
+    except (struct.error, IndexError, KeyError, OverflowError):
         raise BTFError("a damaged ELF file") from None
     raise BTFError("an ELF file without a section .BTF")

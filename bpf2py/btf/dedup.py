@@ -13,7 +13,8 @@ stands opposite, for all of its uses at once.  What is left, which cannot lead b
 except through a struct, is compared by the ids that its targets have become.
 
 That pairs are remembered, and not one partner for each type, lets also those duplicates go that
-stand within one compilation.
+stand within one compilation.  How many are looked at is limited; what is not looked at stays twice,
+which is no less true.
 """
 
 from __future__ import annotations
@@ -28,6 +29,11 @@ from .references import references, renumbered
 _COMPOSITES = (t.Struct, t.Union)
 _PLACES = (t.Var, t.Datasec)
 _Pair: TypeAlias = tuple[int, int]
+#: Two copies of a kernel's BTF need a pair for every second type.  Who writes thousands of structs
+#: that differ far from where they begin would keep others busy for minutes.
+_PATIENCE, _PATIENCE_PER_TYPE = 500_000, 5
+#: Pointers, typedefs and qualifiers that are looked through to tell structs apart.
+_NEAR = 4
 
 
 class Deduplicated(NamedTuple):
@@ -57,6 +63,8 @@ class _Dedup:
         self._shapes: list[int] = [-1] * len(self._types)
         #: Pairs known not to be equal: chains of structs would be compared again and again.
         self._different: set[_Pair] = set()
+        #: Pairs of types that may still be looked at.
+        self._patience = _PATIENCE + _PATIENCE_PER_TYPE * len(types)
         for type_id, each in enumerate(self._types):
             for target in references(each):
                 if not 0 <= target < len(self._types):
@@ -108,18 +116,36 @@ class _Dedup:
     # ---- structs and unions, with everything behind them ----
 
     def _merge_composites(self) -> None:
-        known: dict[int, list[int]] = {}
+        known: dict[Hashable, list[int]] = {}
         for type_id, each in enumerate(self._types):
             if not isinstance(each, _COMPOSITES) or self._found(type_id) != type_id:
                 continue
-            alike = known.setdefault(self._shape(type_id), [])
-            for candidate in alike:
+            surroundings = [self._seen(target) for target in references(each)]
+            alike = known.setdefault((self._shape(type_id), *surroundings), [])
+            for candidate in alike if self._patience > 0 else ():
                 met = self._same(type_id, candidate)
                 if met is not None:
                     self._merge(met)
                     break
             else:
                 alike.append(type_id)
+
+    def _seen(self, type_id: int) -> Hashable:
+        """What can be told of a type from near by, the same for all that may be equal."""
+        steps: list[Hashable] = []
+        for _ in range(_NEAR):
+            type_id = self._found(type_id)
+            each = self._types[type_id]
+            if isinstance(each, (*_COMPOSITES, t.Fwd)) and each.name:
+                # a declaration may come to be the struct
+                steps.append((_is_of_union(each), each.name))
+                break
+            steps.append(self._shape(type_id))
+            targets = references(each)
+            if isinstance(each, _COMPOSITES) or len(targets) != 1:
+                break
+            (type_id,) = targets
+        return tuple(steps)
 
     def _same(self, one: int, other: int) -> list[_Pair] | None:
         """The pairs of types met on the way, if the two are equal."""
@@ -130,6 +156,7 @@ class _Dedup:
         met: dict[_Pair, _Pair | None] = {}
         todo: list[tuple[int, int, _Pair | None]] = [(one, other, None)]
         while todo:
+            self._patience -= 1
             a, b, through = todo.pop()
             a, b = found(a), found(b)
             a, b = stands_for.get(a, a), stands_for.get(b, b)
@@ -225,11 +252,18 @@ def _is_declared(each: t.Type) -> bool:
     return isinstance(each, t.Enum | t.Enum64) and not each.values and bool(each.name)
 
 
+def _is_of_union(each: t.Type) -> bool:
+    return each.is_union if isinstance(each, t.Fwd) else isinstance(each, t.Union)
+
+
 def _declares(declaration: t.Type, whole: t.Type) -> bool:
     """Whether *whole* can be what a ``struct s;`` or ``union u;`` speaks of."""
     assert isinstance(declaration, t.Fwd)
-    wanted = t.Union if declaration.is_union else t.Struct
-    return isinstance(whole, wanted) and whole.name == declaration.name
+    return (
+        isinstance(whole, _COMPOSITES)
+        and _is_of_union(whole) == declaration.is_union
+        and whole.name == declaration.name
+    )
 
 
 def _stays_apart(each: t.Type) -> bool:

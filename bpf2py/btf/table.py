@@ -31,6 +31,8 @@ _MODIFIERS = frozenset(
 #: Types kept after being built.  Building all of the kernel's takes some fifty scans' time and many
 #: times the blob's memory, so a walk over all of it must not keep all of it.
 _CACHE_LIMIT = 16_384
+#: Typedefs and qualifiers one behind the other; the kernel takes 32 (MAX_RESOLVE_DEPTH).
+_MAX_RESOLVED = 64
 
 
 class TypeTable:
@@ -190,11 +192,14 @@ class TypeTable:
     def resolve(self, type_id: int) -> int:
         """The id behind typedefs, ``const``, ``volatile``, ``restrict`` and type tags."""
         first = type_id
-        for _ in range(len(self)):
+        for _ in range(_MAX_RESOLVED):
             if self.kind(type_id) not in _MODIFIERS:
                 return type_id
             type_id = self._header_word(type_id, 2)
-        raise BTFError(f"type {first} leads back to itself", self.offset(first))
+        raise BTFError(
+            f"type {first} leads back to itself, or through more than {_MAX_RESOLVED} typedefs",
+            self.offset(first),
+        )
 
     # ---- strings ----
 

@@ -57,7 +57,10 @@ def decode_value(table: TypeTable, type_id: int, data: bytes | bytearray | memor
 
     Raises BTFError if *data* is too short, and for a type that has no values.
     """
-    return _Reader(table, bytes(data)).value(type_id, 0, last=True)
+    try:
+        return _Reader(table, bytes(data)).value(type_id, 0, last=True)
+    except RecursionError:
+        raise _too_deep(table, type_id) from None
 
 
 def format_value(
@@ -65,7 +68,14 @@ def format_value(
 ) -> str:
     """The value as C-like text, a member to a line; raises as :func:`decode_value` does."""
     reader = _Reader(table, bytes(data))
-    return _Writer(reader, indent).value(type_id, 0, 0, cast=True, last=True)
+    try:
+        return _Writer(reader, indent).value(type_id, 0, 0, cast=True, last=True)
+    except RecursionError:
+        raise _too_deep(table, type_id) from None
+
+
+def _too_deep(table: TypeTable, type_id: int) -> BTFError:
+    return BTFError(f"type {type_id} holds others too deep in each other", table.offset(type_id))
 
 
 class _Reader:
@@ -75,20 +85,31 @@ class _Reader:
         self.table = table
         self.data = data
         self._values = 0
+        self._resolved: dict[int, tuple[Type, int]] = {}
+        #: By enum, which is kept with them lest another gets its ``id``, its names by number.
+        self._names: dict[int, tuple[Type, dict[int, str]]] = {}
+
+    def count(self) -> None:
+        """Refuse what would take minutes."""
+        self._values += 1
+        if self._values > _MAX_VALUES:
+            raise BTFError("holds too many values", 0)
 
     def type(self, type_id: int, at: int) -> Type:
         """The type behind typedefs and qualifiers, of which a value fits at *at*."""
-        self._values += 1
-        if self._values > _MAX_VALUES:
-            raise BTFError(f"type {type_id} holds too many values", self.table.offset(type_id))
-        size = size_of(self.table, type_id)
+        self.count()
+        known = self._resolved.get(type_id)
+        if known is None:
+            size = size_of(self.table, type_id)
+            known = self._resolved[type_id] = self.table[self.table.resolve(type_id)], size
+        each, size = known
         if at + size > len(self.data):
             raise BTFError(
                 f"{CText(self.table).declare(type_id)} needs {size} bytes at {at}, and "
                 f"there are {max(len(self.data) - at, 0)}",
                 self.table.offset(type_id),
             )
-        return self.table[self.table.resolve(type_id)]
+        return each
 
     def value(self, type_id: int, at: int, *, last: bool = False) -> Any:
         each = self.type(type_id, at)
@@ -115,7 +136,7 @@ class _Reader:
                 number = self._number(at, each.size, each.signed)
                 return bool(number) if each.boolean else number
             case Enum() | Enum64():
-                return enumerator(each, self._number(at, each.size, each.signed))
+                return self._enumerator(each, self._number(at, each.size, each.signed))
             case Ptr():
                 return self._number(at, POINTER_SIZE, False)
             case Float():
@@ -147,6 +168,7 @@ class _Reader:
 
     def bits(self, member: PlacedMember, at: int) -> Any:
         """The value of a bitfield of a struct at *at*."""
+        self.count()
         each = self.table[self.table.resolve(member.type_id)]
         start = at * 8 + member.bit_offset
         first, end = start // 8, (start + member.bit_size + 7) // 8
@@ -161,8 +183,15 @@ class _Reader:
         if isinstance(each, (Int, Enum, Enum64)) and each.signed and number >> member.bit_size - 1:
             number -= 1 << member.bit_size
         if isinstance(each, (Enum, Enum64)):
-            return enumerator(each, number)
+            return self._enumerator(each, number)
         return bool(number) if isinstance(each, Int) and each.boolean else number
+
+    def _enumerator(self, each: Enum | Enum64, number: int) -> str | int:
+        known = self._names.get(id(each))
+        if known is None:
+            names = {value.value: value.name for value in reversed(each.values)}
+            known = self._names[id(each)] = each, names
+        return known[1].get(number, number)
 
     def _array(self, array: Array, at: int, last: bool) -> Any:
         count = self.elements(array, at, last)
@@ -274,11 +303,6 @@ class _Writer:
         if inner.name == "" and isinstance(inner, (Struct, Union, Enum, Enum64)):
             return inner.kind.name.lower().removesuffix("64") + lengths
         return self._names.declare(type_id)
-
-
-def enumerator(each: Enum | Enum64, number: int) -> str | int:
-    """The name of the first enumerator with that number, or the number."""
-    return next((value.name for value in each.values if value.value == number), number)
 
 
 def _scalar(value: Any) -> str:

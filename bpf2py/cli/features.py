@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterable
 
 import click
@@ -10,8 +11,8 @@ import click
 from ..runtime.privileges import drop_capabilities
 from ..runtime.probes import Answer, Report, report
 
-_WIDTH = 96
-_TITLES: dict[Answer, str] = {"yes": "", "no": "not", "unknown": "could not tell"}
+_WIDTH = 79
+_TITLES: dict[Answer, str] = {"yes": "", "no": "not there", "unknown": "could not tell"}
 
 
 @click.command("features")
@@ -94,8 +95,14 @@ def lines(found: Report, *, helpers: bool, kfuncs: bool) -> Iterable[str]:
             yield from _wrapped(names)
     if found.unknown:
         yield "\nCould not tell:"
+        reasons: dict[str, list[str]] = {}
         for what, why in found.unknown.items():
-            yield f"  {what}: {why.rpartition(': could not tell: ')[2]}"
+            reasons.setdefault(why.rpartition(": could not tell: ")[2], []).append(what)
+        for why, names in reasons.items():
+            text = f"{', '.join(names)}: {why}"
+            yield from textwrap.wrap(
+                text, _WIDTH, initial_indent="  ", subsequent_indent="    ", break_long_words=False
+            )
 
 
 def _wrapped(names: Iterable[str]) -> Iterable[str]:

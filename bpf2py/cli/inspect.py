@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..elf import read_object
+from ..elf.errors import damage_of
 from .describe import describe
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def command(file: Path, as_json: bool, relocations: bool, btf: Path | None) -> N
 
         document, show_it = reports.report(spec, btf), reports.show
     else:
-        document, show_it = describe(spec), show
+        with damage_of(str(file)):
+            document, show_it = describe(spec), show
     if as_json:
         click.echo(json.dumps(document, indent=2))
         return

@@ -14,6 +14,7 @@ import click
 
 from ..codegen import Options, left_out
 from ..elf import read_object
+from ..elf.errors import damage_of
 from ..project.modules import ObjectFile
 
 
@@ -43,7 +44,9 @@ def show(module: Path | str, made_from: Sequence[ObjectFile], options: ModuleOpt
     )
     rows: dict[str, list[str]] = {}
     for each in made_from:
-        for row in left_out(read_object(each.data, name=each.name), chosen):
+        with damage_of(each.name):
+            missing = left_out(read_object(each.data, name=each.name), chosen)
+        for row in missing:
             rows.setdefault(str(row), []).append(each.name)
     for text, names in rows.items():
         of = f" of {', '.join(names)}" if len(names) < len(made_from) else ""

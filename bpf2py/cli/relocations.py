@@ -99,12 +99,13 @@ def show(console: Console, document: dict[str, Any]) -> None:
         (each,) = document["kernels"]
         counts = ", ".join(f"{count} {name}" for name, count in each["outcomes"].items() if count)
         console.print(Text(f"{document['name']} on {each['kernel']}: {counts or 'none'}"))
-        print_table(
-            console,
-            "CO-RE relocations",
-            ("program", "insn", "source", "kind", "of", "value", "outcome"),
-            list(map(_columns, each["relocations"])),
-        )
+        programs: dict[str, list[tuple[str, ...]]] = {}
+        for row in each["relocations"]:
+            file = f" ({row['file']})" if row["file"] else ""
+            programs.setdefault(row["program"] + file, []).append(_columns(row))
+        for program, rows in programs.items():
+            columns = ("insn", "line", "kind", "of", "value", "outcome")
+            print_table(console, program, columns, rows)
     for text, where in _problems(document).items():
         console.print()
         console.print(Text(text))
@@ -114,7 +115,6 @@ def show(console: Console, document: dict[str, Any]) -> None:
 
 
 def _columns(row: dict[str, Any]) -> tuple[str, ...]:
-    source = f"{row['file']}:{row['line']}" if row["file"] else ""
     value = "" if row["target"] is None else str(row["target"])
     if row["local"] != row["target"] and row["local"] is not None and value:
         value = f"{row['local']} → {value}"
@@ -124,8 +124,8 @@ def _columns(row: dict[str, Any]) -> tuple[str, ...]:
     if row["where"] not in (None, "vmlinux"):
         outcome += f", in module {row['where']}"
     return (
-        *(row["program"], str(row["instruction"]), source, row["kind"], row["subject"]),
-        *(value, outcome),
+        *(str(row["instruction"]), str(row["line"] or ""), row["kind"].removeprefix("field_")),
+        *(row["subject"], value, outcome),
     )
 
 

@@ -1,4 +1,4 @@
-"""BTF out of a file: raw, as in /sys/kernel/btf, or the section of a kernel, module or object.
+"""BTF out of a file: raw, as in /sys/kernel/btf, the section of a kernel, module or object, packed.
 
 In: a path.  Out: a ``TypeTable``.  A module's BTF is split: its ids continue those of the kernel
 it was built for, its base.  Since 6.11 a module can carry what it needs of its base with it
@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 
 from ..btf import TypeTable, decode
+from ..btf.container import unpack
 from ..btf.distilled import relocated
 from ..btf.errors import BTFError
 from ..btf.header import MAGIC_BYTES, is_split
@@ -63,9 +64,10 @@ def _sections(path: Path) -> dict[str, bytes]:
         if magic[:2] in MAGIC_BYTES:
             return {".BTF": file.read()}
         if magic != _ELF_MAGIC:
-            raise ObjectError(
-                f"{path}: neither BTF nor an ELF file; if it is compressed, decompress it first"
-            )
+            try:
+                return {".BTF": bytes(unpack(file.read()))}
+            except BTFError as error:
+                raise ObjectError(f"{path}: {error.what}") from error
         sections = named_sections(file, (".BTF", ".BTF.base"), name=str(path))
     if ".BTF" not in sections:
         raise ObjectError(

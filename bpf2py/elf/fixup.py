@@ -12,10 +12,10 @@ from __future__ import annotations
 import struct
 
 from ..btf.decode import decode
-from ..btf.errors import BTFError
 from ..btf.table import TypeTable
 from ..spec import Linkage
 from ..uapi import BTFKind
+from .errors import damage_of
 from .externs import EXTERN_SECTIONS
 from .reader import STB_LOCAL, STT_FUNC, STT_OBJECT, ElfObject, Symbol
 
@@ -36,10 +36,8 @@ def fixed_btf(elf: ElfObject, table: TypeTable, blob: bytes) -> tuple[bytes, Typ
 
 def decode_btf(elf: ElfObject, blob: bytes) -> TypeTable:
     """Decode *blob*; an object's BTF must be in the byte order of its ELF file."""
-    try:
+    with damage_of(elf.name):
         table = decode(blob)
-    except BTFError as exc:
-        raise elf.error(f"section '.BTF' is damaged: {exc}") from exc
     if table.byte_order != elf.byte_order:
         raise elf.error(
             f"section '.BTF' is {table.byte_order}-endian in a {elf.byte_order}-endian object"

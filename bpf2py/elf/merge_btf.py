@@ -70,6 +70,7 @@ class _Merger:
         self.ids: dict[Input, list[int]] = {}
         #: The one type of a global or extern name.
         self._named: dict[str, int] = {}
+        self._sizes: dict[Input, dict[int, int]] = {}
 
     def add(self, each: Input) -> None:
         """Append the types of *each*, without data sections."""
@@ -169,13 +170,16 @@ class _Merger:
             return replace(row, offset=start + row.offset)
         if merged.section != section:
             return None
-        size = row.size
-        for datasec in _datasecs(merged.origin):
-            for theirs in datasec.variables:
-                if theirs.target == merged.described.type_id:
-                    size = theirs.size
+        size = self._sizes_in(merged.origin).get(merged.described.type_id, row.size)
         offset = 0 if merged.out.section is None else merged.out.value
         return replace(row, offset=offset, size=size)
+
+    def _sizes_in(self, each: Input) -> dict[int, int]:
+        """How many bytes the data sections of *each* say that a variable has."""
+        if each not in self._sizes:
+            rows = [row for section in _datasecs(each) for row in section.variables]
+            self._sizes[each] = {row.target: row.size for row in rows}
+        return self._sizes[each]
 
     def finished(self) -> list[t.Type]:
         """All types, with the merged ids."""

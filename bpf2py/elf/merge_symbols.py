@@ -22,6 +22,7 @@ from ..spec import Linkage
 from .errors import ObjectError
 from .maps import map_definition
 from .reader import (
+    JUMP_TABLES,
     SHN_LORESERVE,
     SHN_UNDEF,
     STB_GLOBAL,
@@ -32,7 +33,7 @@ from .reader import (
     ElfObject,
     Symbol,
 )
-from .same_type import difference
+from .same_type import Met, difference
 from .writer import OutSection, OutSymbol
 
 #: Where clang lists externs that are neither the kernel's nor its configuration's.
@@ -108,6 +109,8 @@ class SymbolMerger:
         self.out: list[OutSymbol] = []
         self.names: dict[str, Merged] = {}
         self._sections: dict[OutSection, OutSymbol] = {}
+        #: By two objects, what is known to be the same in both.
+        self._met: dict[tuple[Input, Input], Met] = {}
 
     def add(self, each: Input) -> None:
         """Merge the symbols of *each*, whose sections have their places.
@@ -126,26 +129,30 @@ class SymbolMerger:
                     f"{each.elf.describe(symbol)} has visibility {symbol.visibility}; only hidden"
                     " and default are known"
                 )
-            if symbol.bind == STB_LOCAL:
+            if place and symbol.value + symbol.size > each.elf.sections[symbol.section].size:
+                raise each.elf.error(f"{each.elf.describe(symbol)} is not within its section")
+            in_tables = place is not None and place[0].name == JUMP_TABLES
+            if symbol.bind == STB_LOCAL or in_tables:
+                # clang calls the tables of every file BPF.JT.0.0 and so on, and makes them global
                 each.symbols[symbol.number] = self._local(symbol, place)
             else:
                 each.symbols[symbol.number] = self._global(each, symbol, place, described)
 
     def _local(self, symbol: Symbol, place: tuple[OutSection, int] | None) -> OutSymbol:
         if symbol.kind != STT_SECTION or place is None:
-            return self._new(symbol, place)
+            return self._new(symbol, place, STB_LOCAL)
         section, _ = place
         found = self._sections.get(section)
         if found is None:
-            found = self._sections[section] = self._new(symbol, (section, 0))
+            found = self._sections[section] = self._new(symbol, (section, 0), STB_LOCAL)
         return found
 
-    def _new(self, symbol: Symbol, place: tuple[OutSection, int] | None) -> OutSymbol:
+    def _new(self, symbol: Symbol, place: tuple[OutSection, int] | None, bind: int) -> OutSymbol:
         section, start = place or (None, 0)
         out = OutSymbol(
             name=symbol.name,
             kind=symbol.kind,
-            bind=symbol.bind,
+            bind=bind,
             visibility=symbol.visibility,
             value=start + symbol.value,
             size=symbol.size,
@@ -172,7 +179,7 @@ class SymbolMerger:
         strong = defined and symbol.bind != STB_WEAK
         known = self.names.get(symbol.name)
         if known is None:
-            out = self._new(symbol, place)
+            out = self._new(symbol, place, symbol.bind)
             self.names[symbol.name] = Merged(out, each, here, defined, strong)
             return out
         if strong and known.strong:
@@ -180,7 +187,8 @@ class SymbolMerger:
                 f"{known.origin.elf.name} and {each.elf.name} both define {symbol.name!r}; make"
                 " it static in one, or __weak"
             )
-        _require_same(known, each, symbol.name, here, defined, place)
+        met = self._met.setdefault((known.origin, each), set())
+        _require_same(known, each, symbol.name, here, defined, place, met)
         out = known.out
         if symbol.bind == STB_GLOBAL:
             out.bind = STB_GLOBAL
@@ -225,6 +233,7 @@ def _require_same(
     here: Described,
     defined: bool,
     place: tuple[OutSection, int] | None,
+    met: Met,
 ) -> None:
     """Refuse a name that two files understand differently."""
     files = f"{known.origin.elf.name} and {each.elf.name}"
@@ -242,14 +251,14 @@ def _require_same(
             f" other in {their_section!r}"
         )
     if MAPS in (my_section, their_section):
-        differs = _maps_differ(known, each, name, here)
+        differs = _maps_differ(known, each, name, here, met)
     else:
-        differs = difference(mine, known.described.type_id, theirs, here.type_id)
+        differs = difference(mine, known.described.type_id, theirs, here.type_id, met)
     if differs is not None:
         raise ObjectError(f"{files} disagree about {name!r}: {differs}")
 
 
-def _maps_differ(known: Merged, each: Input, name: str, here: Described) -> str | None:
+def _maps_differ(known: Merged, each: Input, name: str, here: Described, met: Met) -> str | None:
     """How two definitions of one map differ; also an extern one must be complete."""
     mine, theirs = known.origin.table, each.table
     assert mine is not None
@@ -268,7 +277,7 @@ def _maps_differ(known: Merged, each: Input, name: str, here: Described) -> str 
             what = prefix + attribute.removesuffix("_type_id")
             if bool(x) != bool(y):
                 return f"the map has a type of {what} in one only"
-            if x and (differs := difference(mine, x, theirs, y)) is not None:
+            if x and (differs := difference(mine, x, theirs, y, met)) is not None:
                 return f"in the type of the map's {what}, {differs}"
         if (a.inner is None) != (b.inner is None):
             return "the map has inner maps in one only"

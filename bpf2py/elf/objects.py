@@ -13,14 +13,13 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..btf.errors import BTFError
 from ..btf.ext_info import decode_ext
 from ..btf.table import TypeTable
 from ..btf.types import DeclTag, Func
 from ..spec import ExternSpec, Linkage, MapSpec, ObjectSpec, ProgramSpec
 from ..uapi import BTFKind, ProgType
 from .data import ARENA_SECTION, data_maps, fill_arena
-from .errors import ObjectError
+from .errors import damage_of
 from .externs import kconfig_map, made_acceptable, read_externs
 from .filled import fill_maps
 from .fixup import decode_btf, fixed_btf
@@ -51,10 +50,8 @@ def read_object(
     """
     data = bytes(data)
     elf = read_elf(data, name=name)
-    try:
+    with damage_of(name):
         return _read(elf, data, tuple(sections), relaxed_maps)
-    except BTFError as exc:
-        raise ObjectError(f"{name}: section '.BTF' or '.BTF.ext' is damaged: {exc}") from exc
 
 
 def read_object_file(

@@ -19,6 +19,8 @@ from ..records import dataclass
 from ..spec import KCONFIG, ExternKind, ExternSpec, MapSpec
 from .errors import ObjectError
 from .reader import (
+    ADDRESS_SIZE,
+    JUMP_TABLES,
     SHN_LORESERVE,
     SHN_UNDEF,
     STB_GLOBAL,
@@ -36,9 +38,6 @@ _CALL, _LD_IMM64 = 0x85, 0x18
 _PSEUDO_CALL, _PSEUDO_FUNC = 1, 4
 #: R_BPF_64_64 and R_BPF_64_32, the two kinds that stand in code.  R_BPF_NONE asks for nothing.
 _R_NONE, _R_IN_CODE = 0, (1, 10)
-
-#: Where clang 22 puts the targets of indirect jumps: 8 bytes each, counted from the section's start.
-_JUMP_TABLES, _ADDRESS_SIZE = ".jumptables", 8
 
 
 @dataclass(slots=True, frozen=True)
@@ -296,7 +295,7 @@ class Functions:
         if section.executable:
             at = _whole(place, symbol.value + imm)
             return self._function(place, section, at, callback=True)
-        if section.name == _JUMP_TABLES:
+        if section.name == JUMP_TABLES:
             return self._jump_table(place, symbol, section, imm)
         return self._map(place, symbol, section, imm)
 
@@ -338,7 +337,7 @@ class Functions:
         What is in it is looked at when the function gets into a program.
         """
         start, end = symbol.value, symbol.value + symbol.size
-        whole = not (start % _ADDRESS_SIZE or symbol.size % _ADDRESS_SIZE)
+        whole = not (start % ADDRESS_SIZE or symbol.size % ADDRESS_SIZE)
         if imm or start == end or end > len(section.data) or not whole:
             raise place.error(
                 f"takes bytes {start + imm} to {end} of section {section.name!r}, which are no"
@@ -351,7 +350,7 @@ class Functions:
 
         Whether jumps may go there is for the verifier to say, program by program.
         """
-        section = self._elf.section(_JUMP_TABLES)
+        section = self._elf.section(JUMP_TABLES)
         assert section is not None
         place = _Place(self._elf, function, table.insn, None)
         addresses = struct.iter_unpack(self._order + "Q", section.data[table.start : table.end])

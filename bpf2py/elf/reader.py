@@ -36,6 +36,9 @@ R_IN_DATA = (1, 2)
 RELOCATED = frozenset((".maps", ".struct_ops", ".struct_ops.link"))
 
 BTF_SECTIONS = frozenset((".BTF", ".BTF.ext"))
+#: Where clang 22 puts the targets of indirect jumps: 8 bytes each, counted from the start of the
+#: section with the code.
+JUMP_TABLES, ADDRESS_SIZE = ".jumptables", 8
 
 _EHDR_SIZE, _SHDR_SIZE, _SYM_SIZE, _REL_SIZE = 64, 64, 24, 16
 

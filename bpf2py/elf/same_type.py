@@ -33,11 +33,17 @@ from ..spec import Linkage
 
 #: Two ids to be compared, whether inside and out, and what to call the place in messages.
 _Pair: TypeAlias = tuple[int, int, bool, str]
+#: Pairs that were found to be the same, and whether inside and out: kept for the next name.
+Met: TypeAlias = set[tuple[int, int, bool]]
 
 
-def difference(mine: TypeTable, my_id: int, theirs: TypeTable, their_id: int) -> str | None:
-    """How the variable or function *my_id* of *mine* differs from *their_id* of *theirs*."""
-    met: set[tuple[int, int, bool]] = set()
+def difference(
+    mine: TypeTable, my_id: int, theirs: TypeTable, their_id: int, met: Met
+) -> str | None:
+    """How the variable or function *my_id* of *mine* differs from *their_id* of *theirs*.
+
+    *met* is for these two tables, empty at first, and of no use once a difference was found.
+    """
     todo: list[_Pair] = [(my_id, their_id, True, "")]
     while todo:
         one, other, exact, where = todo.pop()

@@ -16,15 +16,17 @@ import struct
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..btf.errors import BTFError
 from ..btf.ext_info import decode_ext
-from .errors import ObjectError
+from .errors import ObjectError, damage_of
 from .fixup import decode_btf
 from .merge_btf import merged_btf
 from .merge_symbols import Input, SymbolMerger
 from .programs import INSN_SIZE
 from .reader import (
+    ADDRESS_SIZE,
     BTF_SECTIONS,
+    JUMP_TABLES,
+    SHN_LORESERVE,
     SHT_NOBITS,
     SHT_PROGBITS,
     SHT_REL,
@@ -41,12 +43,15 @@ from .reader import (
 from .writer import OutSection, write_elf
 
 _CALL = 0x85
-_JUMP_TABLES = ".jumptables"
 #: What all files must say alike, and say once then.
 _SAID_ONCE = frozenset(("license", "version"))
 _TABLES = frozenset((0, SHT_SYMTAB, SHT_STRTAB, SHT_REL, SHT_RELA))
 #: A limit of 32-bit fields, which only a damaged .bss comes near to.
 _SECTION_LIMIT = 1 << 31
+#: The largest page of a machine that BPF runs on.
+_MAX_ALIGN = 64 << 10
+#: Numbers from SHN_LORESERVE on mean other things; room for the symbols and names.
+_MAX_SECTIONS = SHN_LORESERVE - 4
 
 
 def link_objects(objects: Iterable[tuple[str, bytes]]) -> bytes:
@@ -68,20 +73,20 @@ def link_objects(objects: Iterable[tuple[str, bytes]]) -> bytes:
             )
     linker = _StaticLinker(order == "little")
     symbols = SymbolMerger()
-    try:
+    with damage_of(", ".join(each.elf.name for each in inputs)):  # types within themselves
         for each in inputs:
             linker.place_sections(each)
             symbols.add(each)
             linker.move_relocations(each)
         sections = list(linker.sections.values())
         btf = merged_btf(inputs, symbols.names, sections, order)
-    except BTFError as exc:  # types that lead back to themselves
-        names = ", ".join(each.elf.name for each in inputs)
-        raise ObjectError(f"{names}: section '.BTF' or '.BTF.ext' is damaged: {exc}") from exc
     for name, data in btf.items():
         sections.append(
             OutSection(name, SHT_PROGBITS, 0, 8, 0, "", size=len(data), data=bytearray(data))
         )
+    count = len(sections) + sum(bool(section.relocations) for section in sections)
+    if count >= _MAX_SECTIONS:
+        raise ObjectError(f"{count} sections are more than an object can have")
     return write_elf(sections, symbols.out, order)
 
 
@@ -94,13 +99,12 @@ def _input(name: str, data: bytes) -> Input:
     elf = read_elf(data, name=name, linking=True)
     section, ext_section = elf.section(".BTF"), elf.section(".BTF.ext")
     table = None if section is None else decode_btf(elf, section.data)
-    try:
+    with damage_of(name):
         for type_id in table or ():
             assert table is not None
+            table.resolve(type_id)
             table[type_id]  # whatever is wrong with a type, here it is known whose it is
         ext = None if ext_section is None or table is None else decode_ext(ext_section.data, table)
-    except BTFError as exc:
-        raise elf.error(f"section '.BTF' or '.BTF.ext' is damaged: {exc}") from exc
     if ext is not None and ext.byte_order != elf.byte_order:
         raise elf.error(f"section '.BTF.ext' is {ext.byte_order}-endian, the object is not")
     return Input(elf, table, ext)
@@ -124,8 +128,13 @@ class _StaticLinker:
                 raise each.elf.error(
                     f"section {section.name!r} is of kind {section.kind}, which cannot be linked"
                 )
-            if not section.name or section.align & (section.align - 1):
-                raise each.elf.error(f"section #{section.index} has no name, or a wrong alignment")
+            if not section.name:
+                raise each.elf.error(f"section #{section.index} has no name")
+            if section.align & (section.align - 1) or section.align > _MAX_ALIGN:
+                raise each.elf.error(
+                    f"section {section.name!r} is aligned to {section.align} bytes; powers of two up"
+                    f" to {_MAX_ALIGN} are known"
+                )
             out = self.sections.get(section.name)
             if out is None:
                 out = self.sections[section.name] = OutSection(
@@ -192,12 +201,12 @@ class _StaticLinker:
         if not start or symbol.section not in each.places:
             return
         out, place = each.places[symbol.section]
-        if out.name != _JUMP_TABLES:
+        if out.name != JUMP_TABLES:
             return
         first = place + symbol.value
-        if symbol.size % 8 or first + symbol.size > len(out.data):
+        if symbol.size % ADDRESS_SIZE or first + symbol.size > len(out.data):
             raise each.elf.error(f"jump table {symbol.name!r} is not within its section")
-        for at in range(first, first + symbol.size, 8):
+        for at in range(first, first + symbol.size, ADDRESS_SIZE):
             (entry,) = struct.unpack_from(self._order + "Q", out.data, at)
             struct.pack_into(self._order + "Q", out.data, at, entry + start & (1 << 64) - 1)
 

@@ -18,6 +18,7 @@ from ..btf.container import unpack
 from ..btf.core_errors import RelocationError
 from ..btf.errors import BTFError
 from ..btf.reduce import Needs, reduce
+from ..elf.errors import damage_of
 from ..runtime.btf_hub import Entry, entries_of_archive, entries_of_folder
 from ..runtime.hub_names import SUFFIX
 from ..spec import ObjectSpec
@@ -30,7 +31,8 @@ class HubError(ValueError):
 def needs_of(spec: ObjectSpec, name: str) -> Needs:
     """What an object asks of a kernel; *name* is for messages."""
     records = [each.core_relocations for each in spec.programs.values()]
-    return Needs(decode(spec.btf), records, name=name)
+    with damage_of(name):
+        return Needs(decode(spec.btf), records, name=name)
 
 
 def kernels(hub: Path) -> Iterator[tuple[Entry, TypeTable]]:

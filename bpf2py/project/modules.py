@@ -155,6 +155,7 @@ def _made(objects: Sequence[ObjectFile], name: str, options: dict[str, Any]) -> 
     from ..codegen import CodegenError, Options, render
     from ..codegen.variants import Source, describe_variants
     from ..elf import read_object
+    from ..elf.errors import damage_of
 
     if not all(c.isalnum() or c in "_-" for c in name):
         raise CodegenError(f"{name!r} cannot be what several objects are called together")
@@ -166,7 +167,8 @@ def _made(objects: Sequence[ObjectFile], name: str, options: dict[str, Any]) -> 
             spec.arch = each.arch
         sources.append(Source(spec=spec, file_name=each.name, cpu=each.cpu))
     try:
-        model = describe_variants(sources, Options(**options))
+        with damage_of(", ".join(each.name for each in objects)):
+            model = describe_variants(sources, Options(**options))
     except CodegenError as error:
         if len(objects) > 1:  # it names those that it is about
             raise

@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..btf.container import members, unpack
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 _OS_RELEASE = ("/etc/os-release", "/usr/lib/os-release")
 _SHOWN = 5
+#: BTFHub's archive has three folders above a file, and some hundred in all.
+_MAX_DEPTH, _MAX_FOLDERS = 8, 20_000
 _PREFIX = "vmlinux-"
 
 
@@ -85,17 +89,37 @@ def this_kernel() -> Kernel:
 
 
 def entries_of_folder(folder: Traversable) -> Iterator[Entry]:
-    """Every file of BTF below *folder*; what begins with a dot (``.git``) is not looked at."""
+    """Every file of BTF below *folder*; what begins with a dot (``.git``) is not looked at.
+
+    :class:`BTFError` for a folder of so many others that links must lead round in it.
+    """
     todo: list[tuple[tuple[str, ...], Traversable]] = [((), folder)]
+    folders = 0
     while todo:
         parts, here = todo.pop()
+        folders += 1
+        if folders > _MAX_FOLDERS:
+            raise BTFError(f"more than {_MAX_FOLDERS} folders, or a link that leads back into it")
         for child in sorted(here.iterdir(), key=lambda each: each.name, reverse=True):
             if child.name.startswith("."):
                 continue
             if is_name_of_btf(child.name) or child.name.startswith(_PREFIX):
-                yield Entry((*parts, child.name), child.read_bytes)
-            elif child.is_dir():
+                yield Entry((*parts, child.name), partial(_content, child))
+            elif len(parts) < _MAX_DEPTH and child.is_dir() and not _leads_back(here, child):
                 todo.append(((*parts, child.name), child))
+
+
+def _leads_back(here: Traversable, child: Traversable) -> bool:
+    """Whether *child* is a link to a folder that *here* lies in."""
+    if not (isinstance(child, Path) and isinstance(here, Path) and child.is_symlink()):
+        return False
+    return here.resolve().is_relative_to(child.resolve())
+
+
+def _content(file: Traversable) -> bytes:
+    if not file.is_file():  # a pipe would be waited for
+        raise BTFError("not a file")
+    return file.read_bytes()
 
 
 def entries_of_archive(data: Blob) -> Iterator[Entry]:
@@ -103,7 +127,11 @@ def entries_of_archive(data: Blob) -> Iterator[Entry]:
     for name, content in members(data):
         parts = tuple(part for part in name.split("/") if part not in ("", "."))
         if parts and is_name_of_btf(parts[-1]) and ".." not in parts:
-            yield Entry(parts, lambda content=content: content)  # type: ignore[misc]
+            yield Entry(parts, partial(_itself, content))
+
+
+def _itself(content: Blob) -> Blob:
+    return content
 
 
 def choose(entries: Iterable[Entry], kernel: Kernel, where: str) -> tuple[Blob | None, str]:

@@ -6,8 +6,8 @@ import contextlib
 import gzip
 import io
 import lzma
-import struct
 import tarfile
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bpf2py.btf import BTFError, encode
+from bpf2py.btf import BTFError, container, encode
 from bpf2py.btf import types as t
 from bpf2py.btf.container import members, unpack
-from bpf2py.btf.header import ByteOrder
 from bpf2py.elf.reader import named_sections
 from bpf2py.runtime.hub_names import is_name_of_archive, is_name_of_btf, stem
+from tests.support.elfwriter import COMPRESSED, executable
 
 RAW = encode([t.Int("int", 4, 32)], byte_order="little")
 
@@ -35,27 +35,6 @@ def tar(files: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def elf(
-    content: bytes, order: ByteOrder, bits: int, section: bytes = b".BTF", flags: int = 0
-) -> bytes:
-    """An ELF file of three sections: none, the names, and *content*."""
-    prefix = "<" if order == "little" else ">"
-    names = b"\0.shstrtab\0" + section + b"\0"
-    word = "Q" if bits == 64 else "I"
-    header_size, row_size = (64, 64) if bits == 64 else (52, 40)
-    start = header_size + len(names) + len(content)
-    ident = b"\x7fELF" + bytes((bits // 32, 1 if order == "little" else 2, 1)) + bytes(9)
-    head = struct.pack(prefix + "HHI3" + word, 2, 247, 1, 0, 0, start)
-    head += struct.pack(prefix + "I6H", 0, header_size, 0, 0, row_size, 3, 1)
-
-    def row(name: int, flags: int, at: int, size: int) -> bytes:
-        return struct.pack(prefix + f"II4{word}II2{word}", name, 1, flags, 0, at, size, 0, 0, 1, 0)
-
-    rows = [row(0, 0, 0, 0), row(1, 0, header_size, len(names))]
-    rows.append(row(11, flags, header_size + len(names), len(content)))
-    return ident + head + names + content + b"".join(rows)
-
-
 PACKED: dict[str, Callable[[bytes], bytes]] = {
     "raw": lambda data: data,
     "xz": lzma.compress,
@@ -63,11 +42,11 @@ PACKED: dict[str, Callable[[bytes], bytes]] = {
     "tar": lambda data: tar({"README": b"no", "./5.4.btf": data}),
     "tar.xz": lambda data: lzma.compress(tar({"5.4.btf": data})),
     "tar.gz": lambda data: gzip.compress(tar({"5.4.btf": data})),
-    "vmlinux": lambda data: elf(data, "little", 64),
-    "vmlinux of 32 bits": lambda data: elf(data, "little", 32),
-    "vmlinux of s390x": lambda data: elf(data, "big", 64),
-    "vmlinux of ppc": lambda data: elf(data, "big", 32),
-    "vmlinux.xz": lambda data: lzma.compress(elf(data, "little", 64)),
+    "vmlinux": lambda data: executable({".BTF": data}),
+    "vmlinux of 32 bits": lambda data: executable({".BTF": data}, order="little", bits=32),
+    "vmlinux of s390x": lambda data: executable({".BTF": data}, order="big", bits=64),
+    "vmlinux of ppc": lambda data: executable({".BTF": data}, order="big", bits=32),
+    "vmlinux.xz": lambda data: lzma.compress(executable({".BTF": data})),
 }
 
 
@@ -87,17 +66,17 @@ def test_the_section_is_the_one_that_pyelftools_finds(name: str) -> None:
     [
         (b"", "empty"),
         (b"some text", "neither BTF"),
-        (lzma.compress(RAW)[:-9], "damaged xz"),
+        (lzma.compress(RAW)[:-9], "xz that is cut off"),
         (b"\xfd7zXZ\0 and more", "damaged xz"),
-        (gzip.compress(RAW)[:-9], "damaged gzip"),
+        (gzip.compress(RAW)[:-9], "gzip that is cut off"),
         (tar({"a.btf": RAW, "b.btf": RAW}), "2 files"),
         (tar({"a": RAW}), "0 files"),
-        (tar({"a.btf": RAW})[:520], "damaged archive"),
-        (elf(RAW, "little", 64)[:60], "damaged ELF"),
-        (elf(RAW, "little", 64)[:-40], "damaged ELF"),
-        (elf(RAW, "little", 64, b".DTF"), "without a section .BTF"),
-        (elf(RAW, "little", 64, flags=0x800), "compressed"),
-        (elf(RAW, "little", 64, b".BTF.base"), "a base of its own"),
+        (tar({"a.btf": RAW})[:520], "archive that is cut off"),
+        (executable({".BTF": RAW})[:60], "damaged ELF"),
+        (executable({".BTF": RAW})[:-40], "damaged ELF"),
+        (executable({".DTF": RAW}), "without a section .BTF"),
+        (executable({".BTF": RAW}, flags=COMPRESSED), "compressed"),
+        (executable({".BTF.base": RAW}), "a base of its own"),
         (b"\x7fELF", "damaged ELF"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -117,6 +96,86 @@ def test_damage_gives_some_bytes_or_a_btf_error(how: str, data: st.DataObject) -
         unpack(bytes(packed))
 
 
+@pytest.mark.parametrize("pack", [lzma.compress, gzip.compress])
+def test_what_claims_to_be_endless_is_not_unpacked(
+    pack: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(container, "_LIMIT", 32 << 20)
+    bomb = pack(bytes(128 << 20))
+    tracemalloc.start()
+    with pytest.raises(BTFError, match=r"(xz|gzip) with more than 32 MiB in it"):
+        unpack(bomb)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 3 * container._LIMIT
+
+
+@pytest.mark.parametrize("pack", [lzma.compress, gzip.compress])
+def test_files_of_a_packer_one_behind_the_other_are_one(pack: Callable[[bytes], bytes]) -> None:
+    assert unpack(pack(RAW[:9]) + bytes(4) + pack(RAW[9:])) == RAW
+
+
+FORMATS = {"ustar": tarfile.USTAR_FORMAT, "gnu": tarfile.GNU_FORMAT, "pax": tarfile.PAX_FORMAT}
+
+
+@pytest.mark.parametrize("how", FORMATS)
+def test_an_archive_has_what_tarfile_put_into_it(how: str) -> None:
+    files = {
+        "a.btf": RAW,
+        "folder/b.btf": RAW * 40,
+        "empty": b"",
+        f"{'long/' * 25}{'n' * 90}.btf": b"1",
+        "/absolute": b"2",
+        "x/../up": b"3",
+    }
+    if how != "ustar":
+        files |= {f"{'n' * 300}.btf": b"4", "ümläut": b"5"}
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=FORMATS[how]) as archive:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            info.mtime = 1.5
+            archive.addfile(info, io.BytesIO(content))
+        for kind in (tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE):
+            info = tarfile.TarInfo("other.btf")
+            info.type, info.linkname = kind, "a.btf"
+            archive.addfile(info)
+    assert dict(members(buffer.getvalue())) == files
+
+
+def test_hard_links_lead_back_only() -> None:
+    def linked(*pairs: tuple[str, str]) -> bytes:
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as archive:
+            for name, target in pairs:
+                info = tarfile.TarInfo(name)
+                info.type, info.linkname = tarfile.LNKTYPE, target
+                archive.addfile(info)
+        return buffer.getvalue()
+
+    for pairs in ([("a", "a")], [("a", "b"), ("b", "a")]):
+        with pytest.raises(BTFError, match=r"a link to .*, which is missing"):
+            list(members(linked(*pairs)))
+    first = tar({"0": RAW})[: 512 * 2]
+    chain = first + linked(*((str(number), str(number - 1)) for number in range(1, 3000)))
+    assert dict(members(chain))["2999"] == RAW
+
+
+@pytest.mark.parametrize(
+    ("place", "field"),
+    [(124, b"77777777777\0"), (124, b"\x80" + b"\xff" * 11), (124, b"-0000000001\0"), (148, b"7")],
+)
+def test_a_tar_header_that_lies_is_refused(place: int, field: bytes) -> None:
+    header = bytearray(tar({"a.btf": RAW}))
+    header[place : place + len(field)] = field
+    if place != 148:
+        header[148:156] = b" " * 8
+        header[148:156] = b"%06o\0 " % sum(header[:512])
+    with pytest.raises(BTFError, match="archive"):
+        list(members(bytes(header)))
+
+
 def test_a_hard_link_in_an_archive_is_what_it_leads_to() -> None:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
@@ -126,7 +185,7 @@ def test_a_hard_link_in_an_archive_is_what_it_leads_to() -> None:
         link = tarfile.TarInfo("b.btf")
         link.type, link.linkname = tarfile.LNKTYPE, "a.btf"
         archive.addfile(link)
-    assert list(members(buffer.getvalue())) == [("a.btf", RAW), ("b.btf", RAW)]
+    assert dict(members(buffer.getvalue())) == {"a.btf": RAW, "b.btf": RAW}
 
 
 @pytest.mark.parametrize(

@@ -167,6 +167,33 @@ def test_types_with_more_values_than_anybody_can_read_are_refused(
         format_value(deep, len(types), bytes(4))
 
 
+def read(kinds: list[t.Type], data: bytes) -> None:
+    """The last of *kinds*, in both ways."""
+    made = decode(encode(kinds, byte_order=sys.byteorder))
+    for how in (decode_value, format_value):
+        how(made, len(kinds), data)
+
+
+def test_bitfields_are_counted_as_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(values, "_MAX_VALUES", 1000)
+    bits = tuple(t.Member(f"b{i}", 1, i % 8, 1) for i in range(500))
+    kinds: list[t.Type] = [t.Int("int", 1, 8), t.Struct("s", 1, bits, True), t.Array(2, 1, 3)]
+    with pytest.raises(BTFError, match="too many values"):
+        read(kinds, bytes(3))
+
+
+def test_types_nested_deeper_than_python_recurses_are_refused() -> None:
+    nested: list[t.Type] = [t.Int("int", 4, 32)]
+    nested += [t.Struct(f"s{i}", 4, (t.Member("m", i, 0),)) for i in range(1, 5000)]
+    with pytest.raises(BTFError, match="holds others too deep in each other"):
+        read(nested, bytes(4))
+    typedefs: list[t.Type] = [t.Int("int", 4, 32)]
+    typedefs += [t.Typedef(f"t{i}", i) for i in range(1, 64)]
+    read(typedefs, bytes(4))
+    with pytest.raises(BTFError, match="through more than 64 typedefs"):
+        read([*typedefs, t.Typedef("t64", 64)], bytes(4))
+
+
 # ---- libbpf ----
 
 

@@ -13,6 +13,7 @@ from bpf2py.cli.feature_macros import macros
 from bpf2py.cli.features import lines
 from bpf2py.cli.main import cli
 from bpf2py.runtime.probes import Answer, Report
+from bpf2py.uapi import MapType
 
 
 def sample() -> Report:
@@ -82,6 +83,19 @@ def test_the_text_tells_settings_and_options_that_are_not_set() -> None:
     assert "Settings:\n  bpf_jit_enable: 1\n  bpf_jit_limit: could not be read" in text
     assert "Kernel configuration:\n  CONFIG_BPF=y CONFIG_HZ=250 CONFIG_LSM=a,b" in text
     assert "Kernel configuration, not set:\n  CONFIG_NETKIT" in text
+
+
+def test_the_text_fits_a_terminal_and_gives_each_reason_once() -> None:
+    found = sample()
+    reason = "this kernel refuses it although this process has the capabilities that it needs"
+    found.unknown = {f"program type {name}": reason for name in ("LSM", "EXT")}
+    found.map_types = dict.fromkeys((each.name for each in MapType), "no")
+    text = list(lines(found, helpers=True, kfuncs=True))
+    assert max(map(len, "\n".join(text).splitlines())) < 80
+    assert " ".join(" ".join(text).split()).endswith(
+        f"Could not tell: program type LSM, program type EXT: {reason}"
+    )
+    assert "\nMap types, not there:" in text
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,12 @@ import pytest
 from click.testing import CliRunner
 
 from bpf2py import __version__
+from bpf2py.btf import encode
+from bpf2py.btf import types as t
 from bpf2py.cli.main import COMMANDS, cli
+from bpf2py.spec import Linkage
+from tests.support.elfwriter import ALLOC, WRITE, ElfWriter
+from tests.support.elfwriter import OBJECT as ELF_OBJECT
 
 ROOT = Path(__file__).parents[2]
 OBJECT = ROOT / "generated_fixtures" / "minimal.bpf.o"
@@ -106,6 +111,26 @@ def test_a_refused_object_is_one_line_without_traceback(tmp_path: Path) -> None:
     assert result.stderr.startswith("Error: damaged.bpf.o")
     assert len(result.stderr.splitlines()) == 1
     assert result.stdout == ""
+
+
+@pytest.mark.parametrize("command", ["gen", "gen --verbose", "inspect", "link -o x.o"])
+def test_types_that_turn_out_to_be_damaged_are_reported_with_their_file(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is wrong with a type is seen when it is asked for, long after the file was read."""
+    elf = ElfWriter()
+    held = elf.section(".data", bytes(4), flags=WRITE | ALLOC)
+    types: list[t.Type] = [t.Int("int", 4, 32)]
+    types += [t.Typedef(f"t{number}", number) for number in range(1, 80)]
+    types += [t.Var("v", 80, Linkage.GLOBAL), t.Datasec(".data", 0, (t.SectionVar(81, 0, 4),))]
+    elf.section(".BTF", encode(types, byte_order="little"), flags=0)
+    elf.symbol("v", held, size=4, kind=ELF_OBJECT)
+    (tmp_path / "deep.bpf.o").write_bytes(elf.build())
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(cli, [*command.split(), "deep.bpf.o"])
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: deep.bpf.o: section '.BTF' or '.BTF.ext' is damaged: ")
+    assert os.listdir(tmp_path) == ["deep.bpf.o"]
 
 
 @pytest.mark.parametrize("how", ["option", "environment"])

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 from bpf2py.cli.main import cli
+from bpf2py.cli.relocations import report, show
 from bpf2py.elf import read_object_file
 from bpf2py.project.hub import archive
 from bpf2py.runtime import relocations
@@ -28,16 +32,30 @@ def test_of_one_kernel_each_relocation_is_a_row() -> None:
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert lines[0] == f"core_fields on {OLD}: 7 same, 33 changed, 5 absent, 5 missing"
-    rows = [line.split() for line in lines if line.startswith(("measure ", "read_current "))]
-    assert rows[1][:4] == ["measure", "4", "core_fields.bpf.c:162", "field_byte_offset"]
+    assert lines[2].strip() == "measure (core_fields.bpf.c)"
+    assert lines[3].split() == ["insn", "line", "kind", "of", "value", "outcome"]
     # bpftool prints bits_offset=17856.
-    assert rows[1][4:] == ["struct", "task_struct.pid", "28", "→", str(17856 // 8), "changed"]
+    wanted = f"4 162 byte_offset struct task_struct.pid 28 → {17856 // 8} changed"
+    assert lines[5].split() == wanted.split()
+    assert "read_current (core_fields.bpf.c)" in map(str.strip, lines)
     assert (
         "core_fields.bpf.c:218: missing: field_byte_offset of struct task_struct___new.__state "
         "(program 'read_current', instruction 168)\n"
     ) in result.stdout
     assert "has no member '__state'; nearest: state, " in result.stdout
     assert "the program asks whether the kernel has it" in result.stdout
+
+
+def test_a_terminal_of_80_columns_shows_most_rows_on_a_line_each() -> None:
+    document = report(read_object_file(OBJECT), NEW)
+    console = Console(width=80, file=io.StringIO())
+    show(console, document)
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+    rows = len(document["kernels"][0]["relocations"])
+    whole = [line for line in lines if re.fullmatch(r"\d+ +\d+ +\S+ +\w+ \w+\S* .*\w *", line)]
+    assert len(whole) >= rows * 3 // 4
+    assert max(map(len, lines)) <= 80
 
 
 def test_of_a_folder_each_kernel_is_a_row_and_problems_are_told_once() -> None:

@@ -48,6 +48,7 @@ NEEDS_LIBBPF = {
     "module_ops": (1, 4),
     "arena": (1, 5),
     "jump_tables": (1, 7),
+    "jumps": (1, 7),
 }
 #: What kconfig_kinds.bpf.c wants to know, the same for libbpf and for us.
 KCONFIG_TEXT = """\

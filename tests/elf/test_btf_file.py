@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import struct
+import lzma
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from bpf2py.btf import decode, encode
 from bpf2py.btf import types as t
 from bpf2py.elf import ObjectError, is_split_btf_file, read_btf_file, read_object_file
 from bpf2py.elf.reader import named_sections
+from tests.support.elfwriter import executable
 
 FIXTURES = Path(__file__).parents[2] / "generated_fixtures"
 OBJECT = FIXTURES / "core_fields.bpf.o"
@@ -21,33 +22,14 @@ BASE = encode([t.Int("int", 4, 32, signed=True)], byte_order="little")
 SPLIT = encode([t.Struct("mod", 4, (t.Member("x", 1, 0),))], byte_order="little", base=decode(BASE))
 
 
-def executable(sections: dict[str, bytes]) -> bytes:
-    """An ELF file as a kernel or a module is one: not of BPF, with some sections."""
-    names = b"\0" + b"".join(name.encode() + b"\0" for name in (*sections, ".shstrtab"))
-    body = b""
-    rows = [bytes(64)]
-    at_name = 1
-    for name, data in {**sections, ".shstrtab": names}.items():
-        kind = SHT_STRTAB if name == ".shstrtab" else SHT_PROGBITS
-        rows.append(
-            struct.pack("<IIQQQQIIQQ", at_name, kind, 0, 0, 64 + len(body), len(data), 0, 0, 1, 0)
-        )
-        at_name += len(name) + 1
-        body += data
-    ident = b"\x7fELF\x02\x01\x01" + bytes(9)
-    header = ident + struct.pack(
-        "<HHIQQQIHHHHHH",
-        *(ET_EXEC, EM_X86_64, 1, 0, 0, 64 + len(body), 0, 64, 0, 0, 64, len(rows), len(rows) - 1),
-    )
-    return header + body + b"".join(rows)
-
-
 def names(path: Path) -> list[str]:
     table = read_btf_file(path)
     return [table.name(each) for each in table]
 
 
-@pytest.mark.parametrize("content", [BASE, executable({".text": b"x", ".BTF": BASE})])
+@pytest.mark.parametrize(
+    "content", [BASE, executable({".text": b"x", ".BTF": BASE}), lzma.compress(BASE)]
+)
 def test_raw_btf_and_a_kernel_s_section_are_the_same(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "vmlinux"
     path.write_bytes(content)
@@ -89,8 +71,9 @@ def test_a_base_that_is_not_needed_is_not_looked_at(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        (b"", "neither BTF nor an ELF file"),
-        (b"\xfd7zXZ\0", "decompress"),
+        (b"", "empty"),
+        (b"text", "neither BTF, nor an ELF file"),
+        (b"\xfd7zXZ\0", "xz that is cut off"),
         (b"\x7fELF", "the ELF file cannot be read"),
         (executable({".text": b""}), r"no section \.BTF"),
         (executable({".BTF": b""}), "bad BTF"),

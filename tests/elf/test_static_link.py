@@ -10,7 +10,9 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import struct
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -45,7 +47,6 @@ from tests.support.told import told, told_types
 
 OBJECTS = Path(__file__).parent / "objects"
 FIXTURES = OBJECTS.parents[2] / "generated_fixtures"
-PAIRS = ("part", "moved", "linked")
 ALONE = sorted([*FIXTURES.glob("*.bpf.o"), OBJECTS / "odd.bpf.o"])
 
 
@@ -132,7 +133,7 @@ def test_linking_what_was_linked_changes_nothing(path: Path) -> None:
     assert link_objects([("once.o", once)]) == once
 
 
-@pytest.mark.parametrize("name", ["part", "moved", "part.eb"])
+@pytest.mark.parametrize("name", ["part", "moved", "part.eb", "jumps"])
 def test_the_linked_objects_beside_the_tests_are_up_to_date(name: str) -> None:
     stem, _, infix = name.partition(".")
     files = halves(stem, infix and f".{infix}")
@@ -244,6 +245,20 @@ def test_jump_tables_move_with_the_code_that_they_lead_into() -> None:
     (section,) = (each for each in parse(data).sections if each.name == ".jumptables")
     entries = [int.from_bytes(section.data[i : i + 8], "little") for i in range(0, 32, 8)]
     assert entries == [24, 24, 56, 56]
+
+
+def test_jump_tables_of_two_files_lead_where_they_led() -> None:
+    """Of clang 22, which makes a global BPF.JT.0.0 in each file that has tables in .text."""
+    both = linked("jumps").programs
+    (two,) = (read_object_file(path).programs for path in halves("jumps")[1:])
+    for name in ("two", "jumps"):
+        assert both[name].insns == two[name].insns
+        assert both[name].jump_tables == two[name].jump_tables
+    mine, shared = both["one"].jump_tables
+    # the same switch in each function, which stand one behind the other
+    spread = {target - mine.targets[0] for target in mine.targets}
+    assert spread == {target - shared.targets[0] for target in shared.targets}
+    assert shared.insns[0] - mine.insns[0] == shared.targets[0] - mine.targets[0]
 
 
 # ---- what is refused, and in which words ----
@@ -522,6 +537,47 @@ def test_broken_files_are_refused_and_never_crash() -> None:
         except ObjectError:
             continue
     assert 0 < ok < 150
+
+
+def test_what_would_become_huge_is_refused() -> None:
+    def patched(at: int, value: int) -> bytes:
+        data = bytearray(variable_object("x", 1))
+        (headers,) = struct.unpack_from("<Q", data, 0x28)
+        struct.pack_into("<Q", data, headers + 64 + at, value)
+        return bytes(data)
+
+    for align in (3, 1 << 20, 1 << 30, 1 << 63):
+        assert f"section '.data' is aligned to {align} bytes" in refused(patched(48, align))
+    elf = ElfWriter()
+    held = elf.section(".data", bytes(8), flags=WRITE | ALLOC)
+    elf.symbol("far", held, value=(1 << 64) - 8, size=1 << 63, kind=OBJECT, bind=LOCAL)
+    far = elf.build()
+    assert "symbol 'far' is not within its section" in refused(variable_object("x", 1), far)
+    many = []
+    for file in range(6):
+        elf = ElfWriter()
+        for number in range(12_000):
+            elf.section(f"{file}.{number}")
+        many.append((f"{file}.o", elf.build()))
+    with pytest.raises(ObjectError, match="72000 sections are more than an object can have"):
+        link_objects(many)
+
+
+def test_many_names_of_one_large_type_are_compared_in_time() -> None:
+    count = 2000
+    members = tuple(t.Member(f"m{i}", 1, 32 * i) for i in range(count))
+    kinds: list[t.Type] = [INT, t.Struct("large", 4 * count, members), t.Ptr(2)]
+    names = [t.Var(f"v{i}", 2, Linkage.GLOBAL) for i in range(count)]
+    rows = tuple(t.SectionVar(4 + i, 8 * i, 8) for i in range(count))
+    elf = ElfWriter()
+    held = elf.section(".data", bytes(8 * count), flags=WRITE | ALLOC)
+    describe(elf, [*kinds, *names, t.Datasec(".data", 0, rows)])
+    for number in range(count):
+        elf.symbol(f"v{number}", held, value=8 * number, size=8, kind=OBJECT, bind=WEAK)
+    data = elf.build()
+    started = time.process_time()
+    assert link_objects([("a.o", data), ("b.o", data)])
+    assert time.process_time() - started < 10
 
 
 def test_a_section_s_symbol_that_stands_for_none_is_refused() -> None:

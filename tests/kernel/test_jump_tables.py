@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bpf2py import runtime
-from bpf2py.elf import read_object_file
+from bpf2py.elf import link_object_files, read_object, read_object_file
 from bpf2py.records import replace
 from bpf2py.runtime import features
 from bpf2py.runtime.maps.handle import MapHandle
@@ -57,6 +57,24 @@ def test_labels_are_values() -> None:
         assert found == [1, 2, 3, 2, 0xFFFF_FFFF]
         assert answer(loaded, "jumps_to_labels", 0) == 1
         assert loaded.bss.asked == 10
+
+
+def test_tables_of_linked_files_lead_into_their_own_code() -> None:
+    requires(ABILITY)
+    results = (0, 7, 3, 1, 9, 4, 2, 8, 6, 5, 11, 13, 10, 0, 12, 0, 0)
+    objects = Path(__file__).parents[1] / "elf" / "objects"
+    linked = link_object_files([objects / "jumps_one.o", objects / "jumps_two.o"])
+    with runtime.load(read_object(linked, name="jumps.bpf.o")) as loaded:
+
+        def ask(program: str, number: int) -> int:
+            run = loaded.programs[program].run(ctx=struct.pack("=Q", number))
+            return int(run.return_value)
+
+        for number in range(16):
+            here, behind = results[number], results[number + 1]
+            assert ask("one", number) == 100 + here + 300 + behind
+            assert ask("two", number) == 200 + here + 300 + here
+            assert ask("jumps", number) == 400 + here
 
 
 def test_tables_live_as_long_as_their_programs_and_are_frozen() -> None:

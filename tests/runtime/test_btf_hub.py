@@ -145,6 +145,35 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
         chosen(tmp_path, UBUNTU)
 
 
+def test_links_that_lead_round_end(tmp_path: Path) -> None:
+    make(tmp_path, "ubuntu/20.04/x86_64/5.4.0-91-generic.btf")
+    (tmp_path / "ubuntu" / "again").symlink_to("..")
+    (tmp_path / "gone").symlink_to("nowhere")
+    assert chosen(tmp_path, UBUNTU) == "ubuntu/20.04/x86_64/5.4.0-91-generic.btf"
+    assert len(list(entries_of_folder(tmp_path))) == 1
+
+
+def test_links_that_open_a_labyrinth_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(btf_hub, "_MAX_FOLDERS", 200)
+    for level in range(9):
+        (tmp_path / str(level)).mkdir()
+        for way in "lr":
+            (tmp_path / str(level) / way).symlink_to(f"../{level + 1}")
+    (tmp_path / "9").mkdir()
+    with pytest.raises(BTFError, match="more than 200 folders"):
+        list(entries_of_folder(tmp_path))
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder"])
+def test_what_is_called_like_a_file_and_is_none_is_named(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "5.4.0-91-generic.btf"
+    path.mkdir() if kind == "folder" else os.mkfifo(path)
+    with pytest.raises(BTFError, match=r"5\.4\.0-91-generic\.btf: not a file"):
+        chosen(tmp_path, UBUNTU)
+
+
 def test_this_kernel_is_what_uname_says() -> None:
     found = btf_hub.this_kernel()
     assert (found.release, found.machine) == (os.uname().release, os.uname().machine)

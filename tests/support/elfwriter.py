@@ -166,3 +166,24 @@ class ElfWriter:
             *(len(self.sections), len(self.sections) - 1),
         )
         return header + body + headers
+
+
+def executable(
+    sections: dict[str, bytes], *, order: ByteOrder = "little", bits: int = 64, flags: int = 0
+) -> bytes:
+    """An ELF file as a kernel or a module is one: not of BPF, with some sections of these flags."""
+    prefix, word = "<" if order == "little" else ">", "Q" if bits == 64 else "I"
+    header_size, row_size = (64, 64) if bits == 64 else (52, 40)
+    names = b"\0" + b"".join(name.encode() + b"\0" for name in (*sections, ".shstrtab"))
+    body, rows, at_name = b"", [bytes(row_size)], 1
+    for name, data in {**sections, ".shstrtab": names}.items():
+        kind, said = (STRTAB, 0) if name == ".shstrtab" else (PROGBITS, flags)
+        place = header_size + len(body)
+        row = at_name, kind, said, 0, place, len(data), 0, 0, 1, 0
+        rows.append(struct.pack(prefix + f"II4{word}II2{word}", *row))
+        at_name += len(name) + 1
+        body += data
+    ident = b"\x7fELF" + bytes((bits // 32, 1 if order == "little" else 2, 1)) + bytes(9)
+    head = struct.pack(prefix + "HHI3" + word, 2, EM_X86_64, 1, 0, 0, header_size + len(body))
+    numbers = 0, header_size, 0, 0, row_size, len(rows), len(rows) - 1
+    return ident + head + struct.pack(prefix + "I6H", *numbers) + body + b"".join(rows)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 #: A file (plain or gzip), the text itself, or values by name.
 Kconfig: TypeAlias = "str | os.PathLike[str] | bytes | Mapping[str, bool | int | str]"
 
+#: Of what is compressed: fifty times the longest there is.
+_TEXT_LIMIT = 16 << 20
 _TRISTATE = {b"n": 0, b"y": 1, b"m": 2}
 _PREFIX, _VIRTUAL = "CONFIG_", "LINUX_"
 #: What each kind of extern can hold, for messages.
@@ -253,6 +255,8 @@ def _number(text: bytes) -> int | None:
     """A number in C's way of writing, as strtoull() reads it; None if it is none."""
     try:
         digits = text.decode("ascii").lstrip("-+")
+        if "_" in digits or digits[1:2] in (*"oObB",):  # Python's ways
+            return None
         octal = digits[:1] == "0" and digits.isdecimal()
         return int(text, 8 if octal else 0)
     except ValueError:
@@ -289,7 +293,12 @@ def _read(path: str | os.PathLike[str]) -> bytes:
 def _unzipped(data: bytes, where: str) -> bytes:
     if data[:2] != b"\x1f\x8b":
         return data
+    one = zlib.decompressobj(31)
     try:
-        return zlib.decompress(data, 31)
+        text = one.decompress(data, _TEXT_LIMIT)
     except zlib.error as exc:
         raise ValueError(f"{where} is no configuration: {exc}") from None
+    if not one.eof:
+        why = "too long" if len(text) == _TEXT_LIMIT else "cut off"
+        raise ValueError(f"{where} is no configuration: what is compressed in it is {why}")
+    return text
