@@ -63,6 +63,8 @@ NAMES = {
     "layout_digest",
     "relocations",
     "Relocation",
+    "ProgramTag",
+    "program_tags",
     # values that views make
     "BootTime",
     "Hex",

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from .programs.tracing import BTFTracepoint, RawTracepoint, Tracepoint, Tracing
     from .programs.xdp import XDP, XDPMode
     from .syscalls.prog_run import TestRun
+    from .tags import ProgramTag, program_tags
     from .token import Token, delegations
     from .variables import Constant, Data, DataSpec, Variable
     from .variants import Variant, Variants, own_layout
@@ -133,6 +134,9 @@ __all__ = [
     # what CO-RE does on a kernel
     "relocations",
     "Relocation",
+    # which programs run already
+    "program_tags",
+    "ProgramTag",
     # errors
     "ClosedError",
     "InconclusiveError",
@@ -177,6 +181,7 @@ _HOMES = {
     "programs.tracing": ("BTFTracepoint", "RawTracepoint", "Tracepoint", "Tracing"),
     "programs.xdp": ("XDP", "XDPMode"),
     "syscalls.prog_run": ("TestRun",),
+    "tags": ("ProgramTag", "program_tags"),
     "token": ("Token", "delegations"),
     "variables": ("Constant", "Data", "DataSpec", "Variable"),
     "variants": ("Variant", "Variants", "own_layout"),
