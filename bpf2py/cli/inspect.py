@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..elf import read_object
+from ..elf import own_sections, read_object
 from .describe import describe
+from .gen import SECTION_OPTION
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,7 +39,14 @@ _MAX_VALUE = 48
     help="With --relocations: that kernel's BTF, not the running one's; or a folder or archive of "
     "many, as BTFHub has it.",
 )
-def command(file: Path, as_json: bool, relocations: bool, btf: Path | None) -> None:
+@SECTION_OPTION
+def command(
+    file: Path,
+    as_json: bool,
+    relocations: bool,
+    btf: Path | None,
+    sections: tuple[tuple[str, str], ...],
+) -> None:
     """Show maps, programs, variables, types and CO-RE relocations of a compiled object.
 
     The last table says what the module lacks that `bpf2py gen` makes without options, and what
@@ -56,7 +64,8 @@ def command(file: Path, as_json: bool, relocations: bool, btf: Path | None) -> N
     """
     if btf is not None and not relocations:
         raise click.UsageError("--btf goes with --relocations")
-    spec = read_object(file.read_bytes(), name=file.name)
+    rows = own_sections(dict(sections))
+    spec = read_object(file.read_bytes(), name=file.name, sections=rows)
     if relocations:
         from . import relocations as reports
 

@@ -13,7 +13,7 @@ from typing import Protocol
 import click
 
 from ..codegen import Options, left_out
-from ..elf import read_object
+from ..elf import own_sections, read_object
 from ..project.modules import ObjectFile
 
 
@@ -30,6 +30,8 @@ class ModuleOptions(Protocol):
     def as_bytes(self) -> tuple[str, ...]: ...
     @property
     def contexts(self) -> bool: ...
+    @property
+    def sections(self) -> tuple[tuple[str, str], ...]: ...
 
 
 def show(module: Path | str, made_from: Sequence[ObjectFile], options: ModuleOptions) -> None:
@@ -42,8 +44,9 @@ def show(module: Path | str, made_from: Sequence[ObjectFile], options: ModuleOpt
         contexts=options.contexts,
     )
     rows: dict[str, list[str]] = {}
+    sections = own_sections(dict(options.sections))
     for each in made_from:
-        for row in left_out(read_object(each.data, name=each.name), chosen):
+        for row in left_out(read_object(each.data, name=each.name, sections=sections), chosen):
             rows.setdefault(str(row), []).append(each.name)
     for text, names in rows.items():
         of = f" of {', '.join(names)}" if len(names) < len(made_from) else ""

@@ -72,7 +72,7 @@ def test_each_loaded_program_has_the_tag_that_was_computed() -> None:
                         compared[kind] = compared.get(kind, 0) + bool(getattr(program, kind))
                     compared["all"] = compared.get("all", 0) + 1
     assert compared["all"] > 100
-    assert min(compared.values()) >= 2, compared
+    assert min(compared.values()) >= 1, compared
 
 
 def test_a_program_that_runs_already_is_found_by_its_tag() -> None:
