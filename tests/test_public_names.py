@@ -65,6 +65,7 @@ NAMES = {
     "Relocation",
     "ProgramTag",
     "program_tags",
+    "load_rights",
     # values that views make
     "BootTime",
     "Hex",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 #: Longer values are cut in the tables; ``--json`` has them whole.
 _MAX_VALUE = 48
+_MAX_REASONS = 3
 
 
 @click.command("inspect")
@@ -53,7 +54,7 @@ def command(
     brings it in.
 
     With --json the document has the keys format, name, byte_order, license, sha256, maps,
-    programs, variables, externs, types, views, left_out, refused and core_relocations.  They keep
+    programs, capabilities, variables, externs, types, views, left_out, refused and core_relocations.  They keep
     their meaning as long as "format" stays the same number.
 
     With --relocations there is another document, with the keys format, name and kernels; each
@@ -118,6 +119,12 @@ def show(console: Console, document: dict[str, Any]) -> None:
     )
     print_table(
         console,
+        "Needed to load",
+        ("capability", "by"),
+        [(name, _some(why)) for name, why in document["capabilities"].items()],
+    )
+    print_table(
+        console,
         "Variables",
         ("name", "section", "type", "value"),
         [
@@ -166,6 +173,11 @@ def show(console: Console, document: dict[str, Any]) -> None:
     if document["refused"]:
         console.print()
         console.print(Text(f"No module can be made: {document['refused']}"))
+
+
+def _some(reasons: list[str]) -> str:
+    more = len(reasons) - _MAX_REASONS
+    return ", ".join(reasons[:_MAX_REASONS]) + (f" and {more} more" if more > 0 else "")
 
 
 def _map_row(each: dict[str, Any]) -> tuple[str, ...]:

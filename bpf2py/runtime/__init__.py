@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .events.ringbuf import RingBuf
     from .links.base import Link
     from .links.struct_ops import StructOpsLink
+    from .rights import load_rights
     from .loaded_btf import LoadedBTF
     from .maps.arena import Arena
     from .maps.array import ArrayMap
@@ -131,6 +132,7 @@ __all__ = [
     # rights in a user namespace
     "Token",
     "delegations",
+    "load_rights",
     # what CO-RE does on a kernel
     "relocations",
     "Relocation",
@@ -163,6 +165,7 @@ _HOMES = {
     "events.ringbuf": ("RingBuf",),
     "links.base": ("Link",),
     "links.struct_ops": ("StructOpsLink",),
+    "rights": ("load_rights",),
     "loaded_btf": ("LoadedBTF",),
     "maps.arena": ("Arena",),
     "maps.array": ("ArrayMap",),
