@@ -208,6 +208,7 @@ class _Handle:
         self.what = f"map {spec.name!r}"
         self.at_close: list[Any] = []
         self.room = spec.value_size
+        self.last_array = None
 
 
 def _loaded(spec: ObjectSpec) -> Loaded:

@@ -55,6 +55,7 @@ EXPECTED_IN_CI = frozenset(
         "streams of programs (6.17)",
         "BPF tokens (6.9)",
         "programs bound to a device (6.3)",
+        "exclusive maps (6.18)",
     }
 )
 
@@ -62,6 +63,7 @@ EXPECTED_IN_CI = frozenset(
 MISSING_IN_CI = frozenset(
     {
         "addresses of kernel variables (CONFIG_KALLSYMS_ALL)",
+        "jump tables (6.19)",
         "tracing of functions (5.5)",
         "memory for streams of programs (6.17)",
         "tracing of many functions (7.2)",

@@ -103,6 +103,11 @@ def initial(leaf: Leaf) -> Any:
             return value
 
 
+def _as_bytes(leaf: Leaf, value: Any) -> bytes:
+    """What is bytes in Python, or a number: new clangs (22, not 19) give ``_Atomic u32`` a type."""
+    return value.to_bytes(leaf["size"], sys.byteorder) if isinstance(value, int) else bytes(value)
+
+
 def as_slots(leaf: Leaf, value: Any) -> bytes:
     """A Python value as C takes it."""
     match leaf["kind"]:
@@ -110,7 +115,8 @@ def as_slots(leaf: Leaf, value: Any) -> bytes:
             data = value.encode("utf-8", "surrogateescape")
             return bytes(data.ljust(-(-leaf["size"] // SLOT) * SLOT, b"\0"))
         case "bytes" | "raw":
-            return bytes(value[: leaf["size"]].ljust(-(-leaf["size"] // SLOT) * SLOT, b"\0"))
+            data = _as_bytes(leaf, value)[: leaf["size"]]
+            return data.ljust(-(-leaf["size"] // SLOT) * SLOT, b"\0")
         case "float":
             data = struct.pack("=f" if leaf["size"] == 4 else "=d", value)
             return int.from_bytes(data, sys.byteorder).to_bytes(SLOT, sys.byteorder)
@@ -154,7 +160,7 @@ def same(leaf: Leaf, wanted: Any, seen: Any) -> bool:
             known = isinstance(seen, enum.IntEnum) or wanted not in leaf["named"]
             return known and isinstance(seen, int) and wanted == seen
         case "raw":
-            return isinstance(seen, bytes) and seen[: len(wanted)] == wanted
+            return _as_bytes(leaf, seen)[: len(wanted)] == bytes(wanted)
         case "text":
             return type(seen) is str and wanted == seen
         case "bytes":
@@ -173,7 +179,10 @@ def another(leaf: Leaf, numbers: random.Random, old: Any) -> Any:
         case "bytes":
             return numbers.randbytes(leaf["size"])
         case "raw":
-            return numbers.randbytes(leaf["size"]) + old[leaf["size"] :]
+            data = numbers.randbytes(leaf["size"])
+            if isinstance(old, int):
+                return int.from_bytes(data, sys.byteorder)
+            return data + old[leaf["size"] :]
         case "float":
             return numbers.choice((1.5, -0.0, -(2.0**40), math.inf))
         case "bool":
