@@ -1,9 +1,5 @@
 """Instructions as bytes that are looked at and patched in place: what linkers and loaders use.
 
-if TYPE_CHECKING:
-    from typing import TypeAlias
-
-
 In and out: ``struct bpf_insn`` of <linux/bpf.h>, eight bytes each; a number is that of an
 instruction.  Programs that come from a compiler are patched here and never decoded and encoded
 again: bits that nobody here knows must survive.  Not here: instructions as values (``insn``), so

@@ -48,7 +48,6 @@ _BPF_ONLY = frozenset(
         ProgType.SYSCALL,
         ProgType.SK_REUSEPORT,
         ProgType.SK_LOOKUP,
-        ProgType.LIRC_MODE2,
     )
 )
 

@@ -31,7 +31,7 @@ def test_what_nobody_defines_yet_is_named_and_can_be_linked_later(tmp_path: Path
     half, whole = tmp_path / "half.o", tmp_path / "whole.o"
     result = run(ONE, "-o", half)
     assert result.exit_code == 0
-    assert "not to be loaded as it is (half.o: map 'shared' is declared extern" in result.stdout
+    assert "not to be loaded as it is (half.o: map 'shared' is extern" in result.stdout
     assert run(half, TWO, "-o", whole).exit_code == 0
 
 

@@ -1,9 +1,5 @@
 """What a codec is, and how one becomes a few specialised Python functions.
 
-if TYPE_CHECKING:
-    from typing import TypeAlias
-
-
 In: a codec, which knows how its C type lies in memory.  Out: ``pack``, ``unpack`` and friends,
 written as Python source for exactly this type and compiled when first used.  A whole record, with
 everything nested in it, is read by one precompiled ``struct.Struct`` with explicit padding, and

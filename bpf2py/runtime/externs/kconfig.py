@@ -1,9 +1,5 @@
 """The values of ``extern … __kconfig``: what the map ``.kconfig`` is filled with.
 
-if TYPE_CHECKING:
-    from typing import TypeAlias
-
-
 In: an ``ObjectSpec``; what the user says of the configuration; the running kernel's own, which is
 read only if something is still open then.  Out: the map's bytes.  Not here: where the values lie
 (``elf.externs`` decided that).  Rules and order of places are those of

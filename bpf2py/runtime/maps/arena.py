@@ -1,9 +1,5 @@
 """Arenas: memory that programs and user space share, at the same addresses (Linux 6.9).
 
-if TYPE_CHECKING:
-    from typing import ClassVar
-
-
 In: a map of type ARENA.  Out: its memory, and values in it by address.  A pointer that a program
 stored in an arena is an address in this process, so a list or tree can be walked from both sides.
 The kernel gives a page when it is first touched; with BPF_F_SEGV_ON_FAULT among the map's flags it

@@ -1,9 +1,5 @@
 """What every map offers, and element access for map types that have no class of their own.
 
-if TYPE_CHECKING:
-    from typing import ClassVar
-
-
 In: a :class:`MapHandle` (what ``Loaded.map("name")`` gives, or one opened here) and codecs for
 keys and values.  Out: Python values.  A codec whose size is not the map's is refused at once.
 """

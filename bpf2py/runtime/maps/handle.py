@@ -1,9 +1,5 @@
 """A map in the kernel, before anyone says what its keys and values mean.
 
-if TYPE_CHECKING:
-    from typing import ClassVar, TypeAlias
-
-
 In: an owned descriptor and what the map was created with.  Out: prepared system calls.  A call on
 one element needs a ``union bpf_attr``, a place for the key and one for the value; all three are
 made once, used again, and lent to one caller at a time, so any number of threads may share a map.

@@ -1,9 +1,5 @@
 """``bpf(2)``: the one door to the kernel.
 
-if TYPE_CHECKING:
-    from typing import TypeAlias
-
-
 In: a command and the bytes of its ``union bpf_attr``, as a buffer that the kernel may write back
 into.  Out: what the system call returned, or an OSError that says which command failed on what
 and what the errno means there.  Everything goes through :func:`bpf`, except calls on single map

@@ -1,9 +1,5 @@
 """Commands that all kinds of BPF objects share: pin, get, describe, enumerate.
 
-if TYPE_CHECKING:
-    from typing import Final
-
-
 In: descriptors, paths, ids.  Out: values and owned descriptors.  Information about maps is in
 map.py.  The kernel fills as much of an info structure as it knows; the rest stays zero, so a field
 newer than the kernel reads as 0.
