@@ -4,8 +4,9 @@ The standard ones cost every start two and a half milliseconds to import, with `
 ``collections``, and eight microseconds per member, for 300 members of which a load asks for ten.
 In: a class statement whose body is names and numbers, and maybe a docstring, properties, methods.
 Out: a class that is called, iterated, indexed, printed, pickled and compared like the standard's,
-which is what the checkers take it for; ``tests/test_enums.py`` compares the two.  Generated
-modules have the standard's: their enums are the user's, who may ask ``isinstance(x, enum.Enum)``.
+which is what the checkers take it for; ``tests/test_enums.py`` compares the two.  Only who asks
+``isinstance(x, enum.Enum)`` is told no: these are ``int``, with ``name`` and ``value``.  Generated
+modules have the standard's, for their enums are the user's.
 """
 
 from __future__ import annotations
@@ -22,7 +23,15 @@ else:
         """The class of such classes: their members are attributes from when they are looked up."""
 
         def __new__(meta, name, bases, body, boundary=None):
-            numbers = {each: value for each, value in body.items() if type(value) is int}
+            for base in bases:
+                if getattr(base, "__numbers__", None):
+                    raise TypeError(f"{name!r} cannot extend {base!r}")
+            # Python 3.13 notes in a class at which line it begins: __firstlineno__.
+            numbers = {
+                each: value
+                for each, value in body.items()
+                if type(value) is int and not each.startswith("__")
+            }
             for each in numbers:
                 del body[each]
             body.setdefault("__doc__", None)
@@ -40,11 +49,24 @@ else:
             if number is None:
                 raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
             member = cls(number)
-            setattr(cls, name, member)
+            super().__setattr__(name, member)
             return member
 
+        def __setattr__(cls, name, value):
+            if name in cls.__dict__.get("__numbers__", ()):
+                raise AttributeError(f"cannot reassign member {name!r}")
+            super().__setattr__(name, value)
+
+        def __delattr__(cls, name):
+            if name in cls.__numbers__:
+                raise AttributeError(f"{cls.__name__!r} cannot delete member {name!r}.")
+            super().__delattr__(name)
+
         def __call__(cls, value):
-            member = cls.__made__.get(value)
+            try:
+                member = cls.__made__.get(value)
+            except TypeError:
+                raise ValueError(f"{value!r} is not a valid {cls.__qualname__}") from None
             if member is None:
                 member = cls.__missing__(value)
             return member
@@ -61,8 +83,7 @@ else:
         def _make(cls, number, name):
             member = int.__new__(cls, number)
             member._name_ = name
-            cls.__made__[number] = member
-            return member
+            return cls.__made__.setdefault(number, member)  # another thread may have been quicker
 
         @property
         def __members__(cls):
@@ -177,7 +198,7 @@ else:
             return self.bit_count()
 
         def __contains__(self, other):
-            return int(other) & int(self) == int(other)
+            return other & int(self) == other
 
         def __repr__(self):
             if self._name_ is None:

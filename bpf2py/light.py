@@ -159,11 +159,20 @@ else:
                     if self._exits.pop()(kind, error, traceback):
                         kind = error = traceback = None
                 except BaseException as another:
-                    if another is not error and another.__context__ is None:
-                        another.__context__ = error
+                    # Python has put the body's exception below it, which with nested statements
+                    # would be what was raised last.
+                    lowest = another
+                    while lowest.__context__ not in (None, raised, error):
+                        lowest = lowest.__context__
+                    if another is not error and lowest is not error:
+                        lowest.__context__ = error
                     kind, error, traceback = type(another), another, another.__traceback__
             if error is not None and error is not raised:
-                raise error
+                context = error.__context__
+                try:
+                    raise error
+                finally:
+                    error.__context__ = context
             return raised is not None and error is None
 
     try:
@@ -212,6 +221,8 @@ else:
             if changes:
                 raise ValueError(f"{type(self).__name__} has no fields {list(changes)}")
             return made
+
+        __replace__ = _replace
 
         def _asdict(self):
             return dict(zip(self._fields, self, strict=True))

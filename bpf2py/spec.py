@@ -205,6 +205,7 @@ class ProgramSpec:
     #: Load this program, attach it in ``attach()``.  ``SEC("?…")`` switches autoload off.
     autoload: bool = True
     autoattach: bool = True
+    #: What the verifier writes into the program's ``log``: as ``runtime.LogLevel``; 0: nothing.
     log_level: int = 0
     #: The network device that the program is for; 0: for none.  With XDP_DEV_BOUND_ONLY among the
     #: flags it still runs on the host (6.3), without, on the device.

@@ -16,10 +16,24 @@ from bpf2py.uapi import MapType
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
-    ROOT / name for name in ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "CHANGELOG.md")
+    ROOT / name
+    for name in (
+        "README.md",
+        "CONTRIBUTING.md",
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "docs/loading.md",
+    )
 ]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PYTHON_BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+#: Whole programs, in what users read.
+PYTHON_BLOCKS = [
+    block
+    for document in (ROOT / "README.md", ROOT / "docs" / "loading.md")
+    for block in re.findall(
+        r"^```python\n(.*?)^```", document.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
+]
 
 
 def make_targets() -> set[str]:
@@ -56,7 +70,9 @@ def test_every_target_for_people_is_in_make_help() -> None:
 def test_commands_and_options_that_are_named_exist(document: Path) -> None:
     context = click.Context(cli)
     text = document.read_text(encoding="utf-8")
-    for line in re.findall(r"bpf2py ((?:gen|build|inspect|generate)\b[^`\n#)]*)", text):
+    for line in re.findall(
+        r"bpf2py ((?:gen|build|inspect|link|min-btf|vmlinux|features|generate)\b[^`\n#)]*)", text
+    ):
         words = line.split()
         assert words[0] in COMMANDS, line
         command = cli.get_command(context, words[0])
@@ -68,16 +84,22 @@ def test_commands_and_options_that_are_named_exist(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_links_inside_the_project_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", document.read_text(encoding="utf-8")):
+        if "://" in target:
+            continue
+        name, _, heading = target.partition("#")
+        place = document.parent / name if name else document
+        assert place.exists(), target
+        assert not heading or heading in headings(place), target
+
+
+def headings(document: Path) -> set[str]:
+    """What links to parts of *document* may be called, by GitHub's rule."""
     text = document.read_text(encoding="utf-8")
-    headings = {
+    return {
         re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
         for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     }
-    for target in re.findall(r"\]\(([^)]+)\)", text):
-        if target.startswith("#"):
-            assert target[1:] in headings, target
-        elif "://" not in target:
-            assert (ROOT / target.partition("#")[0]).exists(), target
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -89,7 +111,7 @@ def test_files_that_are_named_exist(document: Path) -> None:
 
 
 @pytest.mark.parametrize("number", range(len(PYTHON_BLOCKS)))
-def test_the_readmes_python_passes_mypy_strict(number: int, tmp_path: Path) -> None:
+def test_the_documents_python_passes_mypy_strict(number: int, tmp_path: Path) -> None:
     (tmp_path / "readme.py").write_text(PYTHON_BLOCKS[number])
     module = ROOT / "examples" / "opensnoop" / "opensnoop_bpf.py"
     (tmp_path / module.name).write_text(module.read_text(encoding="utf-8"))

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import copy
 import enum
+import inspect
+import json
 import pickle
+import pydoc
+import threading
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -83,6 +88,9 @@ def test_what_is_no_member_is_refused_like_the_standards(cls: Any) -> None:
         lambda c: c.NO_SUCH_NAME,
         lambda c: repr(c(1 << 40)),
         lambda c: c(None),
+        lambda c: c([]),
+        lambda c: setattr(c, next(iter(c.__members__)), 5),
+        lambda c: delattr(c, next(iter(c.__members__))),
     ):
         assert outcome(lambda ask=ask: ask(cls)) == outcome(lambda ask=ask: ask(theirs))  # type: ignore[misc]
     assert (1 << 40) not in cls
@@ -109,6 +117,64 @@ def test_flags_combine_like_the_standards_and_keep_what_they_do_not_know(cls: An
         assert all(int(each) & one or each in ~cls(one) for each in cls)
     with pytest.raises(TypeError):
         cls(1) | "x"
+    with pytest.raises(TypeError):
+        assert "1" not in cls(1)
+
+
+def test_what_python_notes_in_a_class_is_no_member() -> None:
+    """Python 3.13 has the line at which a class begins in its body."""
+
+    class Fresh(enums.IntEnum):
+        __firstlineno__ = 7
+        A = 1
+
+    assert list(Fresh.__members__) == ["A"]
+    assert vars(Fresh)["__firstlineno__"] == 7
+
+
+def test_a_class_that_has_members_is_not_extended() -> None:
+    with pytest.raises(TypeError, match=r"'More' cannot extend <enum 'Cmd'>"):
+        types.new_class("More", (uapi.Cmd,))
+
+
+def test_members_serve_wherever_numbers_and_names_do() -> None:
+    kind = uapi.MapType.HASH
+    assert json.dumps({"kind": kind, kind: [kind]}) == '{"kind": 1, "1": [1]}'
+    assert {kind: "x"}[uapi.MapType(1)] == {1: "x"}[kind] == "x"
+    assert f"{kind} {kind:>3} {kind!r} {kind.name}" == "1   1 <MapType.HASH: 1> HASH"
+    match uapi.MapType(1):
+        case uapi.MapType.ARRAY:
+            pytest.fail("matched")
+        case uapi.MapType.HASH as found:
+            assert found is kind
+    match kind:
+        case int(number):
+            assert number == 1
+    assert enum.unique(uapi.BTFKind) is uapi.BTFKind
+    assert "HASH" in dict(inspect.getmembers(uapi.MapType))
+    assert "class MapType" in pydoc.render_doc(uapi.MapType)
+    assert next(iter(inspect.signature(uapi.MapType).parameters)) == "value"
+
+
+def test_threads_that_ask_at_once_get_the_same_member() -> None:
+    for _ in range(20):
+
+        class Fresh(enums.IntFlag):
+            A = 1
+
+        start = threading.Barrier(4)
+        found: list[object] = []
+
+        def ask(cls: Any = Fresh, start: threading.Barrier = start, found: Any = found) -> None:
+            start.wait()
+            found.extend(cls(number) for number in range(200))
+
+        threads = [threading.Thread(target=ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len({id(each) for each in found}) == 200
 
 
 def test_nothing_is_made_before_it_is_asked_for() -> None:

@@ -103,7 +103,7 @@ def test_loading_pulls_in_nothing_heavy_nor_classes_it_does_not_need() -> None:
 def test_the_second_load_of_a_core_object_pulls_in_neither_btf_nor_anything_heavy() -> None:
     needed = modules_after(
         "import bpf2py.runtime.loader, bpf2py.runtime.core_cache, bpf2py.runtime.variables, "
-        "bpf2py.runtime.programs.tracing"
+        "bpf2py.runtime.targets, bpf2py.runtime.kernel_ids, bpf2py.runtime.programs.tracing"
     )
     assert not needed & FORBIDDEN
     assert not [name for name in needed if name.startswith("bpf2py.btf")]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import os
 import pickle
+import sys
 import typing
 from collections.abc import Callable
 from typing import Any
@@ -39,6 +41,8 @@ def test_a_named_tuple_is_a_tuple_with_names(make: Any) -> None:
     assert repr(one) == f"{make.__name__}(a=1, b='x')"
     assert one._replace(a=5) == (5, "x")
     assert type(one._replace(a=5)) is make
+    if sys.version_info >= (3, 13):
+        assert copy.replace(one, a=5) == (5, "x")
     assert one._asdict() == {"a": 1, "b": "x"}
     assert make._fields == make.__match_args__ == ("a", "b")
     assert make._field_defaults == {"b": "x"}
@@ -56,6 +60,15 @@ def test_a_named_tuple_is_a_tuple_with_names(make: Any) -> None:
         one._replace(c=1)
     with pytest.raises(AttributeError):
         one.a = 2
+
+
+def chain(error: BaseException | None) -> list[type[BaseException]]:
+    found: list[type[BaseException]] = []
+    while error is not None:
+        found.append(type(error))
+        assert len(found) < 9
+        error = error.__context__
+    return found
 
 
 @pytest.mark.parametrize("stack_class", [light.ExitStack, contextlib.ExitStack])
@@ -76,6 +89,31 @@ def test_a_stack_calls_back_in_reverse_come_what_may(stack_class: type[Any]) -> 
         use(lambda: seen.append(1), fail, lambda: seen.append(3))
     assert seen == [3, "fail", 1]
     assert isinstance(caught.value.__context__, ValueError)
+
+    def fail_too() -> None:
+        raise KeyError("from another")
+
+    # As with nested statements: each failure has the one before it below it.
+    with pytest.raises(KeyError) as last:
+        use(fail_too, fail)
+    assert chain(last.value) == [KeyError, OSError, ValueError]
+
+    def fail_in_two() -> None:
+        try:
+            fail()
+        except OSError:
+            fail_too()
+
+    with pytest.raises(KeyError) as last:
+        use(fail_in_two, lambda: seen.append(1))
+    assert chain(last.value) == [KeyError, OSError, ValueError]
+    left = stack_class()
+    left.callback(fail)
+    left.callback(fail_too)
+    with pytest.raises(OSError, match="from a callback") as caught:
+        left.close()
+    if stack_class is light.ExitStack:  # the standard's forgets the first where the body went well
+        assert chain(caught.value) == [OSError, KeyError]
 
     seen.clear()
     with pytest.raises(ValueError, match="body"):

@@ -23,11 +23,13 @@ from .core_view import (
     essential,
 )
 from .errors import BTFError
+from .nearest import nearest, nearest_named
 
 if TYPE_CHECKING:
     from .core import Outcome, Record, Relocator
 
-_NEAREST = 3
+#: So many members that may be meant are named.
+_SHOWN = 3
 #: So deep in structs a member is looked for that is not where it was.
 _DEPTH = 2
 _NAMELESS = {
@@ -156,7 +158,7 @@ def _elsewhere(steps: tuple[Step, ...], failed: int, target: TypeView, shape: Sh
     text = _nearest(name, names)
     inner = [".".join(map(spell, (*way, name))) for way in _ways_to(name, target, shape)]
     if inner:
-        text += f"; inside of a member: {', '.join(inner[:_NEAREST])}"
+        text += f"; inside of a member: {', '.join(inner[:_SHOWN])}"
     if failed < len(steps) - 1 and last is not None and last in names:
         text += f"; it has {spell(last)!r} itself"
     return text
@@ -205,24 +207,11 @@ def _instead(target: TypeView, local: TypeView, type_id: int) -> list[str]:
         )
         lines.append(f"it has {what}")
         return lines
-    # Only names that could be near, or comparing with a hundred thousand would take a second.
-    names = {
-        other
-        for each in table
-        if table.kind(each) == kind
-        and (other := target.names[each])
-        and other[:2] == name[:2]
-        and abs(len(other) - len(name)) < 4
-    }
-    near = _nearest(name, sorted(names))
+    near = nearest_named(table, asked, kind)
     if near:
         lines.append(near.removeprefix("; "))
     return lines
 
 
 def _nearest(name: bytes, names: Iterable[bytes]) -> str:
-    """``; nearest: a, b``, or nothing if no name is near."""
-    import difflib
-
-    near = difflib.get_close_matches(spell(name), map(spell, names), n=_NEAREST)
-    return f"; nearest: {', '.join(near)}" if near else ""
+    return nearest(spell(name), map(spell, names))

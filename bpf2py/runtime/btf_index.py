@@ -34,11 +34,11 @@ if TYPE_CHECKING:
     from ..btf.table import TypeTable
 
 #: Files of another format are ignored and written anew.
-FORMAT = 2
+FORMAT = 3
 _MAGIC = b"bpf2pyBI"
 #: magic, format, byte-order mark, size of the blob, its section of types (start, length) and of
-#: strings, number of types, of slots, of functions, crc32 of all behind the header, build id.
-_HEADER = struct.Struct("=8sIIQIIIIIIII20s")
+#: strings, number of types, of slots, of functions, crc32 of all behind the header, build of the kernel.
+_HEADER = struct.Struct("=8sIIQIIIIIIII24s")
 _CHECKSUM = struct.Struct("=I")
 _HEADER_SIZE = _HEADER.size + _CHECKSUM.size
 _BYTE_ORDER_MARK = 0x01020304
@@ -89,7 +89,7 @@ class HashedNames:
             return []
         try:
             return self._probe(name, flavours)
-        except (IndexError, struct.error):
+        except (IndexError, OverflowError, struct.error):
             # The checksum was right, so this is no accident.
             raise BTFError("the index of the kernel's BTF was tampered with") from None
 
@@ -136,7 +136,7 @@ class HashedNames:
             place = self._types + 4 * self._offsets[type_id - 1]
             if type_id and _CHECKSUM.unpack_from(self._blob, place)[0] == name_offset:
                 return type_id
-        except (IndexError, struct.error):
+        except (IndexError, OverflowError, struct.error):
             pass
         raise BTFError("the index of the kernel's BTF was tampered with")
 
@@ -194,7 +194,7 @@ def build_index(
     table: TypeTable,
     blob: bytes | mmap.mmap,
     *,
-    build_id: bytes,
+    build: bytes,
     types: tuple[int, int],
     strings: tuple[int, int],
 ) -> bytes:
@@ -237,7 +237,7 @@ def build_index(
         len(slots),
         function_count,
         crc32(body),
-        build_id.ljust(20, b"\0")[:20],
+        build,
     )
     return header + _CHECKSUM.pack(crc32(header)) + body
 
@@ -246,7 +246,7 @@ def open_index(
     data: bytes | mmap.mmap,
     blob: bytes | mmap.mmap,
     *,
-    build_id: bytes,
+    build: bytes,
     types: tuple[int, int],
     strings: tuple[int, int],
 ) -> tuple[Sequence[int], HashedNames] | None:
@@ -263,7 +263,7 @@ def open_index(
     if (
         (magic, version, mark) != (_MAGIC, FORMAT, _BYTE_ORDER_MARK)
         or _CHECKSUM.unpack_from(data, _HEADER.size)[0] != crc32(header)
-        or kernel != build_id.ljust(20, b"\0")[:20]
+        or kernel != build
         or blob_size != len(blob)
         or (type_start, type_length) != types
         or (string_start, string_length) != strings

@@ -4,6 +4,9 @@ In: names and bytes.  Out: files that only this user can have written, or none: 
 with the folder or a file, callers work as if nothing were kept.  Not here: what the files say
 (kernel_btf.py, core_cache.py), which check it before they believe it.
 ``BPF2PY_NO_CACHE=1`` in the environment: neither read nor written.
+
+The folder is opened once, looked at, and then files are found in what was opened: whoever owns a
+folder above it can put another in its place at any time.
 """
 
 from __future__ import annotations
@@ -11,9 +14,20 @@ from __future__ import annotations
 import os
 import stat
 
-from ..light import suppress
+from ..light import TYPE_CHECKING, suppress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NO_CACHE = "BPF2PY_NO_CACHE"
+
+#: Bytes that files of one kind may take together: the indexes of seven kernels, or what was found
+#: for some hundreds of tools.
+ROOM = 8 << 20
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 def place(name: str) -> str | None:
@@ -22,32 +36,34 @@ def place(name: str) -> str | None:
         return None
     home = os.environ.get("XDG_CACHE_HOME", "")
     if not os.path.isabs(home):
-        home = os.path.expanduser("~")
+        home = os.path.expanduser("~") if os.environ.get("HOME") != "" else ""
         if not os.path.isabs(home):
             return None
         home = os.path.join(home, ".cache")
-    folder = os.path.join(home, "bpf2py")
-    try:
-        about = os.lstat(folder)
-    except FileNotFoundError:
-        return os.path.join(folder, name)
-    except OSError:
-        return None
-    # With sudo, HOME may be another user's: what lies there, that user could exchange.
-    if not stat.S_ISDIR(about.st_mode) or not _is_ours(about):
-        return None
-    return os.path.join(folder, name)
-
-
-def _is_ours(about: os.stat_result) -> bool:
-    """Whether nobody but this user (and root) can have written there."""
-    return about.st_uid == os.geteuid() and not about.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    folder = nearest = os.path.join(home, "bpf2py")
+    while True:
+        try:
+            about = os.stat(nearest)
+        except FileNotFoundError:
+            nearest = os.path.dirname(nearest)
+        except OSError:
+            return None
+        else:
+            break
+    # With sudo, HOME may be another user's: what lies there, that user could exchange, and a folder
+    # of root's would be in the way of what that user runs.
+    return os.path.join(folder, name) if about.st_uid in (0, os.geteuid()) else None
 
 
 def open_trusted(path: str) -> tuple[int, int] | None:
     """Descriptor and size of a file that only this user can have written; None for any other."""
+    folder, name = os.path.split(path)
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        place = _open_folder(folder)
+        try:
+            fd = os.open(name, _READ, dir_fd=place)
+        finally:
+            os.close(place)
     except OSError:
         return None
     about = os.fstat(fd)
@@ -57,49 +73,71 @@ def open_trusted(path: str) -> tuple[int, int] | None:
     return None
 
 
-def create_beside(path: str) -> tuple[int, str] | None:
-    """A new empty file in the folder of *path*, as (descriptor, its path); None if that may not be."""
-    folder = os.path.dirname(path)
-    made = f"{path}.{os.getpid()}.{os.urandom(4).hex()}"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+def put(path: str, make: Callable[[], bytes], *, kind: str) -> bytes | None:
+    """Keep at *path* what *make* returns, and give it; None where nothing can be kept.
+
+    *make* is not called if no file can be made.  The file appears with all of its content.  Two
+    processes may do so at the same time: each writes its own file, and the last one stays.  Of
+    files whose names begin with *kind*, only the newest stay, as many as there is :data:`ROOM` for.
+    """
+    folder, name = os.path.split(path)
+    made = f"{name}.{os.getpid()}.{os.urandom(4).hex()}"
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        about = os.lstat(folder)
-        if not stat.S_ISDIR(about.st_mode) or not _is_ours(about):
-            return None
-        return os.open(made, flags, 0o600), made
+        place = _open_folder(folder)
+        try:
+            fd = os.open(made, _NEW, 0o600, dir_fd=place)
+            try:
+                content = _write(fd, make)
+                os.rename(made, name, src_dir_fd=place, dst_dir_fd=place)
+            except BaseException:
+                with suppress(OSError):
+                    os.unlink(made, dir_fd=place)
+                raise
+            _drop_oldest(place, kind)
+        finally:
+            os.close(place)
     except OSError:
         return None
+    return content
 
 
-def put_into_place(
-    file: tuple[int, str], path: str, content: bytes, *, kind: str, keep: int
-) -> None:
-    """Fill the new file and give it its name in one step; if that fails, there is just no file.
+def _open_folder(path: str) -> int:
+    """The folder, if nobody but this user (and root) can have written there."""
+    fd = os.open(path, _FOLDER)
+    if _is_ours(os.fstat(fd)):
+        return fd
+    os.close(fd)
+    raise PermissionError(path)
 
-    Two processes may do so at the same time: each writes its own file, and the last one stays.
-    Of files whose names begin with *kind*, only the newest *keep* stay.
-    """
-    fd, made = file
+
+def _is_ours(about: os.stat_result) -> bool:
+    return about.st_uid == os.geteuid() and not about.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def _write(fd: int, make: Callable[[], bytes]) -> bytes:
     try:
-        try:
-            left = memoryview(content)
-            while left:
-                left = left[os.write(fd, left) :]
-        finally:
-            os.close(fd)
-        os.rename(made, path)
-        _drop_oldest(os.path.dirname(path), kind, keep)
-    except OSError:
-        with suppress(OSError):
-            os.unlink(made)
+        content = make()
+        left = memoryview(content)
+        while left:
+            left = left[os.write(fd, left) :]
+    finally:
+        os.close(fd)
+    return content
 
 
-def _drop_oldest(folder: str, kind: str, keep: int) -> None:
+def _drop_oldest(folder: int, kind: str) -> None:
     """Keep the newest files only: somebody who builds kernels would collect hundreds."""
     with os.scandir(folder) as entries:
-        files = [entry for entry in entries if entry.name.startswith(kind)]
-    if len(files) > keep:
-        files.sort(key=lambda entry: entry.stat(follow_symlinks=False).st_mtime, reverse=True)
-        for entry in files[keep:]:
-            os.unlink(entry.path)
+        names = [entry.name for entry in entries if entry.name.startswith(kind)]
+    files = []
+    for name in names:
+        with suppress(FileNotFoundError):  # another process drops them, too
+            about = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            files.append((about.st_mtime_ns, about.st_size, name))
+    room = ROOM
+    for _, size, name in sorted(files, reverse=True):
+        room -= size
+        if room < 0:
+            with suppress(OSError):
+                os.unlink(name, dir_fd=folder)

@@ -7,8 +7,8 @@ process has had the same question.  Not here: where files lie and whom they may 
 
 What CO-RE makes of a program follows from its instructions and records, those of the programs
 before it, the object's BTF and the kernel's.  A file holds the first three, every byte of them, is
-named by the build of the kernel, and says how large that kernel's BTF is: it answers this question
-or none.  Nothing is kept of
+named by the build of the kernel (kernel.build()), and says how large that kernel's BTF is: it
+answers this question or none.  Nothing is kept of
 
 - what modules were asked for: other modules may be loaded next time.  They are asked only for
   types of which the kernel itself has none of that name, so a module that comes later changes
@@ -46,17 +46,15 @@ else:
 RULES = 0x8B4FEAD2
 
 _MAGIC = b"bpf2core"
-#: Magic, RULES, checksum of what follows it, size of the kernel's BTF, its build id, and how much
-#: of the rest is the question.
-_HEADER = Struct("=8sIIQ20sI")
+#: Magic, RULES, checksum of what follows it, size of the kernel's BTF, its build, and how much of
+#: the rest is the question.
+_HEADER = Struct("=8sIIQ24sI")
 _CHECKED = 16
 #: How many instructions of a program change, then for each its number and all of its new bytes.
 _COUNT = Struct("=I")
 _PATCH = Struct("=I8s")
 
-#: Files that stay, of all kernels together, and what the largest may ask: 128 ordinary tools need
-#: some 3 MB.
-_KEPT = 128
+#: How long a question may be of which the answer is kept.
 _LARGEST = 1 << 19
 
 
@@ -78,10 +76,10 @@ class CoreCache:
         self._computed: dict[str, list[Outcome]] = {}
         self._patches: dict[str, list[tuple[int, bytes]]] = {}
         self._question = self._ask()
-        self._build_id = kernel.build_id()
+        self._build = kernel.build()
         self._path = None
-        if self._build_id and len(self._question) <= _LARGEST:
-            name = f"core-{self._build_id.hex()}-{crc32(self._question):08x}"
+        if self._build and len(self._question) <= _LARGEST:
+            name = f"core-{self._build.hex()}-{crc32(self._question):08x}"
             self._path = cache_folder.place(name)
         self._known = self._path is not None and self._read(self._path)
 
@@ -92,7 +90,7 @@ class CoreCache:
         if self._known:
             for insn, content in self._patches[program]:
                 insns[8 * insn : 8 * insn + 8] = content
-            return _Later(lambda: self._outcomes(program, source))
+            return _Later(len(records) // 16, lambda: self._outcomes(program, source))
         outcomes = self._compute(insns, records, program, source)
         if self._path is not None:
             self._patches[program] = _changes(self._programs[program].insns, insns)
@@ -104,13 +102,9 @@ class CoreCache:
             return
         if self._patches.keys() != self._programs.keys():
             return
-        try:
-            content = self._content(os.stat(kernel.VMLINUX_BTF).st_size)
-        except OSError:
-            return
-        made = cache_folder.create_beside(self._path)
-        if made is not None:
-            cache_folder.put_into_place(made, self._path, content, kind="core-", keep=_KEPT)
+        cache_folder.put(
+            self._path, lambda: self._content(os.stat(kernel.VMLINUX_BTF).st_size), kind="core-"
+        )
 
     # ---- the long way ----
 
@@ -190,7 +184,7 @@ class CoreCache:
         return at == len(content)
 
     def _head(self, checksum: int, btf_size: int) -> bytes:
-        return _HEADER.pack(_MAGIC, RULES, checksum, btf_size, self._build_id, len(self._question))
+        return _HEADER.pack(_MAGIC, RULES, checksum, btf_size, self._build, len(self._question))
 
     def _content(self, size: int) -> bytes:
         parts = [self._question]
@@ -214,13 +208,14 @@ def _changes(before: bytes, after: bytearray) -> list[tuple[int, bytes]]:
 
 
 class _Later(_Outcomes):
-    """Outcomes that are computed when somebody looks."""
+    """Outcomes that are computed when somebody looks; there is one for each record."""
 
-    def __init__(self, compute: Callable[[], list[Outcome]]) -> None:
+    def __init__(self, count: int, compute: Callable[[], list[Outcome]]) -> None:
+        self._count = count
         self._compute = compute
 
     def __len__(self) -> int:
-        return len(self._compute())
+        return self._count
 
     if TYPE_CHECKING:
 

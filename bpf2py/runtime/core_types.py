@@ -19,6 +19,7 @@ import os
 
 from ..light import TYPE_CHECKING, NamedTuple
 from .errors import NotSupportedError
+from .log import debug
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -81,6 +82,7 @@ def core_types(source: KernelTypes | None) -> CoreTypes:
         return _with_modules(source)
     files, hubs = _sort(source)
     if files:
+        debug("CO-RE: against the BTF in %s", _called(files[0]))
         return CoreTypes(_table(files[0]), None)
     from .kernel_btf import kernel_btf
     from .module_btf import module_types
@@ -169,6 +171,12 @@ def _table(source: Source, base: TypeTable | None = None) -> TypeTable:
     return _decoded(_content(source), os.fspath(source), base)
 
 
+def _called(source: Source) -> str:
+    if isinstance(source, (str, os.PathLike)):
+        return os.fspath(source)
+    return f"{len(source)} bytes" if isinstance(source, bytes) else str(source)
+
+
 def _content(path: str | os.PathLike[str]) -> Blob:
     """What is in a file: mapped, since a vmlinux can have a gigabyte, where that is possible."""
     import mmap
@@ -204,6 +212,7 @@ def _of_hubs(hubs: list[Source]) -> tuple[TypeTable | None, list[str]]:
         entries = entries_of_folder(hub) if hub.is_dir() else entries_of_archive(hub.read_bytes())
         blob, sentence = choose(entries, kernel, str(hub))
         if blob is not None:
+            debug("CO-RE: against the BTF in %s", sentence)
             return decode(bytes(blob)), []
         looked.append(sentence)
     return None, looked
@@ -217,9 +226,11 @@ def _of_vmlinux() -> TypeTable | None:
     for place in _VMLINUX:
         path = place.format(release)
         try:
-            return _decoded(_content(path), path)
+            found = _decoded(_content(path), path)
         except (OSError, BTFError):
             continue
+        debug("CO-RE: against the BTF in %s", path)
+        return found
     return None
 
 

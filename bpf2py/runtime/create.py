@@ -266,6 +266,11 @@ class MapMaker:
 
             if broken := broken_rules(spec) or not_here(spec):
                 why = f"BPF_MAP_CREATE: {broken}"
+            else:
+                from .lacking import lacking_map_type
+
+                if lacking := lacking_map_type(spec.map_type, self._describe(spec)):
+                    raise lacking from first
         raise OSError(first.errno, why, self._describe(spec)) from None
 
     def _describe(self, spec: MapSpec) -> str:

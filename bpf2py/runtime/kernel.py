@@ -67,6 +67,25 @@ def build_id() -> bytes:
     return find_build_id(notes)
 
 
+def build() -> bytes:
+    """24 bytes that tell the BTF of this build of the kernel from others'; empty if nothing does.
+
+    A build id can be given to the linker by hand, so the release and the version, with the build's
+    number and date, are in it, too.  What somebody mounted over the kernel's BTF is of no build.
+    """
+    found = build_id()
+    try:
+        if not found or os.stat(VMLINUX_BTF).st_dev != os.stat(KERNEL_NOTES).st_dev:
+            return b""
+    except OSError:
+        return b""
+    from zlib import crc32
+
+    about = os.uname()
+    words = f"{about.release} {about.version}".encode(errors="surrogateescape")
+    return found.ljust(20, b"\0") + crc32(words).to_bytes(4, "big")
+
+
 def find_build_id(notes: bytes) -> bytes:
     """The GNU build id among ELF *notes*; empty if there is none."""
     from struct import Struct

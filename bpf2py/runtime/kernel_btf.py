@@ -4,7 +4,7 @@ In: nothing.  Out: a ``TypeTable``.  Not here: what BTF is (``btf``), the index'
 (btf_index.py), BTF of modules, what may stand in the place of it (core_types.py).
 
 Scanning a hundred thousand types takes plain Python some hundredths of a second, so what the scan
-found is kept in the user's cache folder, per build of the kernel (its GNU build id).  The index is
+found is kept in the user's cache folder, per build of the kernel (kernel.build()).  The index is
 used only if it is a regular file of this user's that nobody else can write, speaks of exactly this
 blob and has the right checksum; otherwise it is ignored, and written again if that is possible.
 ``BPF2PY_NO_CACHE=1`` in the environment: neither read nor written.
@@ -23,9 +23,6 @@ from ..light import cache
 from . import cache_folder, kernel
 from .btf_index import build_index, open_index
 from .errors import NotSupportedError
-
-#: Indexes of so many kernels are kept; older ones go when a new one is written.
-_KEPT = 8
 
 
 def kernel_btf() -> TypeTable:
@@ -52,36 +49,30 @@ def _running_kernel() -> TypeTable:
             since="5.4",
             hint="it was built without CONFIG_DEBUG_INFO_BTF",
         ) from None
-    build_id = kernel.build_id()
-    path = cache_folder.place(f"btf-{build_id.hex()}") if build_id else None
+    build = kernel.build()
+    path = cache_folder.place(f"btf-{build.hex()}") if build else None
     if path is None:
         return decode(blob)
     header = read_header(blob, split=False)
     data = _trusted(path)
     found = None
     if data is not None:
-        found = open_index(
-            data, blob, build_id=build_id, types=header.types, strings=header.strings
-        )
+        found = open_index(data, blob, build=build, types=header.types, strings=header.strings)
         # Its checksum was a look at all of it; what is asked for comes back page by page.
         data.madvise(mmap.MADV_DONTNEED)
     if found is None:
-        made = cache_folder.create_beside(path)
         table = decode(blob)
-        if made is None:
-            # Not worth building: it would be built for this process alone.
+        # Not built for this process alone, which has what it needs.
+        content = cache_folder.put(
+            path,
+            lambda: build_index(
+                table, blob, build=build, types=header.types, strings=header.strings
+            ),
+            kind="btf-",
+        )
+        if content is None:
             return table
-        content = build_index(
-            table,
-            blob,
-            build_id=build_id,
-            types=header.types,
-            strings=header.strings,
-        )
-        cache_folder.put_into_place(made, path, content, kind="btf-", keep=_KEPT)
-        found = open_index(
-            content, blob, build_id=build_id, types=header.types, strings=header.strings
-        )
+        found = open_index(content, blob, build=build, types=header.types, strings=header.strings)
         if found is None:
             return table
     return decode(blob, offsets=found[0], names=found[1])

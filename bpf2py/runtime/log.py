@@ -2,7 +2,7 @@
 
 In: what was done.  Out: debug records of the logger ``bpf2py``, and with BPF2PY_LOG_LEVEL=debug in
 the environment lines on stderr.  ``logging`` is not imported here: who has not done so has no
-handler either.
+handler either.  What everybody should know is a warning, at the line that called this package.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _PRINTS = os.environ.get("BPF2PY_LOG_LEVEL", "").lower() == "debug"
 _logger: Logger | None = None
+#: This package, under the name that it has where it was copied to.
+_PACKAGE = __name__.removesuffix("runtime.log")
 
 
 def debug(text: str, *values: object) -> None:
@@ -31,3 +33,13 @@ def debug(text: str, *values: object) -> None:
 
         _logger = logging.getLogger("bpf2py")
     _logger.debug(text, *values)
+
+
+def warn(text: str) -> None:
+    """A RuntimeWarning that shows the caller's line, however deep in this package it is raised."""
+    import warnings
+
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(_PACKAGE):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, RuntimeWarning, stacklevel=level)

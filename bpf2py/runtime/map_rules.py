@@ -13,6 +13,7 @@ import os
 from ..light import Container, NamedTuple
 from ..spec import MapSpec
 from ..uapi import MapFlags, MapType
+from .kernel import page_size
 
 _T, _F = MapType, MapFlags
 _MOST = 1 << 32
@@ -33,6 +34,9 @@ _STORAGE_KEY = _Sizes((8, 16), "8 or 16")
 _PREFIX = _Sizes(range(5, 261), "5 to 260 (a prefix length of 4 bytes, then the data)")
 _FRAMES = _Sizes(range(8, _MOST, 8), "a multiple of 8")
 _INSN_VALUE = _Sizes((16,), "16")
+#: How many hash functions a bloom filter has, in the lowest bits; the others must be clear.
+_HASHES = _Sizes(range(16), "0 to 15 (how many hash functions it has)")
+_ADDRESS = _Sizes(range(0, 1 << 64, page_size()), "an address at the beginning of a page")
 _RING = _Sizes(tuple(1 << n for n in range(12, 32)), "a power of two of whole pages")
 
 _SYSCALL = _F.RDONLY | _F.WRONLY
@@ -52,6 +56,8 @@ class _Rule(NamedTuple):
     needs: MapFlags = MapFlags(0)
     #: Key and value must have BTF types.
     typed: bool = False
+    #: ``map_extra``, which has a meaning for two types only.
+    extra: _Sizes = _NONE
 
 
 _FDS = _Rule(_FOUR, _FOUR, _SOME, _NODE | _SYSCALL)
@@ -80,7 +86,7 @@ _RULES: dict[int, _Rule] = {
     _T.LPM_TRIE: _Rule(_PREFIX, _SOME, _SOME, _F.NO_PREALLOC | _NODE | _ACCESS, _F.NO_PREALLOC),
     _T.QUEUE: _QUEUE,
     _T.STACK: _QUEUE,
-    _T.BLOOM_FILTER: _QUEUE._replace(flags=_QUEUE.flags | _F.ZERO_SEED),
+    _T.BLOOM_FILTER: _QUEUE._replace(flags=_QUEUE.flags | _F.ZERO_SEED, extra=_HASHES),
     _T.RINGBUF: _RINGS,
     _T.USER_RINGBUF: _RINGS._replace(flags=_NODE),
     _T.ARENA: _Rule(
@@ -89,6 +95,7 @@ _RULES: dict[int, _Rule] = {
         _SOME,
         _F.MMAPABLE | _F.SEGV_ON_FAULT | _F.NO_USER_CONV,
         _F.MMAPABLE,
+        extra=_ADDRESS,
     ),
     _T.DEVMAP: _DEVICES,
     _T.DEVMAP_HASH: _DEVICES,
@@ -117,6 +124,7 @@ def broken_rules(spec: MapSpec) -> str:
             ("the key's size", rule.key, spec.key_size),
             ("the value's size", rule.value, spec.value_size),
             ("max_entries", rule.entries, spec.max_entries),
+            ("map_extra", rule.extra, spec.map_extra),
         )
         if number not in sizes.allowed
     ]

@@ -14,6 +14,7 @@ import errno
 import os
 
 from ..light import TYPE_CHECKING, Iterator
+from .log import warn
 from .syscalls import obj
 from .syscalls.fd import FD
 
@@ -82,10 +83,4 @@ def module_tables(kernel: TypeTable, name: str = "") -> Iterator[tuple[str, FD, 
 
 
 def _warn(what: str, why: Exception) -> None:
-    import warnings
-
-    warnings.warn(
-        f"the BTF of {what} cannot be read, so that its types and functions are not known: {why}",
-        RuntimeWarning,
-        stacklevel=3,
-    )
+    warn(f"the BTF of {what} cannot be read, so that its types and functions are not known: {why}")

@@ -8,7 +8,7 @@ here: what is done to the bytes (``btf/sanitize.py``, ``btf/arg_ctx.py``).
 from __future__ import annotations
 
 from ..light import TYPE_CHECKING, Mapping, suppress
-from .log import debug
+from .log import debug, warn
 from .privileges import with_memlock
 from .syscalls.btf import btf_load
 from .syscalls.fd import FD
@@ -57,11 +57,7 @@ def load_btf(object_name: str, blob: bytes) -> FD | None:
     try:
         return FD(with_memlock(lambda: btf_load(btf, what=what)), what)
     except OSError as exc:
-        import warnings
-
-        warnings.warn(
-            f"going on without BTF, which this kernel refuses: {exc}", RuntimeWarning, stacklevel=4
-        )
+        warn(f"going on without BTF, which this kernel refuses: {exc}")
         return None
 
 

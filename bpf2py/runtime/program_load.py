@@ -60,6 +60,7 @@ class ProgramLoader:
         self._func_info = func_info
         self._targets = targets
         self._core_cache: CoreCache | None = None
+        self._asked_for_ids = False
 
     def load(self, program: ProgramSpec) -> LoadedProgram:
         """Load one program.  Raises as ``TypedSpec.load`` says."""
@@ -159,6 +160,7 @@ class ProgramLoader:
             return find_module(program)
         if (program.prog_type, program.attach_type) not in TARGET_KINDS:
             return None
+        self._asked_for_ids = True
         return find_target(program, self._targets.get(program.name))
 
     def _member(self, program: ProgramSpec) -> Target:
@@ -210,6 +212,10 @@ class ProgramLoader:
         """Keep for the next process what was found out about this kernel: all are loaded."""
         if self._core_cache is not None:
             self._core_cache.keep()
+        if self._asked_for_ids:
+            from .kernel_ids import kernel_ids
+
+            kernel_ids().keep()
 
 
 def _require_sensible(program: ProgramSpec) -> None:

@@ -78,22 +78,28 @@ def find_target(program: ProgramSpec, given: HasFileno | None = None) -> Target:
             f"program {program.name!r} replaces a function of another program: give load() that "
             f"program as targets={{{program.name!r}: …}}"
         )
-    from .kernel_btf import kernel_btf
-
-    kernel = kernel_btf()
     if module in ("", "vmlinux"):
-        type_id = kernel.find(prefix + name, kind)
+        from .kernel_ids import kernel_ids
+
+        type_id = kernel_ids().find(prefix + name, kind)
         if type_id is not None:
             return Target(type_id, None)
     if module != "vmlinux":
-        target = _in_modules(prefix + name, kind, module, kernel)
+        from .kernel_btf import kernel_btf
+
+        target = _in_modules(prefix + name, kind, module, kernel_btf())
         if target is not None:
             return target
-    place = f"module {module!r}" if module else "the kernel or its loaded modules"
+    from ..btf.nearest import nearest_named
+
+    place, table = "the kernel or its loaded modules", kernel
+    if module and module != "vmlinux":
+        place, table = f"module {module!r}", _types_of(module, kernel, program)
+    hint = " (it may be inlined or renamed in this kernel)" if word == "function" else ""
+    near = nearest_named(table, name, kind, prefix)
     raise FileNotFoundError(
         errno.ENOENT,
-        f"there is no {word} {name!r} in the BTF of {place} (a function may be inlined or renamed "
-        "in this kernel)",
+        f"there is no {word} {name!r} in the BTF of {place}{hint}{near}",
         f"program {program.name!r}",
     )
 
@@ -108,11 +114,25 @@ def find_module(program: ProgramSpec) -> Target | None:
 
     for _, fd, _ in module_tables(kernel_btf(), name):
         return Target(0, fd.duplicate())
-    raise FileNotFoundError(
+    raise _not_loaded(name, program)
+
+
+def _not_loaded(module: str, program: ProgramSpec) -> FileNotFoundError:
+    return FileNotFoundError(
         errno.ENOENT,
-        f"module {name!r} is not loaded, or has no BTF",
+        f"module {module!r} is not loaded, or has no BTF; if it is built into this kernel, leave it out of "
+        "attach_to",
         f"program {program.name!r}",
     )
+
+
+def _types_of(module: str, kernel: TypeTable, program: ProgramSpec) -> TypeTable:
+    """The types of a loaded module, for whoever says what is not among them."""
+    from .module_btf import module_tables
+
+    for _, _, table in module_tables(kernel, module):
+        return table
+    raise _not_loaded(module, program)
 
 
 def _in_program(program: ProgramSpec, given: HasFileno, name: str) -> Target:

@@ -83,6 +83,8 @@ class _Specs(Generic[T]):
             return c_name
 
         def __getattr__(self, name: str) -> T:
+            if name.startswith("_Specs__"):
+                raise AttributeError(name)  # not there yet: it is being copied or unpickled
             return self.__specs[self.__c_name(name)]
 
         def __setattr__(self, name: str, value: T) -> None:
@@ -136,8 +138,8 @@ class TypedSpec(Generic[ObjectT]):
         of the running kernel's; or, for kernels without BTF of their own, a folder or archive to
         choose from: BTFHub's, or what ``bpf2py min-btf`` made of it, as a path or as
         ``importlib.resources`` gives it; or a dict of these for modules that do not show their BTF,
-        by name (``vmlinux`` is the kernel).  *log_level* asks for the verifier's log of every
-        program (its ``log``): 1 for refused ones, 2 for every instruction, 4 for statistics.
+        by name (``vmlinux`` is the kernel).  *log_level*, a :class:`LogLevel` or several, is for
+        every program: what is in its ``log``.  Not given, it is what each program's spec says.
         *maps* puts open maps in the place of those of that name.  *kconfig* goes before the running
         kernel's configuration for ``extern … __kconfig``: a path (plain or gzip), the text as
         ``bytes``, or a dict such as ``{"CONFIG_HZ": 250, "CONFIG_IPV6": "m", "CONFIG_BPF": True}``.
@@ -149,8 +151,8 @@ class TypedSpec(Generic[ObjectT]):
 
         Raises :class:`VerifierError` when the kernel refuses a program's instructions,
         :class:`OSError` for other refusals, :class:`RelocationError`, :class:`NotSupportedError`
-        for an extern that this kernel does not have, :class:`ValueError` for a spec that
-        contradicts itself or this machine.
+        for an extern or a type of map or program that this kernel does not have,
+        :class:`ValueError` for a spec that contradicts itself or this machine.
 
         Of a module with objects for several BPF CPU versions, the newest that this kernel knows
         is loaded, with what was changed here.

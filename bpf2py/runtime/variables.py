@@ -152,6 +152,10 @@ class DataSpec(_Section):
     def __init__(self, map_spec: MapSpec, byte_order: ByteOrder = BYTE_ORDER) -> None:
         object.__setattr__(self, "__access__", _Initial(map_spec, byte_order))
 
+    def __setstate__(self, state: tuple[None, dict[str, object]]) -> None:
+        """For copies, and what was pickled."""
+        object.__setattr__(self, "__access__", state[1]["__access__"])
+
 
 class Data(_Section):
     """The variables of a section in the kernel, live."""

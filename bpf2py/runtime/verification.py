@@ -58,7 +58,7 @@ def verified(
             refused = exc.with_traceback(None)
     if level < 0:
         assert refused is not None
-        raise _explained(refused, program, object_name) from None
+        raise _explained(refused, program, object_name, 0) from None
     number, log, error = load_with_log(request, level or 1)
     while error is not None and (older := _older_request(request, error)) is not None:
         request = older
@@ -74,7 +74,7 @@ def verified(
     assert error is not None
     if text.strip() and error.errno != errno.EAGAIN:
         raise _rejection(error, text, program, outcomes, source)
-    raise _explained(refused or error, program, object_name) from None
+    raise _explained(refused or error, program, object_name, level) from None
 
 
 def _load_anyhow(request: LoadRequest) -> int:
@@ -135,19 +135,26 @@ def _rejection(
     return rejection(error, log, program, outcomes, source)
 
 
-def _explained(error: OSError, program: ProgramSpec, object_name: str) -> OSError:
+def _explained(error: OSError, program: ProgramSpec, object_name: str, level: int) -> Exception:
     """A refusal that came before the verifier looked at any instruction."""
-    kind = f"type {_name(program.prog_type)}"
+    known_type = kind = f"type {_name(program.prog_type)}"
     if program.prog_type in (ProgType.TRACING, ProgType.LSM) and program.attach_type is not None:
         kind += f" with attach type {_name(program.attach_type)}"
     what = f"program {program.name!r} ({program.section}) of object {object_name!r}"
     if error.errno == errno.EPERM:
         return OSError(errno.EPERM, f"BPF_PROG_LOAD: {why_eperm(program.prog_type, kind)}", what)
     if error.errno == errno.EINVAL:
+        from .lacking import lacking_program_type
+
+        if lacking := lacking_program_type(program.prog_type, what):
+            return lacking
+        flags = getattr(program.flags, "name", None) or "none"
+        known = "knows" if isinstance(program.prog_type, ProgType) else "may not know"
         return OSError(
             errno.EINVAL,
-            f"BPF_PROG_LOAD: the kernel refuses it before verifying: it does not know programs "
-            f"of {kind}, or not with these flags ({program.flags!s}) or this target",
+            f"BPF_PROG_LOAD: the kernel {known} programs of {known_type}, and refuses this one before "
+            f"verifying: look at its flags ({flags}), attach type"
+            f"{f', log_level ({int(level)})' if level > 0 else ''} and target",
             what,
         )
     if error.errno == door.ENOTSUPP:

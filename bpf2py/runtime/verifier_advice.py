@@ -31,6 +31,14 @@ ADVICE: tuple[Advice, ...] = (
         'declare char LICENSE[] SEC("license") = "GPL" (if that is the license)',
     ),
     Advice(
+        "not-sleepable",
+        r"Sleepable programs can only use|programs can be sleepable|is not sleepable",
+        'the program is marked sleepable (.s in its section; SEC("syscall") always is), and its hook '
+        "or a map that it uses is not for such programs",
+        "take the .s off its section; or keep what it needs in a hash, an array or a local storage, "
+        "the maps that sleepable programs may use on every kernel",
+    ),
+    Advice(
         "sleepable",
         r"might sleep|[Ss]leepable|non-sleepable",
         "what sleeps is called where sleeping is not allowed",
@@ -62,7 +70,8 @@ ADVICE: tuple[Advice, ...] = (
         "ksym-address",
         r"failed to find the address for kernel symbol",
         "the kernel was built without CONFIG_KALLSYMS_ALL, so it does not find its variables",
-        "declare the variable __weak and do without it on such a kernel",
+        'have such kernels read it another way, in a program of their own (SEC("?…"), or autoload in '
+        "its spec); __weak does not help, as the variable is in the kernel's BTF",
     ),
     Advice(
         "helper-missing",
@@ -132,7 +141,8 @@ ADVICE: tuple[Advice, ...] = (
     ),
     Advice(
         "unbounded",
-        r"unbounded|min value is negative|max value is outside|[Uu]nknown value .* bounds"
+        r"pointer be out of bounds|pointer offset -?\d+ is not allowed|unbounded"
+        r"|min value is negative|max value is outside|[Uu]nknown value .* bounds"
         r"|invalid variable-offset|variable stack access|zero-sized read|invalid negative",
         "for the verifier this number can be anything, or negative, or zero",
         "compare it with a constant on both sides just before the use, or mask it (x &= 63); "

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
-from bpf2py.runtime import cache_folder, kernel, kernel_btf
+from bpf2py.runtime import cache_folder, kernel, kernel_btf, kernel_ids
 
 KERNEL = Path(__file__).parents[1] / "data" / "btf" / "debian-6.12.btf"
 BUILD_ID = bytes(range(20))
+BUILD = BUILD_ID + crc32(f"{os.uname().release} {os.uname().version}".encode()).to_bytes(4, "big")
 
 
 @pytest.fixture
@@ -26,5 +29,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv(cache_folder.NO_CACHE, raising=False)
     kernel_btf.forget()
+    kernel_ids.kernel_ids.cache_clear()
     yield tmp_path
     kernel_btf.forget()
+    kernel_ids.kernel_ids.cache_clear()

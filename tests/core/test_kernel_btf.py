@@ -9,6 +9,7 @@ import stat
 import struct
 import subprocess
 import sys
+import tempfile
 import zlib
 from pathlib import Path
 from typing import NoReturn
@@ -24,12 +25,12 @@ from bpf2py.runtime.btf_index import build_index, open_index
 from bpf2py.runtime.errors import NotSupportedError
 from bpf2py.uapi import BTFKind
 
-from .conftest import BUILD_ID, KERNEL
+from .conftest import BUILD, KERNEL
 from .tables import INT, struct_of
 
 
 def index_file(machine: Path) -> Path:
-    return machine / "cache" / "bpf2py" / f"btf-{BUILD_ID.hex()}"
+    return machine / "cache" / "bpf2py" / f"btf-{BUILD.hex()}"
 
 
 def fresh() -> TypeTable:
@@ -115,14 +116,18 @@ def test_a_kernel_without_btf_is_told_what_to_do(machine: Path) -> None:
         fresh()
 
 
-def test_old_indexes_are_dropped(machine: Path) -> None:
+def test_old_indexes_are_dropped(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = index_file(machine).parent
     folder.mkdir(parents=True, mode=0o700)
     for number in range(12):
         path = folder / f"btf-{number:02}"
-        path.write_bytes(b"")
+        path.write_bytes(bytes(1000))
         os.utime(path, (number, number))
-    (folder / "something else").write_bytes(b"")
+    (folder / "something else").write_bytes(bytes(9000))
+    fresh()
+    assert len([*folder.iterdir()]) == 14
+    monkeypatch.setattr(cache_folder, "ROOM", index_file(machine).stat().st_size + 7500)
+    index_file(machine).unlink()
     fresh()
     left = sorted(path.name for path in folder.iterdir())
     expected = {index_file(machine).name, "something else", *(f"btf-{n:02}" for n in range(5, 12))}
@@ -168,7 +173,7 @@ def test_a_cache_folder_that_is_not_absolute_is_not_honoured(
     monkeypatch.setenv("HOME", str(machine / "home"))
     monkeypatch.chdir(machine)
     fresh()
-    assert (machine / "home" / ".cache" / "bpf2py" / f"btf-{BUILD_ID.hex()}").exists()
+    assert (machine / "home" / ".cache" / "bpf2py" / f"btf-{BUILD.hex()}").exists()
     assert not (machine / "relative").exists()
 
 
@@ -182,6 +187,74 @@ def test_a_folder_that_others_can_write_is_neither_read_nor_written(machine: Pat
     assert not uses_index(table)
     assert_right(table)
     assert index_file(machine).stat().st_mtime_ns == before
+
+
+def test_a_folder_of_which_somebody_makes_a_link_meanwhile_is_not_followed(machine: Path) -> None:
+    fresh()
+    folder, path = index_file(machine).parent, str(index_file(machine))
+    elsewhere = machine / "elsewhere"
+    elsewhere.mkdir(mode=0o700)
+
+    def exchange() -> bytes:
+        folder.rename(folder.with_name("before"))
+        folder.symlink_to(elsewhere)
+        return b"new"
+
+    (elsewhere / "btf-old").write_bytes(bytes(9))
+    os.utime(elsewhere / "btf-old", (1, 1))
+    assert cache_folder.put(path, exchange, kind="btf-") == b"new"
+    assert [each.name for each in elsewhere.iterdir()] == ["btf-old"]
+    # From then on, there is no folder.
+    assert cache_folder.open_trusted(path) is None
+    assert cache_folder.put(path, lambda: pytest.fail("asked"), kind="btf-") is None
+    assert [each.name for each in elsewhere.iterdir()] == ["btf-old"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_nothing_is_put_into_the_home_of_another_user(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with sudo, where HOME may be kept: a folder of root's would be in that user's way."""
+    home = machine / "home"
+    home.mkdir()
+    os.chown(home, 65534, 65534)
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(home))
+    assert_right(fresh())
+    assert not list(home.iterdir())
+    monkeypatch.setenv("HOME", "")
+    assert cache_folder.place("x") is None
+    monkeypatch.delenv("HOME")
+    assert cache_folder.place("x") == "/root/.cache/bpf2py/x"
+
+
+def test_what_was_mounted_over_the_kernels_btf_is_of_no_build(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As people do who try an object with the types of another kernel."""
+    shm = Path("/dev/shm")
+    if not shm.is_dir() or shm.stat().st_dev == machine.stat().st_dev:
+        pytest.skip("there is one file system alone")
+    with tempfile.NamedTemporaryFile(dir=shm) as other:
+        other.write(KERNEL.read_bytes())
+        other.flush()
+        monkeypatch.setattr(kernel, "VMLINUX_BTF", other.name)
+        assert kernel.build() == b""
+        assert_right(fresh())
+    assert not (machine / "cache").exists()
+
+
+def test_a_kernel_built_anew_with_a_build_id_by_hand_is_another_one(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh()
+    uname = os.uname()
+    other = os.uname_result((uname[0], uname[1], uname[2], "#2 SMP Mon", uname[4]))
+    monkeypatch.setattr(os, "uname", lambda: other)
+    assert kernel.build()[:20] == BUILD[:20]
+    assert not uses_index_of_disk(machine / "cache" / "bpf2py" / f"btf-{kernel.build().hex()}")
+    fresh()
+    assert len(list(index_file(machine).parent.iterdir())) == 2
 
 
 def test_a_folder_that_is_a_link_is_not_followed(machine: Path) -> None:
@@ -245,7 +318,7 @@ def test_an_index_that_is_no_regular_file_is_ignored(machine: Path, kind: str) -
 def indexed(blob: bytes) -> TypeTable:
     """The table that a kernel with this BTF would be read from at its second load."""
     header = read_header(blob, split=False)
-    where = {"build_id": BUILD_ID, "types": header.types, "strings": header.strings}
+    where = {"build": BUILD, "types": header.types, "strings": header.strings}
     content = build_index(decode(blob), blob, **where)  # type: ignore[arg-type]
     found = open_index(content, blob, **where)  # type: ignore[arg-type]
     assert found is not None
@@ -300,7 +373,7 @@ def parts() -> tuple[bytes, bytes, tuple[int, int], tuple[int, int]]:
     content = build_index(
         decode(blob),
         blob,
-        build_id=BUILD_ID,
+        build=BUILD,
         types=header.types,
         strings=header.strings,
     )
@@ -312,41 +385,39 @@ def sealed(content: bytes) -> bytes:
     start = btf_index._HEADER_SIZE
     header, body = bytearray(content[:start]), content[start:]
     size = btf_index._HEADER.size
-    struct.pack_into("=I", header, size - 24, zlib.crc32(body))
+    struct.pack_into("=I", header, size - 28, zlib.crc32(body))
     struct.pack_into("=I", header, size, zlib.crc32(bytes(header[:size])))
     return bytes(header) + body
 
 
 def test_a_damaged_index_is_not_used(machine: Path) -> None:
     blob, content, types, strings = parts()
-    assert open_index(content, blob, build_id=BUILD_ID, types=types, strings=strings) is not None
+    assert open_index(content, blob, build=BUILD, types=types, strings=strings) is not None
     chance = random.Random(1)
     places = [*range(100), *chance.sample(range(100, len(content)), 200)]
     for at in places:
         damaged = bytearray(content)
         damaged[at] ^= 1 << chance.randrange(8)
-        found = open_index(bytes(damaged), blob, build_id=BUILD_ID, types=types, strings=strings)
+        found = open_index(bytes(damaged), blob, build=BUILD, types=types, strings=strings)
         assert found is None, at
     for length in (*range(100), len(content) // 2, len(content) - 4, len(content) - 1):
-        found = open_index(content[:length], blob, build_id=BUILD_ID, types=types, strings=strings)
+        found = open_index(content[:length], blob, build=BUILD, types=types, strings=strings)
         assert found is None, length
     longer = content + bytes(4)
-    assert open_index(longer, blob, build_id=BUILD_ID, types=types, strings=strings) is None
+    assert open_index(longer, blob, build=BUILD, types=types, strings=strings) is None
 
 
 def test_an_index_of_another_kernel_is_not_used() -> None:
     blob, content, types, strings = parts()
     for other in (
-        {"build_id": BUILD_ID[::-1]},
-        {"build_id": BUILD_ID[:19]},
+        {"build": BUILD[::-1]},
+        {"build": BUILD[:19]},
         {"types": (types[0], types[1] - 4)},
         {"strings": (strings[0] + 4, strings[1])},
     ):
-        asked = {"build_id": BUILD_ID, "types": types, "strings": strings, **other}
+        asked = {"build": BUILD, "types": types, "strings": strings, **other}
         assert open_index(content, blob, **asked) is None  # type: ignore[arg-type]
-    assert (
-        open_index(content, blob + b"\0", build_id=BUILD_ID, types=types, strings=strings) is None
-    )
+    assert open_index(content, blob + b"\0", build=BUILD, types=types, strings=strings) is None
 
 
 def test_a_damaged_file_is_written_anew(machine: Path) -> None:
@@ -369,9 +440,7 @@ def test_a_forged_index_never_gives_a_type_of_another_name(machine: Path) -> Non
         forged = bytearray(content)
         for at in chance.sample(range(btf_index._HEADER_SIZE, len(content)), 500):
             forged[at] = chance.choice((0, 1, 255))
-        found = open_index(
-            sealed(bytes(forged)), blob, build_id=BUILD_ID, types=types, strings=strings
-        )
+        found = open_index(sealed(bytes(forged)), blob, build=BUILD, types=types, strings=strings)
         assert found is not None
         table = decode(blob, offsets=found[0], names=found[1])
         for name in names:

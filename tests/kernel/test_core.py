@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,7 @@ from bpf2py.btf.table import TypeTable
 from bpf2py.cli.main import cli
 from bpf2py.elf import read_object
 from bpf2py.runtime import NotSupportedError
+from bpf2py.runtime.cache_folder import NO_CACHE
 from bpf2py.runtime.kernel import VMLINUX_BTF
 from bpf2py.runtime.kernel_btf import forget, kernel_btf
 from bpf2py.runtime.module_btf import SYSFS_BTF, module_tables, module_types
@@ -342,3 +345,33 @@ def test_what_is_missing_is_said_when_the_verifier_meets_it(name: str, program: 
         runtime.load(spec)
     for part in (*MISSING[name, program], f"{name}.bpf.c:", repr(program)):
         assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [("core_heavy_bpf", "CoreHeavy"), ("core_bitfields_bpf", "CoreBitfields")],
+    ids=["CO-RE", "CO-RE and a tracepoint"],
+)
+def test_the_second_process_that_loads_an_object_imports_nothing_of_btf(
+    tmp_path: Path, module: str, name: str
+) -> None:
+    code = (
+        f"import sys; from generated_fixtures.{module} import {name}; "
+        f"{name}.spec().load().close(); "
+        "print(sum(name.startswith('bpf2py.btf') for name in sys.modules))"
+    )
+    counts = [
+        int(
+            subprocess.run(
+                [sys.executable, "-c", code],
+                env={**os.environ, "XDG_CACHE_HOME": str(tmp_path), NO_CACHE: ""},
+                cwd=FOLDER.parent,
+                capture_output=True,
+                check=True,
+                timeout=60,
+            ).stdout
+        )
+        for _ in range(2)
+    ]
+    assert counts[0] > 0
+    assert counts[1] == 0

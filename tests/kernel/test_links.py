@@ -116,6 +116,20 @@ def test_a_btf_tracepoint_program_finds_its_target_and_runs() -> None:
             assert count(loaded) >= before + 100
 
 
+def test_a_btf_target_that_is_misspelt_comes_with_the_nearest() -> None:
+    name = "sched_swich"
+    parts = counter(ProgType.TRACING, f"tp_btf/{name}", name, attach_type=AttachType.TRACE_RAW_TP)
+    with pytest.raises(FileNotFoundError, match=r"its loaded modules; nearest: .*sched_switch"):
+        runtime.load(an_object(*parts))
+
+
+def test_a_target_in_a_module_that_is_not_loaded_says_so() -> None:
+    name = "bpf2py_none:schedule"
+    parts = counter(ProgType.TRACING, f"fexit/{name}", name, attach_type=AttachType.TRACE_FEXIT)
+    with pytest.raises(FileNotFoundError, match="module 'bpf2py_none' is not loaded"):
+        runtime.load(an_object(*parts))
+
+
 def test_a_btf_target_the_kernel_does_not_have_is_named() -> None:
     parts = counter(ProgType.TRACING, "tp_btf/nope", "nope", attach_type=AttachType.TRACE_RAW_TP)
     with pytest.raises(FileNotFoundError, match="no tracepoint 'nope' in the BTF"):

@@ -63,6 +63,7 @@ def test_a_smallest_map_breaks_no_rule(map_type: int) -> None:
         ("value_size", "the value's size must be"),
         ("max_entries", "max_entries must be"),
         ("flags", "the flags must not have 0x10000000"),
+        ("map_extra", "map_extra must be"),
     ],
 )
 @pytest.mark.parametrize("map_type", RULED, ids=lambda each: MapType(each).name)
@@ -77,6 +78,7 @@ def test_what_breaks_a_rule_is_refused_with_it(map_type: int, change: str, words
         "value_size": 3 if right.value_size == 0 else 0,
         "max_entries": 3 if right.max_entries == 0 else 0,
         "flags": right.flags | MapFlags(1 << 28),
+        "map_extra": 17,
     }
     spec = replace(right, **{change: wrong[change]})  # type: ignore[arg-type]
     error = refusal(spec)

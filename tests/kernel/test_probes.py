@@ -101,6 +101,8 @@ def test_a_program_that_needs_a_target_cannot_be_asked_for_helpers() -> None:
 def test_names_that_nobody_has_are_an_error_and_no_no() -> None:
     with pytest.raises(ValueError, match="no helper called 'bpf_make_coffee'"):
         probes.has_helper(ProgType.XDP, "bpf_make_coffee")
+    with pytest.raises(ValueError, match="999 is not a valid MapType"):
+        probes.has_map_type(999)
     with pytest.raises(ValueError, match="UNSPEC"):
         probes.has_program_type(ProgType.UNSPEC)
     with pytest.raises(ValueError, match="UNSPEC"):

@@ -113,7 +113,9 @@ def test_data_sections_work_where_arrays_cannot_be_mapped(kernel: FakeKernel) ->
 
 
 def test_a_map_the_user_wants_mapped_is_not_made_otherwise(kernel: FakeKernel) -> None:
-    kernel.handlers[Cmd.MAP_CREATE] = lambda attr: -errno.EINVAL if attr.u32(16) else 0
+    kernel.handlers[Cmd.MAP_CREATE] = lambda attr: (
+        -errno.EINVAL if attr.u32(16) else kernel.descriptor()
+    )
     with pytest.raises(OSError, match=r"map 'counts' \(ARRAY, key 4 bytes, value 8 bytes"):
         make(replace(array(), flags=MapFlags.MMAPABLE))
 

@@ -15,7 +15,7 @@ from bpf2py.runtime.kernel import version_code
 from bpf2py.runtime.syscalls.prog import LoadRequest
 from bpf2py.runtime.targets import TARGET_KINDS
 from bpf2py.spec import MapRelocation, MapSpec, Pinning
-from bpf2py.uapi import AttachType, Cmd, MapFlags, MapType, ProgType
+from bpf2py.uapi import AttachType, Cmd, MapFlags, MapType, ProgFlags, ProgType
 from tests.runtime.bpf_code import (
     EXIT,
     REFUSED,
@@ -394,9 +394,32 @@ def test_eperm_with_all_capabilities_blames_the_kernel(
 
 def test_a_type_the_kernel_does_not_know_is_no_verdict_of_the_verifier(kernel: FakeKernel) -> None:
     kernel.handlers[Cmd.PROG_LOAD] = lambda _: -errno.EINVAL
-    with pytest.raises(OSError, match="does not know programs of type NETFILTER") as caught:
+    with pytest.raises(
+        runtime.NotSupportedError, match=r"programs of type NETFILTER \(Linux 6\.4 .*program 'prog'"
+    ):
         runtime.load(an_object(program(prog_type=ProgType.NETFILTER, section="netfilter")))
-    assert not isinstance(caught.value, runtime.VerifierError)
+
+
+def test_a_program_that_is_refused_for_its_flags_or_log_level_is_told_so(
+    kernel: FakeKernel,
+) -> None:
+    kernel.handlers[Cmd.PROG_LOAD] = lambda attr: (
+        -errno.EINVAL if attr.u32(44) else kernel.descriptor()  # prog_flags
+    )
+    spec = an_object(program(prog_type=ProgType.XDP))
+    spec.programs["prog"].flags = ProgFlags.XDP_HAS_FRAGS
+    spec.programs["prog"].log_level = 77
+    with pytest.raises(OSError, match=r"flags \(XDP_HAS_FRAGS\).* log_level \(77\)"):
+        runtime.load(spec)
+
+
+def test_a_type_of_map_that_the_kernel_lacks_is_not_supported(kernel: FakeKernel) -> None:
+    kernel.handlers[Cmd.MAP_CREATE] = lambda _: -errno.EINVAL
+    spec = MapSpec(name="seen", map_type=MapType.BLOOM_FILTER, value_size=8, max_entries=100)
+    with pytest.raises(
+        runtime.NotSupportedError, match=r"maps of type BLOOM_FILTER \(Linux 5\.16 .*map 'seen'"
+    ):
+        runtime.load(an_object(spec))
 
 
 def test_targets_are_looked_for_for_the_types_of_program_that_have_some() -> None:

@@ -66,3 +66,12 @@ def test_the_environment_prints_it_without_logging(level: str) -> None:
     )
     assert done.stdout == "False\n"
     assert done.stderr == ("bpf2py: map 'counts': created\n" if level else "")
+
+
+def test_a_warning_shows_the_line_that_called_this_package(kernel: FakeKernel) -> None:
+    kernel.handlers[Cmd.BTF_LOAD] = lambda _: -errno.EINVAL
+    spec = an_object(program())
+    spec.btf = b"\x9f\xeb" + bytes(30)
+    with pytest.warns(RuntimeWarning, match="going on without BTF") as caught:
+        runtime.load(spec).close()
+    assert caught[0].filename == __file__

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import errno
+import pickle
 from typing import TYPE_CHECKING
 
 import pytest
 
 from bpf2py import runtime, spec
 from bpf2py.uapi import Cmd, ProgType
+from generated_fixtures.section_kinds_bpf import SectionKinds
 from tests.runtime.bpf_code import NOTHING, an_object, array, program
 from tests.runtime.conftest import Attr, FakeKernel
 
@@ -61,6 +64,18 @@ def test_specs_have_c_names_as_keys_and_python_names_as_attributes() -> None:
     assert list(typed.maps) == ["counts", "class", "0-not-python"]
     assert len(typed.programs) == 2
     assert "other" in typed.programs
+
+
+def test_a_copy_of_a_typed_spec_is_a_description_of_its_own() -> None:
+    typed = SectionKinds.spec()
+    for made in (copy.deepcopy(typed), pickle.loads(pickle.dumps(typed))):
+        assert type(made) is type(typed)
+        made.bss.tp_hits = 5
+        made.programs.on_tp_btf.autoload = False
+        assert (made.bss.tp_hits, typed.bss.tp_hits) == (5, 0)
+        assert made.object_spec.maps[".bss"].data != typed.object_spec.maps[".bss"].data
+        assert not made.object_spec.programs["on_tp_btf"].autoload
+        assert typed.programs.on_tp_btf.autoload
 
 
 def test_a_spec_that_is_replaced_is_the_one_that_is_loaded(kernel: FakeKernel) -> None:

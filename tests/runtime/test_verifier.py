@@ -166,6 +166,7 @@ def test_a_log_without_a_complaint_still_names_the_program() -> None:
 # Complaints of real kernels, from 4.19 to 7.2, by what is wrong.
 COMPLAINTS = {
     "license": "cannot call GPL-restricted function from non-GPL compatible program",
+    "not-sleepable": "Sleepable programs can only use array, hash and ringbuf maps",
     "sleepable": "helper call might sleep in a non-sleepable prog",
     "map-field-missing": "map 'counts' has no valid bpf_timer",
     "lock-region": "function calls are not allowed while holding a lock",
@@ -222,6 +223,21 @@ def test_a_known_complaint_has_a_kind_a_cause_and_help(kind: str, complaint: str
 def test_every_row_of_advice_has_a_complaint_here_and_a_name_of_its_own() -> None:
     assert [row.kind for row in ADVICE] == list(COMPLAINTS)
     assert len(ADVICE) >= 30
+
+
+@pytest.mark.parametrize(
+    ("complaint", "kind"),
+    [
+        ("Only fentry/fexit/fmod_ret and lsm programs can be sleepable", "not-sleepable"),
+        ("sleepable helper bpf_copy_from_user#148 in non-sleepable prog", "sleepable"),
+        ("value -2147483648 makes map_value pointer be out of bounds", "unbounded"),
+        ("map_value pointer offset 1073741824 is not allowed", "unbounded"),
+    ],
+)
+def test_other_words_for_the_same_have_the_same_kind(complaint: str, kind: str) -> None:
+    advice = advice_for(complaint)
+    assert advice is not None
+    assert advice.kind == kind
 
 
 def test_words_that_nobody_has_seen_get_no_advice() -> None:

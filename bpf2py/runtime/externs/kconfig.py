@@ -11,13 +11,13 @@ from __future__ import annotations
 import errno
 import os
 import sys
-import warnings
 import zlib
 
 from ...light import TYPE_CHECKING, Callable, Mapping
 from ...spec import KCONFIG, ExternKind, ExternSpec, ObjectSpec
 from .. import kernel
 from ..errors import NotSupportedError
+from ..log import warn
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -176,23 +176,27 @@ class _Values:
         elif first in _TRISTATE and self._places[extern.name].size == 1 and kind in _NUMBERS:
             self._put(extern, first[0])
         elif first in _TRISTATE or first == b'"' or kind not in _NUMBERS:
-            raise self._misfit(extern, value, where, _looks_like(first))
+            raise self._misfit(extern, value, where, _looks_like(first, value))
         else:
             number = _number(value)
             if number is None:
-                raise ValueError(f"{self._what(extern)}: {where} says {value!r}, which is no value")
+                raise ValueError(
+                    f"{self._what(extern)}: {where} says {value.decode(errors='replace')!r}, "
+                    "which is no value"
+                )
             self._take_number(extern, number, where)
 
     def _take_text(self, extern: ExternSpec, value: bytes, where: str) -> None:
         if len(value) < 2 or value[-1:] != b'"':
-            raise ValueError(f"{self._what(extern)}: {where} says {value!r}, which has no end")
+            raise ValueError(
+                f"{self._what(extern)}: {where} says {value.decode(errors='replace')!r}, "
+                "which has no end"
+            )
         text, room = value[1:-1], self._places[extern.name].size - 1
         if len(text) > room:
-            warnings.warn(
+            warn(
                 f"{self._what(extern)}: {where} says {value.decode(errors='replace')}, of which "
-                f"only {room} bytes fit",
-                RuntimeWarning,
-                stacklevel=2,
+                f"only {room} bytes fit"
             )
         offset = self._places[extern.name].offset
         self.data[offset : offset + min(len(text), room)] = text[:room]
@@ -237,10 +241,12 @@ _RANGES: dict[ExternKind, Callable[[int], tuple[int, int]]] = {
 }
 
 
-def _looks_like(first: bytes) -> str:
+def _looks_like(first: bytes, value: bytes) -> str:
     if first == b"m":
         return "a tristate"
-    return "a text" if first == b'"' else "a bool or tristate" if first in _TRISTATE else "a number"
+    if first in _TRISTATE:
+        return "a bool or tristate"
+    return "a text" if first == b'"' else "no value" if _number(value) is None else "a number"
 
 
 def _number(text: bytes) -> int | None:

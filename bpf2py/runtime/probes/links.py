@@ -96,6 +96,7 @@ def has_link_type(link_type: LinkType) -> bool:
     ``ValueError`` for UNSPEC; ``InconclusiveError`` where it cannot be told without attaching
     something, or without the rights.
     """
+    link_type = LinkType(link_type)  # a number from elsewhere will do
     if link_type == LinkType.UNSPEC:
         raise ValueError("UNSPEC is no type of link")
     what = f"links of type {link_type.name}"

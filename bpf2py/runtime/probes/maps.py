@@ -86,6 +86,7 @@ def has_map_type(map_type: MapType) -> bool:
     ``ValueError`` for UNSPEC; ``InconclusiveError`` if the kernel refuses for other reasons, such
     as missing rights.  The rules are those of libbpf_probe_bpf_map_type().
     """
+    map_type = MapType(map_type)  # a number from elsewhere will do
     if map_type == MapType.UNSPEC:
         raise ValueError("UNSPEC is no type of map")
     what = f"maps of type {map_type.name}"

@@ -63,6 +63,7 @@ def has_program_type(prog_type: ProgType) -> bool:
     as missing rights.  The rules are those of libbpf_probe_bpf_prog_type(), but for EPERM, which is
     no answer.
     """
+    prog_type = ProgType(prog_type)  # a number from elsewhere will do
     if prog_type == ProgType.UNSPEC:
         raise ValueError("UNSPEC is no type of program")
     what = f"programs of type {prog_type.name}"

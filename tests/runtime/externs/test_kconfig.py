@@ -106,9 +106,9 @@ def test_a_value_is_stored_as_its_extern_wants_it(
         (S, 1, "128", r"does not fit into 1 byte \(-128 to 127\)"),
         (S, 4, "0xffffffff", r"says 4294967295, which does not fit into 4 bytes"),
         (U, 8, "0x10000000000000000", "does not fit into 8 bytes"),
-        (U, 4, "12ab", "says b'12ab', which is no value"),
-        (U, 4, "", "says b'', which is no value"),
-        (TEXT, 4, '"abc', "says b'\"abc', which has no end"),
+        (U, 4, "12ab", "says '12ab', which is no value"),
+        (U, 4, "", "says '', which is no value"),
+        (TEXT, 4, '"abc', "says '\"abc', which has no end"),
     ],
 )
 def test_a_value_that_does_not_fit_is_refused_by_name(
