@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from .events.ringbuf import RingBuf
     from .links.base import Link
     from .links.struct_ops import StructOpsLink
-    from .rights import load_rights
     from .loaded_btf import LoadedBTF
     from .maps.arena import Arena
     from .maps.array import ArrayMap
@@ -50,6 +49,7 @@ if TYPE_CHECKING:
     from .programs.syscall import Syscall, SyscallResult
     from .programs.tracing import BTFTracepoint, RawTracepoint, Tracepoint, Tracing
     from .programs.xdp import XDP, XDPMode
+    from .rights import load_rights
     from .syscalls.prog_run import TestRun
     from .tags import ProgramTag, program_tags
     from .token import Token, delegations

@@ -16,7 +16,15 @@ from tests.kernel.abilities import has
 
 FIXTURES = Path(__file__).parents[2] / "generated_fixtures"
 #: Its maps are pinned, its modules are not there, it takes long, or no kernel takes it.
-LEFT_OUT = ("map_attrs", "kfuncs_module", "modules", "bench_", "big_program", "split_static", "err_")
+LEFT_OUT = (
+    "map_attrs",
+    "kfuncs_module",
+    "modules",
+    "bench_",
+    "big_program",
+    "split_static",
+    "err_",
+)
 
 
 def of_this_kernel(tag: runtime.ProgramTag) -> str:

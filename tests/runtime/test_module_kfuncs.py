@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 
 import pytest
@@ -10,7 +11,6 @@ import pytest
 from bpf2py.btf import TypeTable, decode, encode
 from bpf2py.btf import types as t
 from bpf2py.runtime import InconclusiveError, module_btf, probes
-
 from bpf2py.spec import Linkage
 
 #: The package has a function of that name.
@@ -34,7 +34,7 @@ def module_of(kernel: TypeTable, *names: str, tag: str = "bpf_kfunc") -> TypeTab
 
 
 @pytest.fixture
-def kernel(monkeypatch: pytest.MonkeyPatch) -> TypeTable:
+def kernel(monkeypatch: pytest.MonkeyPatch) -> Iterator[TypeTable]:
     table = decode(encode(functions(1, "bpf_in_kernel"), byte_order=sys.byteorder))
     monkeypatch.setattr(kfuncs, "kernel_btf", lambda: table)
     modules = {
@@ -43,7 +43,7 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> TypeTable:
     }
     monkeypatch.setattr(module_btf, "module_types", lambda kernel: iter(modules.items()))
     kfuncs.kfuncs.cache_clear()
-    yield table  # type: ignore[misc]
+    yield table
     kfuncs.kfuncs.cache_clear()
 
 
