@@ -84,10 +84,11 @@ def find_target(program: ProgramSpec, given: HasFileno | None = None) -> Target:
         type_id = kernel_ids().find(prefix + name, kind)
         if type_id is not None:
             return Target(type_id, None)
-    if module != "vmlinux":
-        from .kernel_btf import kernel_btf
+    from .kernel_btf import kernel_btf
 
-        target = _in_modules(prefix + name, kind, module, kernel_btf())
+    kernel = kernel_btf()
+    if module != "vmlinux":
+        target = _in_modules(prefix + name, kind, module, kernel)
         if target is not None:
             return target
     from ..btf.nearest import nearest_named

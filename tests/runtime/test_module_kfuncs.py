@@ -41,7 +41,11 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Iterator[TypeTable]:
         "conntrack": module_of(table, "bpf_ct_lookup", "bpf_ct_release"),
         "plain": module_of(table, "ordinary", tag="something_else"),
     }
-    monkeypatch.setattr(module_btf, "module_types", lambda kernel: iter(modules.items()))
+
+    def module_types(kernel: TypeTable) -> Iterator[tuple[str, TypeTable]]:
+        return iter(modules.items())
+
+    monkeypatch.setattr(module_btf, "module_types", module_types)
     kfuncs.kfuncs.cache_clear()
     yield table
     kfuncs.kfuncs.cache_clear()
