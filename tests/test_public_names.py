@@ -63,6 +63,9 @@ NAMES = {
     "layout_digest",
     "relocations",
     "Relocation",
+    "ProgramTag",
+    "program_tags",
+    "load_rights",
     # values that views make
     "BootTime",
     "Hex",

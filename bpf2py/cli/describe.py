@@ -23,6 +23,7 @@ from ..codegen.docs import source_place
 from ..codegen.functions import declaration, program_function
 from ..codegen.views import Views
 from ..enums import IntEnum, IntFlag
+from ..runtime import load_rights
 from ..spec import KCONFIG, ExternKind, ExternSpec, MapSpec, ObjectSpec, ProgramSpec
 from ..uapi import BTFKind, CoreRelocationKind
 from .values import read_value
@@ -45,6 +46,7 @@ def describe(spec: ObjectSpec) -> dict[str, Any]:
         "sha256": spec.digest,
         "maps": [describe_map(each, table) for each in spec.maps.values()],
         "programs": [_program(each, table) for each in spec.programs.values()],
+        "capabilities": load_rights(spec),
         "variables": [
             variable for each in spec.maps.values() for variable in _variables(each, table)
         ],

@@ -33,6 +33,7 @@ class Options:
     strip_enum_prefix: bool = False
     class_name: str = ""
     contexts: bool = False
+    sections: tuple[tuple[str, str], ...] = ()
     vendor: bool = False
     sidecar: bool = False
     check: bool = False
@@ -66,6 +67,37 @@ def _views(
         pairs[place.strip()] = view.strip()
     return tuple(pairs.items())
 
+
+def own_sections(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    """Each ``NAME=SECTION`` as a pair; what is wrong with one is a usage error."""
+    from ..elf import ObjectError
+    from ..elf import own_sections as rows
+
+    pairs: dict[str, str] = {}
+    for value in values:
+        own, equals, known = value.partition("=")
+        if not equals:
+            raise click.BadParameter(f"{value!r} is not NAME=SECTION, as in my_probe=kprobe")
+        pairs[own.strip()] = known.strip()
+    try:
+        rows(pairs)
+    except ObjectError as error:
+        raise click.BadParameter(str(error)) from None
+    return tuple(pairs.items())
+
+
+#: ``--section``, which ``inspect`` has, too.
+SECTION_OPTION = click.option(
+    "--section",
+    "sections",
+    multiple=True,
+    callback=own_sections,
+    metavar="NAME=SECTION",
+    help="Take programs under SEC(NAME), a name of your own, as those under SEC(SECTION): "
+    "my_probe=kprobe, my_filter/=xdp (with anything after the slash); may be repeated.",
+)
 
 _OPTIONS = (
     click.option(
@@ -125,6 +157,7 @@ _OPTIONS = (
         is_flag=True,
         help="Also generate what programs and global functions take: struct xdp_md and the like.",
     ),
+    SECTION_OPTION,
     click.option(
         "--vendor",
         is_flag=True,
@@ -224,25 +257,14 @@ def command(
     if as_one and link:
         raise click.UsageError("--as-one is for variants of one source, --link for parts: give one")
     if link:
-        run([Request(directory=directory, built=(_linked(link, files),))], each)
+        parts = [modules.ObjectFile.at(path, arch) for path, arch in files]
+        run([Request(directory=directory, built=(modules.linked(link, parts),))], each)
     elif as_one:
         run([Request(name=as_one, directory=directory, files=files)], each)
     else:
         run(
             [Request(directory=output_dir or file[0].parent, files=(file,)) for file in files], each
         )
-
-
-def _linked(name: str, files: tuple[tuple[Path, str], ...]) -> modules.ObjectFile:
-    """One object of all *files*; they are for one architecture, or say nothing of it."""
-    from ..elf import link_object_files
-
-    parts = [modules.ObjectFile.at(path, arch) for path, arch in files]
-    archs = {part.arch for part in parts if part.arch}
-    if len(archs) > 1:
-        raise Failure(f"{name}: parts for {' and '.join(sorted(archs))} cannot be linked")
-    data = link_object_files(path for path, _ in files)
-    return modules.ObjectFile(name=f"{name}.bpf.o", data=data, arch="".join(archs))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -333,6 +355,7 @@ def _generate(request: Request, path: Path, options: Options) -> modules.Generat
         contexts=options.contexts,
         constants=request.constants,
         strip_enum_prefix=options.strip_enum_prefix,
+        sections=dict(options.sections),
     )
 
 

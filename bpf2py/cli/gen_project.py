@@ -33,6 +33,8 @@ _IN_THE_FILE = {
     "vendor": "vendor",
     "sidecar": "sidecar",
     "as_one": "as-one",
+    "link": "link",
+    "sections": "sections",
 }
 
 
@@ -102,6 +104,8 @@ def _once(config: Path, *, check: bool, typecheck: bool, verbose: bool) -> bool:
             from . import left_out
 
             objects = [ObjectFile.at(project.root / path) for path in job.objects]
+            if job.linked:
+                objects = [modules.linked(job.name, objects)]
             left_out.show(module, objects, job.target)
     if (project.typecheck or typecheck) and well:
         content, findings = modules.typecheck(o.files[0] for o in outcomes)

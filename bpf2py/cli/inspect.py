@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..elf import read_object
+from ..elf import own_sections, read_object
 from ..elf.errors import damage_of
 from .describe import describe
+from .gen import SECTION_OPTION
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 #: Longer values are cut in the tables; ``--json`` has them whole.
 _MAX_VALUE = 48
+_MAX_REASONS = 3
 
 
 @click.command("inspect")
@@ -39,14 +41,21 @@ _MAX_VALUE = 48
     help="With --relocations: that kernel's BTF, not the running one's; or a folder or archive of "
     "many, as BTFHub has it.",
 )
-def command(file: Path, as_json: bool, relocations: bool, btf: Path | None) -> None:
+@SECTION_OPTION
+def command(
+    file: Path,
+    as_json: bool,
+    relocations: bool,
+    btf: Path | None,
+    sections: tuple[tuple[str, str], ...],
+) -> None:
     """Show maps, programs, variables, types and CO-RE relocations of a compiled object.
 
     The last table says what the module lacks that `bpf2py gen` makes without options, and what
     brings it in.
 
     With --json the document has the keys format, name, byte_order, license, sha256, maps,
-    programs, variables, externs, types, views, left_out, refused and core_relocations.  They keep
+    programs, capabilities, variables, externs, types, views, left_out, refused and core_relocations.  They keep
     their meaning as long as "format" stays the same number.
 
     With --relocations there is another document, with the keys format, name and kernels; each
@@ -57,7 +66,8 @@ def command(file: Path, as_json: bool, relocations: bool, btf: Path | None) -> N
     """
     if btf is not None and not relocations:
         raise click.UsageError("--btf goes with --relocations")
-    spec = read_object(file.read_bytes(), name=file.name)
+    rows = own_sections(dict(sections))
+    spec = read_object(file.read_bytes(), name=file.name, sections=rows)
     if relocations:
         from . import relocations as reports
 
@@ -111,6 +121,12 @@ def show(console: Console, document: dict[str, Any]) -> None:
     )
     print_table(
         console,
+        "Needed to load",
+        ("capability", "by"),
+        [(name, _some(why)) for name, why in document["capabilities"].items()],
+    )
+    print_table(
+        console,
         "Variables",
         ("name", "section", "type", "value"),
         [
@@ -159,6 +175,11 @@ def show(console: Console, document: dict[str, Any]) -> None:
     if document["refused"]:
         console.print()
         console.print(Text(f"No module can be made: {document['refused']}"))
+
+
+def _some(reasons: list[str]) -> str:
+    more = len(reasons) - _MAX_REASONS
+    return ", ".join(reasons[:_MAX_REASONS]) + (f" and {more} more" if more > 0 else "")
 
 
 def _map_row(each: dict[str, Any]) -> tuple[str, ...]:

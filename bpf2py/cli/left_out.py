@@ -13,7 +13,7 @@ from typing import Protocol
 import click
 
 from ..codegen import Options, left_out
-from ..elf import read_object
+from ..elf import own_sections, read_object
 from ..elf.errors import damage_of
 from ..project.modules import ObjectFile
 
@@ -31,6 +31,8 @@ class ModuleOptions(Protocol):
     def as_bytes(self) -> tuple[str, ...]: ...
     @property
     def contexts(self) -> bool: ...
+    @property
+    def sections(self) -> tuple[tuple[str, str], ...]: ...
 
 
 def show(module: Path | str, made_from: Sequence[ObjectFile], options: ModuleOptions) -> None:
@@ -43,9 +45,11 @@ def show(module: Path | str, made_from: Sequence[ObjectFile], options: ModuleOpt
         contexts=options.contexts,
     )
     rows: dict[str, list[str]] = {}
+    sections = own_sections(dict(options.sections))
     for each in made_from:
         with damage_of(each.name):
-            missing = left_out(read_object(each.data, name=each.name), chosen)
+            read = read_object(each.data, name=each.name, sections=sections)
+            missing = left_out(read, chosen)
         for row in missing:
             rows.setdefault(str(row), []).append(each.name)
     for text, names in rows.items():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from .btf_file import is_split_btf_file, read_btf_file
 from .errors import ObjectError
 from .objects import read_object, read_object_file
-from .sections import SectionDef, SectionFlags, section_def
+from .sections import SectionDef, SectionFlags, own_sections, section_def
 
 if TYPE_CHECKING:
     from .static_link import link_object_files, link_objects
@@ -19,6 +19,7 @@ __all__ = [
     "is_split_btf_file",
     "link_object_files",
     "link_objects",
+    "own_sections",
     "read_btf_file",
     "read_object",
     "read_object_file",

@@ -8,12 +8,13 @@ that matches wins.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from ..records import dataclass
+from ..records import dataclass, replace
 from ..uapi import AttachType as _A
 from ..uapi import ProgFlags
 from ..uapi import ProgType as _P
+from .errors import ObjectError
 
 
 class SectionFlags(enum.IntFlag):
@@ -214,3 +215,30 @@ def section_def(section: str, more: Iterable[SectionDef] = ()) -> SectionDef | N
     open, and the user sets ``prog_type`` before loading.
     """
     return next((row for row in (*more, *SECTION_DEFS) if row.matches(section)), None)
+
+
+def own_sections(names: Mapping[str, str]) -> tuple[SectionDef, ...]:
+    """Rows for section names of one's own, by the name in the table that they stand for.
+
+    ``{"my_probe": "kprobe"}``: as that one, a target may follow; ``{"my_filter/": "xdp"}``: also
+    where the table's name has none.  Raises :class:`ObjectError` for a name that is not there.
+    """
+    rows = {row.name: row for row in SECTION_DEFS}
+    found: list[SectionDef] = []
+    for own, known in names.items():
+        row = rows.get(known)
+        name = own.removesuffix("/")
+        if row is None or not name:
+            import difflib
+
+            close = difflib.get_close_matches(known, rows, 1) if name else ()
+            meant = f" (did you mean {close[0]!r}?)" if close else ""
+            raise ObjectError(
+                f"section {own!r} cannot be as {known!r}, which is not the beginning of a section "
+                f"name that libbpf knows{meant}"
+                if name
+                else f"a section without a name cannot be as {known!r}"
+            )
+        more = row.pattern.endswith("+") or own.endswith("/")
+        found.append(replace(row, pattern=f"{name}+" if more else name))
+    return tuple(found)

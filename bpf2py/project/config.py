@@ -45,6 +45,8 @@ _OF_A_TARGET = {
     "contexts": "true or false",
     "constants": "a list of strings",
     "as-one": "a string",
+    "link": "a string",
+    "sections": "a table of strings",
 }
 _OF_THE_PROJECT = {"typecheck": "true or false", "targets": "a list of tables"}
 
@@ -85,6 +87,8 @@ class Target:
     contexts: bool = False
     constants: tuple[str, ...] = ()
     as_one: str = ""
+    link: str = ""
+    sections: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,6 +236,25 @@ class _Reader:
                 "has sources: as-one is for objects",
                 hint="say several of target, arch, cpu: a source and its variants are one module",
             )
+        if values.get("link"):
+            self._require_linkable(values, where)
         return Target(
             **{_FIELDS.get(key, key.replace("-", "_")): value for key, value in values.items()}
         )
+
+    def _require_linkable(self, values: Mapping[str, Any], where: str) -> None:
+        if values.get("as-one"):
+            raise self.error(
+                where,
+                "has both link and as-one",
+                hint="as-one is for variants of one source, link for the parts of one program",
+            )
+        if several := [key for key in ("target", "arch", "cpu") if len(values.get(key, ())) > 1]:
+            raise self.error(
+                where,
+                f"has link and several of {several[0]}",
+                hint="give each its own table, with link and an object-dir, and make one module "
+                "of the objects by as-one",
+            )
+        if not values["link"].replace("-", "_").isidentifier():
+            raise self.error(f"{where}.link", f"is {values['link']!r}, and must be a name")

@@ -119,10 +119,12 @@ def generated(
     contexts: bool = False,
     constants: Mapping[str, int | float | str] = MappingProxyType({}),
     strip_enum_prefix: bool = False,
+    sections: Mapping[str, str] = MappingProxyType({}),
 ) -> Generated:
     """The module of *objects*, which are one or are together called *name*, to lie at *module*.
 
     *vendored* beside a runtime's copy, with *sidecar* beside a file with its binary part.
+    *sections* are section names of one's own, as ``elf.own_sections`` takes them.
     """
     package = "bpf2py"
     if vendored:
@@ -142,26 +144,47 @@ def generated(
         strip_enum_prefix=strip_enum_prefix,
         sidecar=f"{module.stem}.bin" if sidecar else "",
     )
-    key = kept.key(name, sorted(options.items()), *objects)
+    key = kept.key(name, sorted(options.items()), list(sections.items()), *objects)
     if (known := kept.load(key)) is not None:
         return Generated.decode(known)
-    made = _made(objects, name, options)
+    made = _made(objects, name, options, sections)
     kept.save(key, made.encode())
     return made
 
 
-def _made(objects: Sequence[ObjectFile], name: str, options: dict[str, Any]) -> Generated:
+def linked(name: str, parts: Sequence[ObjectFile]) -> ObjectFile:
+    """One object, NAME.bpf.o, of *parts*; they are for one architecture, or say nothing of it.
+
+    Raises :class:`~bpf2py.elf.ObjectError` for parts that do not fit each other.
+    """
+    from ..elf import ObjectError, link_objects
+
+    archs = {part.arch for part in parts if part.arch}
+    if len(archs) > 1:
+        raise ObjectError(f"{name}: parts for {' and '.join(sorted(archs))} cannot be linked")
+    return ObjectFile(
+        name=f"{name}.bpf.o",
+        data=link_objects([(part.name, part.data) for part in parts]),
+        arch="".join(archs),
+        if_read=all(part.if_read for part in parts if part.arch),
+    )
+
+
+def _made(
+    objects: Sequence[ObjectFile], name: str, options: dict[str, Any], sections: Mapping[str, str]
+) -> Generated:
     # imported here: most of what a command costs that finds nothing new
     from ..codegen import CodegenError, Options, render
     from ..codegen.variants import Source, describe_variants
-    from ..elf import read_object
+    from ..elf import own_sections, read_object
     from ..elf.errors import damage_of
 
     if not all(c.isalnum() or c in "_-" for c in name):
         raise CodegenError(f"{name!r} cannot be what several objects are called together")
+    rows = own_sections(sections)
     sources: list[Source] = []
     for each in objects:
-        spec = read_object(each.data, name=each.name)
+        spec = read_object(each.data, name=each.name, sections=rows)
         spec.name = name or spec.name
         if each.arch and (not each.if_read or _knows_registers(spec)):
             spec.arch = each.arch

@@ -19,23 +19,25 @@ from .variants import Build, builds, split_arch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One module and its objects; ``source`` is ``None`` if those are taken as they are.
+    """One module and its objects; ``sources`` is empty if those are taken as they are.
 
-    ``builds`` says how each object is compiled; without a source, only what it is for.  ``name``
-    is what several objects are called together.
+    ``sources`` and ``builds`` say how each object is compiled; without sources, the latter only
+    what it is for.  ``name`` is what several objects are called together: variants, or, if
+    ``linked``, parts of one.
     """
 
     target: Target
-    source: Path | None
+    sources: tuple[Path, ...]
     objects: tuple[Path, ...]
     builds: tuple[Build, ...]
     module: Path
     name: str = ""
+    linked: bool = False
 
     @property
     def inputs(self) -> tuple[Path, ...]:
         """What the user edits or puts there."""
-        return (self.source,) if self.source else self.objects
+        return tuple(dict.fromkeys(self.sources)) or self.objects
 
 
 def plan(project: Project) -> list[Job]:
@@ -46,7 +48,7 @@ def plan(project: Project) -> list[Job]:
     jobs = [job for target in project.targets for job in _jobs(project, target)]
     owners: dict[Path, Job] = {}
     for job in jobs:
-        for path in (*job.objects, job.module) if job.source else (job.module,):
+        for path in (*job.objects, job.module) if job.sources else (job.module,):
             if (other := owners.setdefault(path, job)) is not job:
                 raise ConfigError(
                     f"{project.file}: {other.inputs[0]} and {job.inputs[0]} would both become "
@@ -75,7 +77,7 @@ def _jobs(project: Project, target: Target) -> list[Job]:
             key = "sources" if target.sources else "objects"
             raise ConfigError(f"{project.file}: {key}: no file matches {pattern!r}")
         found |= {Path(os.path.normpath(name)): arch for name in names}
-    if target.class_name and len(found) > 1 and not target.as_one:
+    if target.class_name and len(found) > 1 and not (target.as_one or target.link):
         raise ConfigError(
             f"{project.file}: class names the class of one object, and there are {len(found)}"
         )
@@ -84,9 +86,9 @@ def _jobs(project: Project, target: Target) -> list[Job]:
             ways = builds(target.target, target.arch, target.cpu)
         except ValueError as error:
             raise ConfigError(f"{project.file}: {error}") from None
-        return [_compiled(target, source, ways) for source in found]
-    if target.as_one:
-        name = target.as_one
+        jobs = [_compiled(target, source, ways) for source in found]
+        return [_linked(target, jobs)] if target.link else jobs
+    if name := target.as_one or target.link:
         return [_ready(target, tuple(found), tuple(found.values()), f"{name}.bpf.o", name)]
     return [_ready(target, (path,), (arch,), path.name, "") for path, arch in found.items()]
 
@@ -97,11 +99,25 @@ def _compiled(target: Target, source: Path, ways: tuple[Build, ...]) -> Job:
     usual = Build().object_name(source)
     return Job(
         target=target,
-        source=source,
+        sources=(source,) * len(ways),
         objects=tuple(folder / each.object_name(source) for each in ways),
         builds=ways,
         module=output / f"{module_name(Path(usual))}.py",
         name=usual.partition(".")[0] if len(ways) > 1 else "",
+    )
+
+
+def _linked(target: Target, parts: list[Job]) -> Job:
+    """One job of those of several sources, each with one object."""
+    output = Path(target.output_dir) if target.output_dir else parts[0].module.parent
+    return Job(
+        target=target,
+        sources=tuple(source for part in parts for source in part.sources),
+        objects=tuple(path for part in parts for path in part.objects),
+        builds=tuple(build for part in parts for build in part.builds),
+        module=output / f"{module_name(Path(f'{target.link}.bpf.o'))}.py",
+        name=target.link,
+        linked=True,
     )
 
 
@@ -111,9 +127,10 @@ def _ready(
     output = Path(target.output_dir) if target.output_dir else objects[0].parent
     return Job(
         target=target,
-        source=None,
+        sources=(),
         objects=objects,
         builds=tuple(Build(arch=arch) for arch in archs),
         module=output / f"{module_name(Path(file_name))}.py",
         name=name,
+        linked=bool(target.link),
     )

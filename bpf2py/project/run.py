@@ -24,7 +24,7 @@ from .compiler import Compiler, host_architecture
 from .config import Project, Target
 from .constants import Value, agreed, read_constants
 from .errors import CompileError, ConfigError
-from .modules import Generated, ObjectFile, generated
+from .modules import Generated, ObjectFile, generated, linked
 from .plan import Job, plan
 from .state import CLOCK_TICK_NS, State, digest
 from .variants import Build
@@ -121,8 +121,9 @@ class _Maker:
     def prepare(self, jobs: Iterable[Job]) -> None:
         """Write what must lie there before several jobs read it."""
         for job in jobs:
-            if job.source and job.target.vmlinux:
-                write_vmlinux(self.project.root / job.source.parent / "vmlinux.h")
+            if job.target.vmlinux:
+                for folder in {source.parent for source in job.sources}:
+                    write_vmlinux(self.project.root / folder / "vmlinux.h")
 
     def make(self, job: Job) -> _Made | None:
         """Compile and generate in memory; ``None`` if that was done before."""
@@ -131,7 +132,7 @@ class _Maker:
         root = self.project.root
         files: list[ObjectFile] = []
         inputs: dict[str, str] = {}
-        if job.source is None:
+        if not job.sources:
             for path, each in zip(job.objects, job.builds, strict=True):
                 files.append(ObjectFile.at(root / path, each.arch))
                 inputs[path.as_posix()] = digest(files[-1].data)
@@ -143,13 +144,13 @@ class _Maker:
         compiler, _ = self._compiler(job.target)
         said: dict[str, None] = {}
         constants: dict[str, Mapping[str, Value]] = {}
-        for path, each in zip(job.objects, job.builds, strict=True):
+        for source, path, each in zip(job.sources, job.objects, job.builds, strict=True):
             begun = time.time_ns() - CLOCK_TICK_NS
             with tempfile.TemporaryDirectory(prefix="bpf2py-") as scratch:
                 result, depfile = Path(scratch, path.name), Path(scratch, "depfile")
                 diagnostics = compile_source(
                     compiler,
-                    job.source,
+                    source,
                     result,
                     target=each.target,
                     architecture=_architecture(each),
@@ -162,7 +163,7 @@ class _Maker:
                 inputs |= self._digests(dependencies(depfile), begun)
             constants[path.name] = read_constants(
                 compiler,
-                job.source,
+                source,
                 job.target.constants,
                 target=each.target,
                 architecture=_architecture(each),
@@ -221,13 +222,13 @@ class _Maker:
 
             where = self.project.root / job.target.kernels
             how.append(listing(where) if where.exists() else [])
-        if job.source is not None:
+        if job.sources:
             compiler, its_version = self._compiler(job.target)
             how.append(its_version)
-            for path, each in zip(job.objects, job.builds, strict=True):
+            for source, path, each in zip(job.sources, job.objects, job.builds, strict=True):
                 how += [
                     compiler.arguments(
-                        job.source,
+                        source,
                         path,
                         target=each.target,
                         architecture=_architecture(each),
@@ -253,9 +254,9 @@ class _Maker:
         target = job.target
         with self._generating:
             return generated(
-                objects,
+                [linked(job.name, objects)] if job.linked else objects,
                 module=self.project.root / job.module,
-                name=job.name,
+                name="" if job.linked else job.name,
                 vendored=target.vendor,
                 sidecar=target.sidecar,
                 class_name=target.class_name,
@@ -266,6 +267,7 @@ class _Maker:
                 contexts=target.contexts,
                 constants=constants,
                 strip_enum_prefix=target.strip_enum_prefix,
+                sections=dict(target.sections),
             )
 
     def _shipped(self, job: Job, objects: list[ObjectFile]) -> dict[Path, bytes]:

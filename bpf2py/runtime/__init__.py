@@ -49,7 +49,9 @@ if TYPE_CHECKING:
     from .programs.syscall import Syscall, SyscallResult
     from .programs.tracing import BTFTracepoint, RawTracepoint, Tracepoint, Tracing
     from .programs.xdp import XDP, XDPMode
+    from .rights import load_rights
     from .syscalls.prog_run import TestRun
+    from .tags import ProgramTag, program_tags
     from .token import Token, delegations
     from .variables import Constant, Data, DataSpec, Variable
     from .variants import Variant, Variants, own_layout
@@ -130,9 +132,13 @@ __all__ = [
     # rights in a user namespace
     "Token",
     "delegations",
+    "load_rights",
     # what CO-RE does on a kernel
     "relocations",
     "Relocation",
+    # which programs run already
+    "program_tags",
+    "ProgramTag",
     # errors
     "ClosedError",
     "InconclusiveError",
@@ -159,6 +165,7 @@ _HOMES = {
     "events.ringbuf": ("RingBuf",),
     "links.base": ("Link",),
     "links.struct_ops": ("StructOpsLink",),
+    "rights": ("load_rights",),
     "loaded_btf": ("LoadedBTF",),
     "maps.arena": ("Arena",),
     "maps.array": ("ArrayMap",),
@@ -177,6 +184,7 @@ _HOMES = {
     "programs.tracing": ("BTFTracepoint", "RawTracepoint", "Tracepoint", "Tracing"),
     "programs.xdp": ("XDP", "XDPMode"),
     "syscalls.prog_run": ("TestRun",),
+    "tags": ("ProgramTag", "program_tags"),
     "token": ("Token", "delegations"),
     "variables": ("Constant", "Data", "DataSpec", "Variable"),
     "variants": ("Variant", "Variants", "own_layout"),

@@ -1,20 +1,17 @@
 """Exclusive maps (6.18): the digest by which the kernel knows the one program that may use a map.
 
 In: an object's maps, some with ``exclusive_program``, and how its programs are relocated.  Out: the
-digests, before any map is made.  Follows bpf_prog_calc_tag() of the kernel, which leaves out what
-stands for maps, and so bpf_prog_compute_hash() of libbpf.
+digests, before any map is made.  What is hashed is said in tags.py; the same as
+bpf_prog_compute_hash() of libbpf.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Collection, Mapping
 from hashlib import sha256
 
-from ..asm import patch
-from ..asm.opcodes import PSEUDO_MAP_FD, PSEUDO_MAP_VALUE
 from ..spec import MapSpec, ObjectSpec, ProgramSpec
-from .relocate import poison_map
+from .tags import hashed
 
 
 def program_digests(
@@ -28,8 +25,7 @@ def program_digests(
     *relocated* gives a program's instructions with everything in place but maps.
     Raises :class:`ValueError` for a program that is not there or not to be loaded.
     """
-    created = [name in given or each.autocreate for name, each in maps.items()]
-    numbers = {name: number for number, name in enumerate(maps)}
+    created = {name: name in given or each.autocreate for name, each in maps.items()}
     found: dict[str, bytes] = {}
     for each in maps.values():
         name = each.exclusive_program
@@ -42,18 +38,5 @@ def program_digests(
             raise ValueError(
                 f"map {each.name!r} is exclusively for program {name!r}, which {why}{there}"
             )
-        insns = relocated(program)
-        for relocation in program.map_relocations:
-            number = numbers.get(relocation.map)
-            if number is None:
-                continue  # what is wrong there is said when the program is loaded
-            if created[number]:
-                pseudo = PSEUDO_MAP_FD if relocation.offset is None else PSEUDO_MAP_VALUE
-                patch.set_src(insns, relocation.insn, pseudo, sys.byteorder)
-            else:
-                poison_map(insns, relocation.insn, number)
-        for table in program.jump_tables:
-            for insn in table.insns:
-                patch.set_src(insns, insn, PSEUDO_MAP_VALUE, sys.byteorder)
-        found[name] = sha256(insns).digest()
+        found[name] = sha256(hashed(program, relocated(program), created)).digest()
     return found

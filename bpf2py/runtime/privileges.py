@@ -42,7 +42,15 @@ _PERFMON = frozenset(
     )
 )
 #: Everything else wants CAP_NET_ADMIN, but for these.
-_BPF_ONLY = frozenset((ProgType.SOCKET_FILTER, ProgType.CGROUP_SKB, ProgType.SYSCALL))
+_BPF_ONLY = frozenset(
+    (
+        ProgType.SOCKET_FILTER,
+        ProgType.CGROUP_SKB,
+        ProgType.SYSCALL,
+        ProgType.SK_REUSEPORT,
+        ProgType.SK_LOOKUP,
+    )
+)
 
 
 def _read(path: str) -> str:
@@ -81,6 +89,8 @@ def in_user_namespace() -> bool:
 
 def needed_capabilities(prog_type: int) -> tuple[str, ...]:
     """What loading a program of this type takes besides CAP_SYS_ADMIN, which stands for all."""
+    if prog_type == ProgType.EXT:  # it may stand for a program of any type
+        return "CAP_BPF", "CAP_PERFMON", "CAP_NET_ADMIN"
     if prog_type in _PERFMON:
         return "CAP_BPF", "CAP_PERFMON"
     if prog_type in _BPF_ONLY:

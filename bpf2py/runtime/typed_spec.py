@@ -160,7 +160,7 @@ class TypedSpec(Generic[ObjectT]):
         from .loader import load
 
         loaded = load(
-            self.__for_kernel(token),
+            self._for_kernel(token),
             pin_path=pin_path,
             kernel_btf=kernel_btf,
             log_level=log_level,
@@ -179,9 +179,10 @@ class TypedSpec(Generic[ObjectT]):
         """
         from .loader import prepare
 
-        return self.__object(prepare(self.__for_kernel(options.get("token")), **options))
+        return self.__object(prepare(self._for_kernel(options.get("token")), **options))
 
-    def __for_kernel(self, token: str | os.PathLike[str] | HasFileno | None) -> ObjectSpec:
+    def _for_kernel(self, token: str | os.PathLike[str] | HasFileno | None) -> ObjectSpec:
+        """The description of what this kernel gets, of several."""
         variants, object_spec = self.__variants, self.object_spec
         if variants is None:
             return object_spec

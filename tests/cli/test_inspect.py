@@ -28,6 +28,7 @@ KEYS = {
         "sha256",
         "maps",
         "programs",
+        "capabilities",
         "variables",
         "externs",
         "types",

@@ -121,7 +121,7 @@ def test_globs_become_jobs(tmp_path: Path) -> None:
         a_one=SOURCE,
     )
     jobs = plan(load(tmp_path / "pyproject.toml"))
-    assert [(str(job.source), list(map(str, job.objects)), str(job.module)) for job in jobs] == [
+    assert [(str(*job.sources), list(map(str, job.objects)), str(job.module)) for job in jobs] == [
         ("bpf/b_two.bpf.c", ["o/b_two.bpf.o"], "m/b_two_bpf.py"),
         ("bpf/a_one.bpf.c", ["o/a_one.bpf.o"], "m/a_one_bpf.py"),
     ]

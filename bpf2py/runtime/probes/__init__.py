@@ -22,7 +22,7 @@ from .instructions import (
     has_instructions,
     has_large_programs,
 )
-from .kfuncs import has_kfunc, kfuncs
+from .kfuncs import has_kfunc, kfuncs, module_kfuncs
 from .links import has_link_type, has_session
 from .maps import has_map_flag, has_map_type
 from .programs import has_helper, has_program_type
@@ -47,6 +47,7 @@ __all__ = [
     "has_session",
     "kernel_config",
     "kfuncs",
+    "module_kfuncs",
     "report",
     "sysctls",
 ]
