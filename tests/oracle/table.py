@@ -132,6 +132,11 @@ _DELIBERATE = (
         " looks for the symbol",
     ),
     (
+        r"is 18 3(\w)(?: 00){6}, ours 18 0\1(?: 00){6}",
+        "a weak kernel variable that the BTF lacks and kallsyms has: where the object also has externs"
+        " without a type, libbpf loads it as one of type 0; for bpf2py it is null, as elsewhere",
+    ),
+    (
         r"isn't referenced anywhere",
         "a struct_ops program that nothing refers to; bpf2py leaves it out",
     ),
