@@ -85,6 +85,7 @@ _PROGRAM_OF = {
     LinkType.ITER: ProgType.TRACING,
     LinkType.XDP: ProgType.XDP,
     LinkType.STRUCT_OPS: ProgType.STRUCT_OPS,
+    LinkType.TRACING_MULTI: ProgType.TRACING,
 }
 _NO = (errno.EINVAL, errno.EOPNOTSUPP, ENOTSUPP, errno.ENOSYS)
 
@@ -108,7 +109,7 @@ def has_link_type(link_type: LinkType) -> bool:
         return _ask(*_KNOWN_TO_LOADER[link_type], what)
     if link_type in _TRIES:
         return _try(_TRIES[link_type], what)
-    if link_type in _PROGRAM_OF and not has_program_type(_PROGRAM_OF[link_type]):
+    if not has_program_type(_PROGRAM_OF[link_type]):
         return False
     return _is_in_btf(link_type, what)
 
