@@ -83,7 +83,7 @@ class _Specs(Generic[T]):
             return c_name
 
         def __getattr__(self, name: str) -> T:
-            if name.startswith("_Specs__"):
+            if name in ("_Specs__specs", "_Specs__kind"):
                 raise AttributeError(name)  # not there yet: it is being copied or unpickled
             return self.__specs[self.__c_name(name)]
 
