@@ -55,8 +55,8 @@ def command(
     brings it in.
 
     With --json the document has the keys format, name, byte_order, license, sha256, maps,
-    programs, capabilities, variables, externs, types, views, left_out, refused and core_relocations.  They keep
-    their meaning as long as "format" stays the same number.
+    programs, capabilities, variables, externs, types, views, left_out, refused and
+    core_relocations.  They keep their meaning as long as "format" stays the same number.
 
     With --relocations there is another document, with the keys format, name and kernels; each
     kernel has the number of each outcome and the relocations.  Outcomes are "same", "changed"

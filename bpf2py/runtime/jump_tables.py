@@ -13,13 +13,14 @@ import sys
 from struct import Struct
 
 from ..asm import patch
-from ..asm.opcodes import INSN_SIZE, LD_IMM64, PSEUDO_MAP_VALUE
+from ..asm.opcodes import PSEUDO_MAP_VALUE
 from ..light import ExitStack, Iterable
 from ..spec import JumpTable
 from ..uapi import Cmd, MapType
 from .errors import NotSupportedError
 from .maps.handle import MapHandle
 from .privileges import with_memlock
+from .relocate import require_wide_load
 from .syscalls.map import map_create
 
 #: ``struct bpf_insn_array_value``: orig_off, and what the kernel fills in.
@@ -28,16 +29,16 @@ _KEY = Struct("=I")
 _NAME = ".jumptables"
 
 
-def place_jump_tables(tables: Iterable[JumpTable], insns: bytearray, what: str) -> ExitStack:
-    """Make the tables of program *what* and let its loads take them; the stack closes the maps.
+def place_jump_tables(tables: Iterable[JumpTable], insns: bytearray, program: str) -> ExitStack:
+    """Make the tables of *program* and let its loads take them; the stack closes the maps.
 
     Raises :class:`NotSupportedError` for a kernel without such maps (6.19), :class:`ValueError` for
     a table that contradicts itself.
     """
     with ExitStack() as stack:
         for table in tables:
-            _require_sensible(table, insns, what)
-            handle = _map(table, what)
+            _require_sensible(table, insns, program)
+            handle = _map(table, program)
             stack.callback(handle.close)
             for insn in table.insns:
                 patch.set_src(insns, insn, PSEUDO_MAP_VALUE, sys.byteorder)
@@ -46,19 +47,18 @@ def place_jump_tables(tables: Iterable[JumpTable], insns: bytearray, what: str) 
     raise AssertionError("unreachable")
 
 
-def _require_sensible(table: JumpTable, insns: bytearray, what: str) -> None:
+def _require_sensible(table: JumpTable, insns: bytearray, program: str) -> None:
     for insn in table.insns:
-        if not 0 <= insn < len(insns) // INSN_SIZE - 1 or insns[insn * INSN_SIZE] != LD_IMM64:
-            raise ValueError(
-                f"{what}, instruction {insn}: no 16-byte load there to take a jump table"
-            )
+        require_wide_load(insns, insn, program)
     if not table.targets:
-        raise ValueError(f"{what} has a jump table without a place to jump to")
+        raise ValueError(f"program {program!r} has a jump table without a place to jump to")
     if wrong := [target for target in table.targets if not 0 <= target < 1 << 32]:
-        raise ValueError(f"{what} has a jump table that leads to instruction {wrong[0]}")
+        raise ValueError(
+            f"program {program!r} has a jump table that leads to instruction {wrong[0]}"
+        )
 
 
-def _map(table: JumpTable, what: str) -> MapHandle:
+def _map(table: JumpTable, program: str) -> MapHandle:
     key_size, value_size, max_entries = _KEY.size, _VALUE.size, len(table.targets)
     try:
         fd = with_memlock(
@@ -73,7 +73,7 @@ def _map(table: JumpTable, what: str) -> MapHandle:
     except OSError as exc:
         if exc.errno not in (errno.EINVAL, errno.E2BIG):
             raise
-        hint = f"{what} needs them; for older kernels compile it with -mcpu=v3"
+        hint = f"program {program!r} needs them; for older kernels compile it with -mcpu=v3"
         raise NotSupportedError("indirect jumps by tables", "6.19", hint) from exc
     handle = MapHandle(
         fd,

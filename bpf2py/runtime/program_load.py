@@ -85,7 +85,7 @@ class ProgramLoader:
                 from .jump_tables import place_jump_tables
 
                 insns = bytearray(insns)
-                tables = place_jump_tables(program.jump_tables, insns, what)
+                tables = place_jump_tables(program.jump_tables, insns, program.name)
             request = LoadRequest(
                 prog_type=int(program.prog_type),
                 insns=insns,

@@ -69,11 +69,7 @@ def _patch_map(
 ) -> None:
     """Write a map's descriptor into a 16-byte load, as resolve_pseudo_ldimm64() expects it."""
     at = relocation.insn
-    if not 0 <= at < len(insns) // INSN_SIZE - 1 or insns[at * INSN_SIZE] != LD_IMM64:
-        raise ValueError(
-            f"program {program!r}, instruction {at}: no 16-byte load there to take map "
-            f"{relocation.map!r}"
-        )
+    require_wide_load(insns, at, program, relocation.map)
     loaded = maps.get(relocation.map)
     if loaded is None:
         raise ValueError(
@@ -90,6 +86,16 @@ def _patch_map(
         source = PSEUDO_MAP_VALUE
     patch.set_src(insns, at, source, sys.byteorder)
     patch.set_imm64(insns, at, value, sys.byteorder)
+
+
+def require_wide_load(insns: bytearray, at: int, program: str, map_name: str = "") -> None:
+    """ValueError unless a 16-byte load begins at *at*: a descriptor is written there, that of a map
+    or, without a name, of a jump table."""
+    if not 0 <= at < len(insns) // INSN_SIZE - 1 or insns[at * INSN_SIZE] != LD_IMM64:
+        taken = f"map {map_name!r}" if map_name else "a jump table"
+        raise ValueError(
+            f"program {program!r}, instruction {at}: no 16-byte load there to take {taken}"
+        )
 
 
 def poison_map(insns: bytearray, at: int, number: int) -> None:

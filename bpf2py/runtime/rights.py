@@ -68,8 +68,8 @@ def load_rights(spec: ObjectSpec | TypedSpec[Any]) -> dict[str, list[str]]:
     want CAP_PERFMON for what only it can see: pointers that reach user space, members of the
     kernel's structs, arithmetic that a processor could speculate about ("prohibited for !root").
     Functions, variables and struct_ops of modules take CAP_SYS_ADMIN, and addresses (``extern
-    const void``) CAP_SYSLOG where ``kernel.kptr_restrict`` hides them.  With ``kernel.unprivileged_bpf_disabled`` at 0, simple maps
-    and socket filters need nothing.
+    const void``) CAP_SYSLOG where ``kernel.kptr_restrict`` hides them.  With
+    ``kernel.unprivileged_bpf_disabled`` at 0, simple maps and socket filters need nothing.
     """
     described = spec if isinstance(spec, ObjectSpec) else spec.object_spec
     found: dict[str, list[str]] = {}

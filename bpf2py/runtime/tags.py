@@ -13,7 +13,7 @@ from ..asm import patch
 from ..asm.opcodes import LD_IMM64, PSEUDO_MAP_FD, PSEUDO_MAP_VALUE
 from ..light import TYPE_CHECKING, Mapping, NamedTuple
 from ..spec import ObjectSpec, ProgramSpec
-from .relocate import poison_map
+from .relocate import poison_map, require_wide_load
 
 if TYPE_CHECKING:
     from typing import Any
@@ -83,12 +83,14 @@ def program_tags(
 def hashed(program: ProgramSpec, insns: bytearray, created: Mapping[str, bool]) -> bytearray:
     """What the kernel hashes of *program*: *insns*, which have everything but maps, with these.
 
-    *created* says of each map of the object whether there is one, and in their order.
+    *created* says of each map of the object whether there is one, and in their order.  Raises
+    ``ValueError`` for a place that cannot take a map.
     """
     numbers = {name: number for number, name in enumerate(created)}
     for relocation in program.map_relocations:
         if relocation.map not in created:
             continue  # what is wrong there is said when the program is loaded
+        require_wide_load(insns, relocation.insn, program.name, relocation.map)
         if created[relocation.map]:
             pseudo = PSEUDO_MAP_FD if relocation.offset is None else PSEUDO_MAP_VALUE
             patch.set_src(insns, relocation.insn, pseudo, sys.byteorder)
@@ -96,6 +98,7 @@ def hashed(program: ProgramSpec, insns: bytearray, created: Mapping[str, bool]) 
             poison_map(insns, relocation.insn, numbers[relocation.map])
     for table in program.jump_tables:
         for insn in table.insns:
+            require_wide_load(insns, insn, program.name)
             patch.set_src(insns, insn, PSEUDO_MAP_VALUE, sys.byteorder)
     return insns
 

@@ -1,7 +1,7 @@
 """The verifier's words, what is likely behind them, and what to do.
 
-In: a complaint, and what registers it speaks of hold.  Out: an :class:`Advice`, or ``None`` for words that nobody has met yet.  The
-complaints are those of kernel/bpf/verifier.c (and its siblings) from 4.15 on, whose wording
+In: a complaint, and what registers it speaks of hold.  Out: an :class:`Advice`, or ``None`` for
+words that nobody has met yet.  The complaints are those of kernel/bpf/verifier.c (and its siblings) from 4.15 on, whose wording
 changes; a row is meant to hold for all of them.
 """
 

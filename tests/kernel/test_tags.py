@@ -9,6 +9,7 @@ import pytest
 
 from bpf2py import runtime
 from bpf2py.elf import read_object_file
+from bpf2py.records import replace
 from bpf2py.spec import ObjectSpec
 from generated_fixtures.maps_basic_bpf import MapsBasic
 from generated_fixtures.variants_bpf import Variants
@@ -117,6 +118,15 @@ def test_programs_that_are_switched_off_have_no_tag_and_no_kernel_is_asked_for_t
     for each in spec.programs.values():
         each.autoload = True
     with pytest.raises(runtime.NotSupportedError):
+        runtime.program_tags(spec)
+
+
+@pytest.mark.parametrize("place", [-1, 1, 1 << 20])
+def test_a_map_where_none_can_be_taken_is_an_error_and_not_another_tag(place: int) -> None:
+    spec = read_object_file(FIXTURES / "maps_basic.bpf.o")
+    program = next(each for each in spec.programs.values() if each.map_relocations)
+    program.map_relocations = (replace(program.map_relocations[0], insn=place),)
+    with pytest.raises(ValueError, match=f"instruction {place}: no 16-byte load"):
         runtime.program_tags(spec)
 
 

@@ -23,7 +23,8 @@ def cpu_version() -> int:
     4 (6.6).
 
     Looked at are the families that came up to 6.6; load-acquire and store-release (6.15) and
-    indirect jumps (6.19), which newer clangs emit for v4 as well, are not.  ``InconclusiveError`` without the rights.
+    indirect jumps (6.19), which newer clangs emit for v4 as well, are not.  ``InconclusiveError``
+    without the rights.
     """
     try:
         for family, row in FAMILIES.items():
